@@ -1,0 +1,139 @@
+"""The one tree of errors that greenlithops raises; what the user's function raises passes through as it is.
+
+GreenlithopsError
+  + UsageError (ValueError)            the call of the API was wrong
+    - ConfigurationError               a setting is unknown, missing or contradictory
+  + SerializationError (TypeError)     an object cannot travel; the text names it
+    - FunctionNotSerializable
+    - ArgumentsNotSerializable
+    - ResultNotSerializable
+    - ResultNotReadable                a result arrived that cannot be rebuilt here
+  + ExecutorError (RuntimeError)       the executor cannot do what was asked
+    - ExecutorClosed
+    - ForkedError                      the executor belongs to another process
+    - BackendNotFound
+  + CallError                          one call did not give a result
+    - CallTimeout (TimeoutError)
+    - WorkerLost (RuntimeError)        with exit code or signal, and why
+      . OutOfMemory (MemoryError)
+    - InitializerFailed (RuntimeError)
+    - RemoteError                      stands for an exception that could not travel
+  + ProtocolError (ConnectionError)    bytes that are not from one of our workers
+"""
+
+from __future__ import annotations
+
+
+class GreenlithopsError(Exception):
+    """Anything that went wrong in greenlithops rather than in the user's function."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+
+
+class UsageError(GreenlithopsError, ValueError):
+    """The API was called with something that it cannot take."""
+
+
+class ConfigurationError(UsageError):
+    """A setting is unknown, missing or contradicts another."""
+
+
+class SerializationError(GreenlithopsError, TypeError):
+    """An object cannot travel between this process and a worker."""
+
+
+class FunctionNotSerializable(SerializationError):
+    """The function cannot be pickled."""
+
+
+class ArgumentsNotSerializable(SerializationError):
+    """The arguments of a call cannot be pickled."""
+
+
+class ResultNotSerializable(SerializationError):
+    """The result of a call cannot be pickled."""
+
+
+class ResultNotReadable(SerializationError):
+    """The result of a call arrived, but cannot be rebuilt in this process."""
+
+
+class ExecutorError(GreenlithopsError, RuntimeError):
+    """The executor cannot do what was asked of it."""
+
+
+class ExecutorClosed(ExecutorError):
+    """The executor is not open: it was never entered, or it has been left."""
+
+
+class ForkedError(ExecutorError):
+    """The executor was made in another process; make one in this process."""
+
+
+class BackendNotFound(ExecutorError):
+    """No backend has this name."""
+
+
+class CallError(GreenlithopsError):
+    """One call did not give a result."""
+
+
+class CallTimeout(CallError, TimeoutError):
+    """The call ran longer than its timeout and was stopped."""
+
+
+class WorkerLost(CallError, RuntimeError):
+    """The worker died while it ran the call.
+
+    Attributes:
+        exit_code: what the worker's process ended with, or None.
+        signal: the number of the signal that ended it, or None.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        exit_code: int | None = None,
+        signal: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.signal = signal
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = {"exit_code": self.exit_code, "signal": self.signal}
+        return type(self), (str(self),), state
+
+
+class OutOfMemory(WorkerLost, MemoryError):
+    """The call used more memory than its worker may have."""
+
+
+class InitializerFailed(CallError, RuntimeError):
+    """The initializer raised, so the worker cannot run calls."""
+
+
+class RemoteError(CallError):
+    """Stands for an exception of the user's function that could not travel.
+
+    Attributes:
+        type_name: the qualified name of the original exception's type.
+        remote_traceback: the traceback as text.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, type_name: str = "", remote_traceback: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.remote_traceback = remote_traceback
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = {"type_name": self.type_name, "remote_traceback": self.remote_traceback}
+        return type(self), (str(self),), state
+
+
+class ProtocolError(GreenlithopsError, ConnectionError):
+    """Bytes arrived that are not from one of our workers, or not whole."""
