@@ -1,0 +1,13 @@
+"""The shortest program with loky."""
+
+import loky
+
+
+def double(x: int) -> int:
+    """Stand for a user's function."""
+    return x + x
+
+
+if __name__ == "__main__":
+    with loky.ProcessPoolExecutor(2) as pool:
+        assert pool.submit(double, 4).result() == double(4)
