@@ -29,7 +29,8 @@ class _Session(Session):
         self.returned_after = time.perf_counter() - start
         results = await job
         # The records are part of the product: whoever times this pays for them.
-        if job.energy is None or job.stats is None:
+        energy, stats = job.energy, job.stats
+        if energy is None or stats.calls != len(results):
             raise RuntimeError("the job has no record of its calls")
         return results
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +24,12 @@ async def measure(adapter: Adapter, workers: int, size: int) -> dict[str, float]
     async with adapter.open_session(workers) as session:
         await warm(session, workers)
         gc.collect()
-        memory, cpu, start = _resident_bytes(), time.process_time(), time.perf_counter()
+        _restart_peak()
+        memory = _status_bytes("VmRSS")
+        cpu, start = time.process_time(), time.perf_counter()
         results = await session.map(functions.noop, range(size))
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-        growth = _peak_bytes() - memory
+        growth = _status_bytes("VmHWM") - memory
         verify(results, list(range(size)))
     figures = {
         "seconds": wall * MILLION / size,
@@ -42,11 +41,12 @@ async def measure(adapter: Adapter, workers: int, size: int) -> dict[str, float]
     return figures
 
 
-def _resident_bytes() -> int:
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+def _restart_peak() -> None:
+    """Let the kernel's high-water mark start again at what is resident now."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def _peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _status_bytes(name: str) -> int:
+    # Not getrusage: its peak never starts again, and begins with that of the parent process.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition(f"{name}:")[2].split()[0]) * 1024
