@@ -1,0 +1,223 @@
+"""Reads the machine's meter on a timer: one sampler for each event loop, shared by all executors.
+
+    async with shared_sampler() as sampler:      # or EnergySampler(select_meter())
+        window = sampler.open_window()           # from now on the timeline is kept for its calls
+        window.add(starts, ends, cpu)            # finished calls, in nanoseconds
+        window.advance(oldest_running_start)     # what is older may be forgotten; None: none runs
+        print(window.call(0), window.report())
+        window.close()
+
+The timer is a callback of the loop, not a task: reading takes tens of microseconds and waits for
+nothing, so there is nothing to await and nothing to cancel but the next call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
+from weakref import WeakKeyDictionary
+
+from greenlithops.energy.carbon import carbon_intensity
+from greenlithops.energy.meters import Selection, select_meter
+from greenlithops.energy.timeline import Timeline
+from greenlithops.energy.window import EnergyWindow
+from greenlithops.errors import ExecutorClosed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from greenlithops.energy.carbon import CarbonIntensity
+    from greenlithops.energy.cpu_time import CpuClock
+
+_MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
+
+
+class EnergySampler:
+    """Keeps the machine's energy timeline while its users need it.
+
+    Args:
+        selection: the meter, from `select_meter`; it is closed with the sampler.
+        interval: seconds between two samples while calls run.
+        idle_interval: seconds between two samples while none runs.
+        clock: the machine's busy CPU time; by default the most precise source that there is.
+        cpus: hardware threads of the machine.
+        idle_watts: the machine's idle power if you know it; by default it is learnt.
+        intensity: the electricity's carbon; by default `carbon_intensity()`.
+        pue: power usage effectiveness of the site.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        *,
+        interval: float = 0.1,
+        idle_interval: float = 1.0,
+        clock: CpuClock | None = None,
+        cpus: int | None = None,
+        idle_watts: float | None = None,
+        intensity: CarbonIntensity | None = None,
+        pue: float = 1.0,
+    ) -> None:
+        self.selection = selection
+        self.intensity = intensity or carbon_intensity()
+        self.pue = pue
+        #: Why there are no figures (any more), or None.
+        self.failure = selection.reason
+        self.timeline: Timeline | None = None
+        self._clock = clock
+        self._windows: set[EnergyWindow] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        meter = selection.meter
+        if meter is not None:
+            self.timeline = Timeline(meter, cpus or os.cpu_count() or 1, idle_watts=idle_watts)
+            self._delays = (
+                min(interval, meter.max_interval),
+                min(max(interval, idle_interval), meter.max_interval),
+            )
+
+    @property
+    def cpu_source(self) -> str | None:
+        """Where the machine's CPU time comes from, or None before the sampler is entered."""
+        return self._clock.name if self._clock else None
+
+    async def __aenter__(self) -> Self:
+        if self.timeline is not None:
+            if self._clock is None:
+                from greenlithops.energy.cpu_time import open_cpu_clock  # noqa: PLC0415
+
+                self._clock = open_cpu_clock()
+            self._loop = asyncio.get_running_loop()
+            self.sample()
+            self._schedule()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for window in list(self._windows):
+            window.close()
+        self._stop("the sampler has been closed")
+        if self.selection.meter is not None:
+            self.selection.meter.close()
+        if self._clock is not None:
+            self._clock.close()
+
+    def mark(self) -> None:
+        """Take a sample now, unless one has been taken within the last millisecond."""
+        last = self.timeline.last_ns if self.timeline else None
+        if last is None or time.monotonic_ns() - last >= _MARK_SPACING_NS:
+            self.sample()
+
+    def sample(self) -> None:
+        """Take a sample now."""
+        if self._loop is None or self.timeline is None or self._clock is None:
+            return
+        meter = self.selection.meter
+        assert meter is not None  # noqa: S101 - there is a timeline, hence a meter
+        try:
+            joules = meter.read()
+            now = time.monotonic_ns()
+            self.timeline.append(now, joules, self._clock.read())
+        except OSError as error:
+            self._stop(str(error))
+
+    def open_window(
+        self, parent: EnergyWindow | None = None, *, running: bool = True
+    ) -> EnergyWindow:
+        """Begin to keep the timeline, and return what is to be told of the calls.
+
+        Args:
+            parent: a window that the calls of this one count in too (an executor's, for a job's).
+                Calls are added to one window only, lest their energy be given twice.
+            running: whether calls begin now. False for a window that is only a parent: it has none
+                of its own, so nothing need be kept for them.
+        """
+        if self._loop is None and self.timeline is not None and self.failure is None:
+            raise ExecutorClosed("The energy sampler is not open: use it in `async with`.")
+        self.mark()
+        window = EnergyWindow(self, parent, running=running)
+        self._windows.add(window)
+        self._schedule()
+        return window
+
+    def discard(self, window: EnergyWindow) -> None:
+        """Forget a window that is closed; windows call this."""
+        self._windows.discard(window)
+
+    def refresh(self) -> None:
+        """Adapt the timer to whether calls run; windows call this when that has changed."""
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._loop is None:
+            return
+        delay = self._delays[not any(window.running for window in self._windows)]
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self.sample()
+        if self._loop is None or self.timeline is None:  # the meter was lost
+            return
+        for window in self._windows:
+            window.catch_up()
+        marks = [window.keep_from_ns for window in self._windows]
+        last = self.timeline.last_ns
+        if last is not None:
+            self.timeline.prune(min((mark for mark in marks if mark is not None), default=last))
+        if self.timeline.crowded:
+            self.timeline.condense()
+        self._schedule()
+
+    def _stop(self, reason: str) -> None:
+        """Take no more samples; what has been sampled stays."""
+        self.failure = self.failure or reason
+        self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class _Shared:
+    """A sampler and how many use it."""
+
+    __slots__ = ("sampler", "users")
+
+    def __init__(self, sampler: EnergySampler) -> None:
+        self.sampler = sampler
+        self.users = 0
+
+
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
+    """Use the one sampler of this event loop, opened by its first user and closed by its last.
+
+    Args:
+        choice: as for `select_meter`; users with different choices have different samplers.
+    """
+    samplers = _shared.setdefault(asyncio.get_running_loop(), {})
+    shared = samplers.get(choice)
+    if shared is None:
+        # Nothing is awaited between the look-up and the entry, so two users cannot both open one.
+        shared = samplers[choice] = _Shared(EnergySampler(select_meter(choice)))
+        await shared.sampler.__aenter__()
+    shared.users += 1
+    try:
+        yield shared.sampler
+    finally:
+        shared.users -= 1
+        if not shared.users:
+            del samplers[choice]
+            await shared.sampler.__aexit__(None, None, None)

@@ -1,0 +1,285 @@
+"""RAPL zones of every layout, as files: what counts, what does not, and what is refused."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from greenlithops.energy.meters import MeterRefused
+from greenlithops.energy.meters.powercap import open_meter
+
+RANGE = 262_143_328_850
+
+
+class Tree:
+    """A powercap tree as in sysfs: real folders below a device folder, and links to all."""
+
+    def __init__(self, path: Path) -> None:
+        self.devices = path / "devices"
+        self.root = path / "class"
+        self.root.mkdir()
+
+    def zone(self, zone: str, name: str | None, energy: int = 1000, limit: int | None = RANGE):
+        driver, *numbers = zone.split(":")
+        folder = self.devices / driver
+        for depth in range(len(numbers)):
+            folder /= ":".join([driver, *numbers[: depth + 1]])
+        folder.mkdir(parents=True)
+        (folder / "energy_uj").write_text(f"{energy}\n")
+        if name is not None:
+            (folder / "name").write_text(f"{name}\n")
+        if limit is not None:
+            (folder / "max_energy_range_uj").write_text(f"{limit}\n")
+        (self.root / zone).symlink_to(folder)
+        if not (self.root / driver).exists():
+            (self.root / driver).symlink_to(self.devices / driver)
+        return folder
+
+    def burn(self, zone: str, joules: float) -> None:
+        file = self.root / zone / "energy_uj"
+        file.write_text(f"{int(file.read_text()) + int(joules * 1e6)}\n")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path)
+
+
+def burned(tree, zones, joules):
+    """Open the meter, let the zones burn, and return what it says by domain, and the total."""
+    for zone, name in zones.items():
+        tree.zone(zone, name)
+    meter = open_meter(str(tree.root))
+    assert sum(meter.read().values()) == 0
+    for zone, amount in joules.items():
+        tree.burn(zone, amount)
+    read = meter.read()
+    meter.close()
+    return read, sum(read[domain] for domain in meter.totals)
+
+
+CLIENT = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "uncore"}
+CLIENT_J = {"intel-rapl:0": 100, "intel-rapl:0:0": 60, "intel-rapl:0:1": 10}
+SERVER = {
+    "intel-rapl:0": "package-0",
+    "intel-rapl:0:0": "dram",
+    "intel-rapl:1": "package-1",
+    "intel-rapl:1:0": "dram",
+}
+SERVER_J = {"intel-rapl:0": 100, "intel-rapl:0:0": 26, "intel-rapl:1": 90, "intel-rapl:1:0": 20}
+
+
+@pytest.mark.parametrize(
+    ("zones", "joules", "domains", "total"),
+    [
+        (CLIENT, CLIENT_J, {"package": 100, "core": 60, "uncore": 10}, 100),
+        (
+            CLIENT | {"intel-rapl:1": "psys"},
+            CLIENT_J | {"intel-rapl:1": 150},
+            {"package": 100, "core": 60, "uncore": 10},
+            100,
+        ),
+        (SERVER, SERVER_J, {"package": 190, "dram": 46}, 236),
+        ({"intel-rapl:0": "package-0"}, {"intel-rapl:0": 100}, {"package": 100}, 100),
+        (
+            {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core"},  # AMD
+            {"intel-rapl:0": 100, "intel-rapl:0:0": 40},
+            {"package": 100, "core": 40},
+            100,
+        ),
+        (
+            {"intel-rapl:0": "package-0-die-0", "intel-rapl:1": "package-0-die-1"},
+            {"intel-rapl:0": 30, "intel-rapl:1": 40},
+            {"package": 70},
+            70,
+        ),
+        ({"intel-rapl:0": "psys"}, {"intel-rapl:0": 150}, {"psys": 150}, 150),
+        (
+            CLIENT | {"intel-rapl-mmio:0": "package-0", "intel-rapl-mmio:0:0": "dram"},
+            CLIENT_J | {"intel-rapl-mmio:0": 100, "intel-rapl-mmio:0:0": 7},
+            {"package": 100, "core": 60, "uncore": 10, "dram": 7},
+            107,
+        ),
+        (
+            {"intel-rapl-mmio:0": "package-0"},  # MMIO alone is not a duplicate
+            {"intel-rapl-mmio:0": 100},
+            {"package": 100},
+            100,
+        ),
+        (
+            SERVER,  # two sockets that burn the same are two sockets
+            {"intel-rapl:0": 50, "intel-rapl:1": 50},
+            {"package": 100, "dram": 0},
+            100,
+        ),
+        (
+            CLIENT | {"intel-rapl:1": None},
+            CLIENT_J,
+            {"package": 100, "core": 60, "uncore": 10},
+            100,
+        ),
+    ],
+    ids=["client", "client+psys", "server", "package", "amd", "dies", "psys", "mmio", "only-mmio",
+         "identical", "nameless"],
+)  # fmt: skip
+def test_layouts(tree, zones, joules, domains, total):
+    read, sum_of_totals = burned(tree, zones, joules)
+    assert read == pytest.approx(domains)
+    assert sum_of_totals == pytest.approx(total)
+
+
+def test_a_zone_without_a_name_is_noted(tree):
+    tree.zone("intel-rapl:0", "package-0")
+    tree.zone("intel-rapl:1", None)
+    meter = open_meter(str(tree.root))
+    assert meter.notes == ("intel-rapl:1 has no name, so what it counts is not known",)
+    meter.close()
+
+
+def test_flat_trees_without_links(tmp_path):
+    for zone, name in {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core"}.items():
+        (tmp_path / zone).mkdir()
+        (tmp_path / zone / "name").write_text(name)
+        (tmp_path / zone / "energy_uj").write_text("5")
+    meter = open_meter(str(tmp_path))
+    assert meter.domains == ("package", "core")
+    assert meter.totals == ("package",)
+    meter.close()
+
+
+def test_each_zone_wraps_by_its_own_range(tree):
+    first = tree.zone("intel-rapl:0", "package-0", energy=9_000_000, limit=9_999_999)
+    dram = tree.zone("intel-rapl:0:0", "dram", energy=4_000_000, limit=4_999_999)
+    second = tree.zone("intel-rapl:1", "package-1", energy=0, limit=9_999_999)
+    meter = open_meter(str(tree.root))
+    assert meter.max_interval == pytest.approx(5.0 / 1000 / 4)
+    (first / "energy_uj").write_text("500000")  # 1 J to the range's end, 0.5 J after it
+    (dram / "energy_uj").write_text("0")
+    (second / "energy_uj").write_text("2000000")
+    assert meter.read() == pytest.approx({"package": 3.5, "dram": 1.0})
+    readings = [meter.read()["package"]]
+    for value in (9_000_000, 3_000_000, 1_000_000):
+        (first / "energy_uj").write_text(str(value))
+        readings.append(meter.read()["package"])
+    assert [b - a for a, b in pairwise(readings)] == pytest.approx([8.5, 4.0, 8.0])
+    meter.close()
+
+
+def test_without_a_range_a_counter_may_not_go_backwards(tree):
+    lost = tree.zone("intel-rapl:0", "package-0", energy=1_000_000, limit=None)
+    kept = tree.zone("intel-rapl:1", "package-1", energy=0)
+    meter = open_meter(str(tree.root))
+    (lost / "energy_uj").write_text("3000000")
+    assert meter.read() == pytest.approx({"package": 2.0})
+    (lost / "energy_uj").write_text("500000")
+    (kept / "energy_uj").write_text("1000000")
+    assert meter.read() == pytest.approx({"package": 3.0})
+    assert meter.notes == (
+        "package-0 has stopped contributing: it went backwards, and max_energy_range_uj is missing",
+    )
+    meter.close()
+
+
+@pytest.mark.parametrize("way", ["unlink", "empty", "garbage"])
+def test_a_zone_that_vanishes_stops_contributing(tree, way):
+    gone = tree.zone("intel-rapl:0", "package-0", energy=0)
+    kept = tree.zone("intel-rapl:1", "package-1", energy=0)
+    meter = open_meter(str(tree.root))
+    (gone / "energy_uj").write_text("2000000")
+    meter.read()
+    if way == "unlink":
+        (gone / "energy_uj").unlink()
+    else:
+        (gone / "energy_uj").write_text("" if way == "empty" else "nonsense")
+    (kept / "energy_uj").write_text("1000000")
+    assert meter.read() == pytest.approx({"package": 3.0})
+    assert "package-0 has stopped contributing" in meter.notes[0]
+    (kept / "energy_uj").unlink()
+    with pytest.raises(OSError, match="all RAPL counters are gone"):
+        meter.read()
+    meter.close()
+
+
+def test_refusals_say_why(tmp_path, tree):
+    with pytest.raises(MeterRefused, match=r"there is no .*nowhere"):
+        open_meter(str(tmp_path / "nowhere"))
+    with pytest.raises(MeterRefused, match="no package or psys zone"):
+        open_meter(str(tree.root))
+    (tree.root / "intel-rapl:0").symlink_to("/nowhere/intel-rapl:0")
+    with pytest.raises(MeterRefused, match="lead nowhere; in a container"):
+        open_meter(str(tree.root))
+
+
+def test_core_alone_is_not_a_machine(tree):
+    tree.zone("intel-rapl:0", "core")
+    with pytest.raises(MeterRefused, match="no package or psys zone"):
+        open_meter(str(tree.root))
+
+
+PROBE = """
+import os, sys
+from greenlithops.energy.meters import MeterRefused
+from greenlithops.energy.meters.powercap import open_meter
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    meter = open_meter(sys.argv[1])
+except MeterRefused as refused:
+    print("refused:", refused)
+else:
+    print("read:", sorted(meter.read()), meter.notes)
+"""
+
+
+def as_nobody(tree):
+    # The tree is below a folder of pytest's that only its owner may enter.
+    folder = tree.root
+    while folder.stat().st_uid == os.getuid() and folder != folder.parent:
+        folder.chmod(0o755)
+        folder = folder.parent
+    import greenlithops.errors  # noqa: PLC0415 - to find the source tree
+
+    source = Path(greenlithops.errors.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-c", PROBE, str(tree.root)],
+        env={"PYTHONPATH": str(source), "PATH": os.environ["PATH"]},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return run.stdout.strip()
+
+
+def test_counters_that_only_root_may_read_are_refused(tree):
+    for zone, name in SERVER.items():
+        (tree.zone(zone, name) / "energy_uj").chmod(0o400 if os.getuid() == 0 else 0o000)
+    answer = as_nobody(tree)
+    assert answer.startswith("refused: the counter of package-0 may be read by root only")
+    assert "chmod a+r" in answer
+
+
+def test_one_package_of_two_is_not_the_machine(tree):
+    for zone, name in SERVER.items():
+        mode = 0o000 if zone == "intel-rapl:1" else 0o444
+        (tree.zone(zone, name) / "energy_uj").chmod(mode)
+    assert as_nobody(tree).startswith("refused: the counter of package-1")
+
+
+def test_a_subzone_that_cannot_be_read_is_noted(tree):
+    for zone, name in CLIENT.items():
+        mode = 0o000 if name == "uncore" else 0o444
+        (tree.zone(zone, name) / "energy_uj").chmod(mode)
+    assert as_nobody(tree) == "read: ['core', 'package'] ('package-0/uncore cannot be read',)"
+
+
+def test_files_are_closed(tree):
+    for zone, name in (SERVER | {"intel-rapl:2": "psys"}).items():
+        tree.zone(zone, name)
+    before = set(Path("/dev/fd").iterdir())
+    meter = open_meter(str(tree.root))
+    assert len(set(Path("/dev/fd").iterdir())) == len(before) + 4
+    meter.close()
+    meter.close()
+    assert set(Path("/dev/fd").iterdir()) == before

@@ -1,0 +1,53 @@
+"""Which meter is chosen, and what is said of those that are not."""
+
+import pytest
+
+from greenlithops.energy import meters
+from greenlithops.energy.meters import Refusal, select_meter
+from greenlithops.errors import ConfigurationError
+
+
+def test_auto_finds_a_meter_and_names_the_refused():
+    selection = select_meter()
+    assert selection.meter is not None
+    assert selection.reason is None
+    tried = [refusal.name for refusal in selection.refusals]
+    assert [*tried, selection.meter.name] == list(meters.SOURCES[: len(tried) + 1])
+    assert all(refusal.reason for refusal in selection.refusals)
+    selection.meter.close()
+
+
+def test_a_named_meter():
+    selection = select_meter("model")
+    assert selection.meter is not None
+    assert (selection.meter.name, selection.refusals) == ("model", ())
+    selection.meter.close()
+
+
+def test_off():
+    selection = select_meter("off")
+    assert selection.meter is None
+    assert selection.reason == "energy is switched off"
+
+
+def test_an_unknown_meter_names_the_nearest():
+    with pytest.raises(ConfigurationError, match=r"no energy meter 'powrcap'.*mean 'powercap'"):
+        select_meter("powrcap")
+    with pytest.raises(ConfigurationError, match="Known are auto, off, powercap, model"):
+        select_meter("xyz")
+
+
+def test_a_named_meter_that_cannot_be_used_is_an_error_with_the_reason(monkeypatch, tmp_path):
+    from greenlithops.energy.meters import powercap  # noqa: PLC0415
+
+    original = powercap.open_meter
+    monkeypatch.setattr(powercap, "open_meter", lambda: original(str(tmp_path / "none")))
+    with pytest.raises(ConfigurationError, match="The energy meter powercap: there is no"):
+        select_meter("powercap")
+    selection = select_meter()
+    assert [refusal.name for refusal in selection.refusals] == ["powercap"]
+    selection.meter.close()
+
+
+def test_a_refusal_reads_well():
+    assert str(Refusal("powercap", "there is none")) == "powercap: there is none"
