@@ -12,8 +12,10 @@ GreenlithopsError
     - ExecutorClosed
     - ForkedError                      the executor belongs to another process
     - BackendNotFound
+    - NotReady                         a result was read before it was there
   + CallError                          one call did not give a result
     - CallTimeout (TimeoutError)
+    - CallCancelled
     - WorkerLost (RuntimeError)        with exit code or signal, and why
       . OutOfMemory (MemoryError)
     - InitializerFailed (RuntimeError)
@@ -75,12 +77,20 @@ class BackendNotFound(ExecutorError):
     """No backend has this name."""
 
 
+class NotReady(ExecutorError):
+    """The call has not ended yet; await it, or ask `done` first."""
+
+
 class CallError(GreenlithopsError):
     """One call did not give a result."""
 
 
 class CallTimeout(CallError, TimeoutError):
     """The call ran longer than its timeout and was stopped."""
+
+
+class CallCancelled(CallError):
+    """The call was cancelled before it gave a result."""
 
 
 class WorkerLost(CallError, RuntimeError):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, Protocol
+import socket
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from greenlithops.models import Event, Limits
 
 EnergyKind = Literal["measured", "estimated"]
 
@@ -33,3 +37,73 @@ class EnergyMeter(Protocol):
     def close(self) -> None:
         """Release file descriptors."""
         ...
+
+
+class ComputeBackend(Protocol):
+    """A place where calls run, opened with ``async with`` before anything is asked of it."""
+
+    name: str
+    limits: Limits
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class WorkerHandle(Protocol):
+    """One worker that speaks the worker protocol over a byte stream."""
+
+    socket: socket.socket  #: the client's end of the stream
+    pid: int
+
+    def running(self) -> tuple[int, int, int] | None:
+        """Return batch, position and start (monotonic ns) of the synchronous call that runs."""
+        ...
+
+    def kill(self) -> None:
+        """End the worker at once, with everything that its calls have started."""
+        ...
+
+    def last_words(self) -> str:
+        """Return what the worker wrote outside of any call, such as why it crashed."""
+        ...
+
+    def close(self) -> None:
+        """Release what the client holds for the worker, after its end."""
+        ...
+
+
+class SupportsWorkers(ComputeBackend, Protocol):
+    """A backend whose workers live on between calls and are reached over a byte stream."""
+
+    def start_worker(self, on_exit: Callable[[int], None]) -> WorkerHandle:
+        """Start a worker.
+
+        Args:
+            on_exit: called on the event loop, once, when the worker has ended, with its exit
+                status; negative for a signal.
+        """
+        ...
+
+
+class SupportsInvoke(ComputeBackend, Protocol):
+    """A backend that answers an invocation with the outcomes of its calls."""
+
+    async def invoke(self, invocation: bytes) -> bytes:
+        """Run the calls of a sealed invocation; return the sealed outcomes."""
+        ...
+
+
+class Hook(Protocol):
+    """Something that wants to know what happens: progress bars, metrics and traces attach here.
+
+    Hooks are called in the order of the events, outside of the event loop's thread, so they may
+    block; a hook that raises is reported in the log and goes on being called.
+    """
+
+    def __call__(self, event: Event) -> None: ...

@@ -1,0 +1,68 @@
+"""Run ordinary Python functions at scale from asyncio, and know what every call cost in joules."""
+
+# The layers, each of which knows only what stands below it:
+#
+#   cli                      the `greenlithops` command
+#   sync                     the one background loop, and the blocking faces on it
+#   executor, job, waiting   the asynchronous face
+#   dispatch                 planning, serializing, feeding workers, retrying
+#   backends, worker, energy where calls run, what runs there, what it costs
+#   protocols, models, errors
+#
+# Nothing is imported before it is used: importing this package costs next to nothing.
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from greenlithops.dispatch.retry import RetryPolicy as RetryPolicy
+    from greenlithops.executor import AsyncExecutor as AsyncExecutor
+    from greenlithops.job import Future as Future
+    from greenlithops.job import Job as Job
+    from greenlithops.models import CallState as CallState
+    from greenlithops.models import CallStats as CallStats
+    from greenlithops.models import Event as Event
+    from greenlithops.models import EventKind as EventKind
+    from greenlithops.models import JobStats as JobStats
+    from greenlithops.models import Progress as Progress
+    from greenlithops.reduction import Reduction as Reduction
+    from greenlithops.waiting import as_completed as as_completed
+    from greenlithops.waiting import gather as gather
+    from greenlithops.waiting import wait as wait
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AsyncExecutor": "executor",
+    "CallState": "models",
+    "CallStats": "models",
+    "Event": "models",
+    "EventKind": "models",
+    "Future": "job",
+    "Job": "job",
+    "JobStats": "models",
+    "Progress": "models",
+    "Reduction": "reduction",
+    "RetryPolicy": "dispatch.retry",
+    "as_completed": "waiting",
+    "gather": "waiting",
+    "wait": "waiting",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are the keys of the table above
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that a public name lives in when the name is first used."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - only on first use
+
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

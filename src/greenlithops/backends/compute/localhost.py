@@ -1,0 +1,161 @@
+"""Worker processes on this machine: spawned, long-lived, and gone when their client is."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from greenlithops.errors import ExecutorError
+from greenlithops.models import Limits
+from greenlithops.worker.process import PAGE_BYTES, POSITION_BITS
+
+_ROOT = str(Path(__file__).resolve().parents[3])
+_START = (
+    "import sys; sys.path.insert(0, {root!r}); from greenlithops.worker.process import main; "
+    "main(*map(int, sys.argv[1:]))"
+)
+_LOG_TAIL = 4000
+
+
+class LocalWorker:
+    """One worker process, as the client holds it."""
+
+    def __init__(self, on_exit: Callable[[int], None]) -> None:
+        """Start the process.
+
+        Args:
+            on_exit: called on the loop with the exit status (negative: the signal), once.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._on_exit = on_exit
+        ours, theirs = socket.socketpair()
+        lifeline_end, self._lifeline = os.pipe()
+        page = anonymous_file("greenlithops-page")
+        self._log = anonymous_file("greenlithops-log")
+        try:
+            os.truncate(page, PAGE_BYTES)
+            fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
+            self._page_map = mmap.mmap(page, PAGE_BYTES)
+            self._page = memoryview(self._page_map).cast("Q")
+            descriptors = (theirs.fileno(), lifeline_end, page, self._log)
+            self._process = subprocess.Popen(
+                [
+                    *interpreter(),
+                    "-c",
+                    _START.format(root=_ROOT),
+                    *map(str, descriptors),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            os.close(self._lifeline)
+            os.close(self._log)
+            raise
+        finally:
+            theirs.close()
+            os.close(lifeline_end)
+            os.close(page)
+        self.socket = ours
+        self.pid = self._process.pid
+        self._watch()
+
+    def _watch(self) -> None:
+        if not hasattr(os, "pidfd_open"):
+            import threading  # noqa: PLC0415 - only where the kernel has no better way
+
+            def wait() -> None:
+                self._process.wait()
+                self._loop.call_soon_threadsafe(self._exited)
+
+            threading.Thread(target=wait, name=f"wait-{self.pid}", daemon=True).start()
+            return
+        self._pidfd = os.pidfd_open(self.pid)
+        self._loop.add_reader(self._pidfd, self._exited)
+
+    def _exited(self) -> None:
+        if hasattr(os, "pidfd_open"):
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+        # What its calls have started and left running goes first: until the process is waited
+        # for, nothing else can have its number.
+        self.kill()
+        self._on_exit(self._process.wait())
+
+    def running(self) -> tuple[int, int, int] | None:
+        """Return batch and position of the synchronous call that runs, and its start (ns)."""
+        word, start = self._page[0], self._page[1]
+        if not word:
+            return None
+        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, start
+
+    def kill(self) -> None:
+        """Kill the process and every process that its calls have started."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return  # nobody is left
+
+    def last_words(self) -> str:
+        """Return the end of what the process wrote outside of any call: why it crashed."""
+        size = os.fstat(self._log).st_size
+        tail = os.pread(self._log, _LOG_TAIL, max(0, size - _LOG_TAIL))
+        return tail.decode("utf-8", "replace").strip()
+
+    def close(self) -> None:
+        """Release what the client held for the process, after its end."""
+        os.close(self._lifeline)
+        os.close(self._log)
+        self._page.release()
+        self._page_map.close()
+
+
+def anonymous_file(name: str) -> int:
+    """Return a descriptor of a file that has no place in the file system."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def interpreter() -> list[str]:
+    """Return this interpreter's command with the flags that change what programs mean."""
+    command = [sys.executable, "-P"]
+    command += ["-O"] * sys.flags.optimize
+    command += [f"-W{option}" for option in sys.warnoptions]
+    for name, value in sys._xoptions.items():
+        command += ["-X", name if value is True else f"{name}={value}"]
+    return command
+
+
+class LocalhostBackend:
+    """Runs calls in worker processes on this machine."""
+
+    name = "localhost"
+    limits = Limits()
+
+    async def __aenter__(self) -> Self:
+        if not hasattr(os, "fork"):
+            raise ExecutorError("the localhost backend needs a POSIX system; use 'inline' here")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass  # the dispatcher ends the workers, which are all there is
+
+    def start_worker(self, on_exit: Callable[[int], None]) -> LocalWorker:
+        """Start one more process."""
+        return LocalWorker(on_exit)

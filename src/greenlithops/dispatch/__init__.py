@@ -1,0 +1,1 @@
+"""From a call to its outcome: planning, serializing, feeding workers, retrying."""

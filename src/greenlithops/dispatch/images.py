@@ -1,0 +1,90 @@
+"""Functions that were pickled before: one that cannot have changed is not pickled again."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+from greenlithops.dispatch.modules import is_local
+from greenlithops.dispatch.serialize import FunctionImage, pack_function
+
+KEPT = 64
+_CONSTANTS = (int, float, str, bytes, bool, complex, type(None))
+
+Fingerprint = tuple[int, ...]
+
+
+def fingerprint(function: Any) -> Fingerprint | None:
+    """Return the identities of all that a plain function refers to, or None if that may change.
+
+    Data that can change while its identity stays (a list, an instance, a class of the user's
+    own) makes a function different without a trace, so there is no fingerprint for it.
+    """
+    found: list[int] = []
+    return tuple(found) if _collect(function, found, set()) else None
+
+
+def _collect(function: Any, found: list[int], seen: set[int]) -> bool:
+    if id(function) in seen:
+        return True
+    seen.add(id(function))
+    if type(function) is not FunctionType or function.__closure__ or function.__dict__:
+        return False
+    found += (id(function), id(function.__code__))
+    for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        if not isinstance(default, _CONSTANTS):
+            return False
+        found.append(id(default))
+    names = function.__globals__
+    for name in _names(function.__code__):
+        if name not in names:
+            continue
+        value = names[name]
+        found.append(id(value))
+        if isinstance(value, (*_CONSTANTS, BuiltinFunctionType)):
+            continue
+        if isinstance(value, ModuleType):
+            if is_local(value):
+                return False
+        elif not _collect(value, found, seen):
+            return False
+    return True
+
+
+def _names(code: CodeType) -> list[str]:
+    names = list(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names += _names(constant)
+    return names
+
+
+class ImageCache:
+    """The images of the functions that were used last."""
+
+    def __init__(self) -> None:
+        # The function is held too, so that its identity stays its own.
+        self._images: collections.OrderedDict[int, tuple[Any, Fingerprint, FunctionImage]] = (
+            collections.OrderedDict()
+        )
+
+    def image(self, function: Callable[..., Any]) -> FunctionImage:
+        """Return the pickled function.
+
+        Raises:
+            FunctionNotSerializable: it cannot be pickled.
+        """
+        mark = fingerprint(function)
+        if mark is None:
+            return pack_function(function)
+        kept = self._images.get(id(function))
+        if kept is not None and kept[1] == mark:
+            self._images.move_to_end(id(function))
+            return kept[2]
+        image = pack_function(function)
+        self._images[id(function)] = (function, mark, image)
+        if len(self._images) > KEPT:
+            self._images.popitem(last=False)
+        return image

@@ -1,0 +1,317 @@
+"""One worker as the dispatcher sees it: what it was given, what it knows, how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
+from greenlithops.dispatch.channel import Channel
+from greenlithops.errors import WorkerLost
+from greenlithops.worker import frames
+from greenlithops.worker.process import BROKEN_WORKER, LOST_CONNECTION
+
+if TYPE_CHECKING:
+    from greenlithops.protocols import WorkerHandle
+
+EXIT_GRACE = 1.0  #: seconds that a worker has to end by itself
+CANCEL_GRACE = 0.1  #: seconds that a cancelled call has to end by itself
+ASYNC_GRACE = 1.0  #: seconds that a coroutine has to react to its timeout or cancellation
+
+
+class Owner(Protocol):
+    """Who is told what becomes of a lane."""
+
+    def lane_ready(self, lane: Lane) -> None:
+        """The worker has started."""
+
+    def lane_changed(self, lane: Lane) -> None:
+        """The worker has room for more."""
+
+    def lane_broken(self, lane: Lane, error: bytes) -> None:
+        """The worker's initializer has raised."""
+
+    def lane_ended(self, lane: Lane) -> None:
+        """The worker has ended; what it had was given back or failed."""
+
+
+class Lane:
+    """A worker with the batches that it has."""
+
+    def __init__(self, name: str, owner: Owner) -> None:
+        self.name = name
+        self.ready = False
+        self.closing = False
+        self.ended = asyncio.get_running_loop().create_future()
+        self.batches: dict[int, Batch] = {}
+        self.load = 0  #: calls without an outcome
+        self.taken = 0  #: calls ever given
+        self.outcomes_seen = 0
+        self.recalling = False
+        self.exit_words = ""
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._known: set[int] = set()
+        self._kill_reason: tuple[int, int, Exception] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._handle: WorkerHandle | None = None
+        self._channel: Channel | None = None
+
+    def attach(self, handle: WorkerHandle, hello: dict[str, Any]) -> None:
+        """Begin to speak with a worker that is being started."""
+        self._handle = handle
+        self._channel = Channel(handle.socket, self._on_frame, self._on_lost)
+        self._send(frames.HELLO, hello)
+
+    def _send(self, kind: int, message: Any, buffers: list[Any] | None = None) -> None:
+        if self._channel is not None:
+            self._channel.send(kind, message, buffers)
+
+    # What the dispatcher asks for.
+
+    def give(self, batch: Batch) -> None:
+        """Send a batch, and its function if the worker does not know it."""
+        function = batch.function
+        if function.number not in self._known:
+            self._known.add(function.number)
+            image = function.image
+            message = (function.number, image.stream, function.wire_options)
+            self._send(frames.FUNCTION, message, list(image.buffers))
+        self.batches[batch.number] = batch
+        self.load += batch.left
+        self.taken += batch.left
+        message_, buffers = batch.wire()
+        self._send(frames.CALLS, message_, buffers)
+        if function.timeout is not None and self._timer is None:
+            self._timer = self._loop.call_later(function.timeout, self._check_time)
+
+    def knows(self, function: RemoteFunction) -> bool:
+        """Return whether the worker has the function already."""
+        return function.number in self._known
+
+    def forget(self, function: RemoteFunction) -> None:
+        """Let the worker forget a function that nobody uses any more."""
+        if function.number in self._known:
+            self._known.discard(function.number)
+            self._send(frames.FORGET, function.number)
+
+    def recall(self, wanted: int) -> None:
+        """Ask for the last `wanted` calls back, as far as they have not been started."""
+        if not self.recalling:
+            self.recalling = True
+            self._send(frames.RECALL, wanted)
+
+    def stop_calls(self, cancelled: Callable[[Batch, int], bool]) -> None:
+        """Stop calls that were cancelled: take back, cancel, and kill what does not end."""
+        self._send(frames.RECALL, 1 << 30)
+        for batch in self.batches.values():
+            if batch.function.is_async:
+                for position in batch.unfinished():
+                    if cancelled(batch, position):
+                        self._send(frames.CANCEL, (batch.number, position))
+        self._loop.call_later(CANCEL_GRACE, self._kill_cancelled, cancelled)
+
+    def _kill_cancelled(self, cancelled: Callable[[Batch, int], bool]) -> None:
+        if (running := self._running()) and cancelled(running[0], running[1]):
+            self.kill(*running[:2], WorkerLost("the call was cancelled"))
+            return
+        late = [
+            (batch, position)
+            for batch in self.batches.values()
+            if batch.function.is_async
+            for position in batch.unfinished()
+            if cancelled(batch, position)
+        ]
+        if late:
+            self._loop.call_later(ASYNC_GRACE, self._kill_late, late)
+
+    def _kill_late(self, late: list[tuple[Batch, int]]) -> None:
+        for batch, position in late:
+            if batch.number in self.batches and not batch.finished[position]:
+                self.kill(batch, position, WorkerLost("the call did not react to its cancellation"))
+                return
+
+    def close(self) -> None:
+        """Let the worker end when it has done what it was given; make it, if it does not."""
+        if self.closing:
+            return
+        self.closing = True
+        self._send(frames.EXIT, None)
+        if not self.load:
+            self._loop.call_later(EXIT_GRACE, self.kill_now)
+
+    def kill_now(self) -> None:
+        """Kill the worker with all that its calls have started."""
+        self.closing = True
+        if not self.ended.done() and self._handle is not None:
+            self._handle.kill()
+
+    def kill(self, batch: Batch, position: int, reason: Exception) -> None:
+        """Kill the worker because of one call, which ends with `reason`."""
+        if self._kill_reason is None:
+            self._kill_reason = (batch.number, position, reason)
+        self.kill_now()
+
+    # Time.
+
+    def _running(self) -> tuple[Batch, int, int] | None:
+        found = self._handle.running() if self._handle and not self.ended.done() else None
+        if found is None or found[0] not in self.batches:
+            return None
+        batch = self.batches[found[0]]
+        return (batch, found[1], found[2]) if not batch.finished[found[1]] else None
+
+    def _check_time(self) -> None:
+        """Kill the worker if its call runs for too long; else look again when it might."""
+        self._timer = None
+        limits = [b.function.timeout for b in self.batches.values() if b.function.timeout]
+        if self.ended.done() or not limits:
+            return
+        wait = min(limits)
+        if running := self._running():
+            batch, position, start = running
+            limit = batch.function.timeout
+            if limit is not None:
+                wait = limit - (time.monotonic_ns() - start) / 1e9
+                if wait <= 0:
+                    self.kill(batch, position, batch.work.timeout_error(batch.indices[position]))
+                    return
+        elif late := self._late_coroutine():
+            self.kill(*late, late[0].work.timeout_error(late[0].indices[late[1]]))
+            return
+        self._timer = self._loop.call_later(max(wait, 0.001), self._check_time)
+
+    def _late_coroutine(self) -> tuple[Batch, int] | None:
+        # A coroutine's timeout is kept in the worker. This is for one that blocks its loop.
+        now = time.monotonic()
+        for batch in self.batches.values():
+            limit = batch.function.timeout
+            if batch.function.is_async and limit and now - batch.sent > limit + ASYNC_GRACE:
+                return batch, next(batch.unfinished())
+        return None
+
+    # What the worker says.
+
+    def _on_frame(self, kind: int, message: memoryview, raw: list[bytearray]) -> None:
+        content = pickle.loads(message)
+        if kind == frames.OUTCOMES:
+            self._on_outcomes(content, raw)
+        elif kind == frames.READY:
+            self.ready = True
+            self._owner.lane_ready(self)
+        elif kind == frames.RETURNED:
+            self._on_returned(content)
+        elif kind == frames.LOGS:
+            for number, position, text in content:
+                if batch := self.batches.get(number):
+                    batch.work.listener.call_printed(batch.indices[position], text)
+        elif kind == frames.BROKEN:
+            self._owner.lane_broken(self, bytes(message))
+
+    def _on_outcomes(self, content: Any, raw: list[Any]) -> None:
+        batch = self.batches.get(content[0])
+        if batch is None:
+            return
+        outcomes = Outcomes.from_wire(content[1:], raw, self.name)
+        outcomes.cold = not self.outcomes_seen
+        count = len(outcomes.blobs)
+        for position in outcomes.positions:
+            batch.finish(position)
+        self.outcomes_seen += count
+        self.load -= count
+        if not batch.left:
+            del self.batches[batch.number]
+        times = outcomes.times
+        spent = sum(times[1::6]) + sum(times[4::6])
+        batch.function.learn(spent / 1e9 / count + 5e-6, count)
+        batch.work.outcomes(batch, outcomes)
+        self._owner.lane_changed(self)
+
+    def _on_returned(self, content: list[tuple[int, int]]) -> None:
+        self.recalling = False
+        back: dict[int, list[int]] = {}
+        for number, position in content:
+            back.setdefault(number, []).append(position)
+        for number, positions in back.items():
+            batch = self.batches[number]
+            positions.sort()
+            for position in positions:
+                batch.finish(position)
+            self.load -= len(positions)
+            self.taken -= len(positions)
+            if not batch.left:
+                del self.batches[number]
+            batch.work.give_back(batch, positions)
+        self._owner.lane_changed(self)
+
+    # How it ends.
+
+    def _on_lost(self, reason: str) -> None:
+        # The process is of no use without its stream. What it was doing is settled when it ends.
+        if self._handle is not None and not self.ended.done():
+            self._handle.kill()
+
+    def on_exit(self, status: int) -> None:
+        """Settle what the worker had, after its process has ended."""
+        handle, channel = self._handle, self._channel
+        if handle is None or channel is None:
+            return
+        channel.drain_now()
+        channel.close()
+        running = handle.running()
+        if self._timer is not None:
+            self._timer.cancel()
+        batches, self.batches = list(self.batches.values()), {}
+        words = handle.last_words() if batches or not self.ready else ""
+        for batch in batches:
+            self._settle(batch, running, status, words)
+        self.exit_words = words
+        self.load = 0
+        handle.close()
+        self.ended.set_result(None)
+        self._owner.lane_ended(self)
+
+    def _settle(
+        self, batch: Batch, running: tuple[int, int, int] | None, status: int, words: str
+    ) -> None:
+        back: list[int] = []
+        for position in list(batch.unfinished()):
+            key = (batch.number, position)
+            if self._kill_reason and self._kill_reason[:2] == key:
+                batch.work.lost(batch, position, self._kill_reason[2])
+            elif (running and running[:2] == key) or (
+                batch.function.is_async and self._kill_reason is None
+            ):
+                what = f"call {batch.indices[position]} of {batch.work.name}"
+                batch.work.lost(batch, position, lost_error(what, self.name, status, words))
+            else:
+                back.append(position)
+        batch.work.give_back(batch, back)
+
+
+def lost_error(what: str, worker: str, status: int, words: str) -> WorkerLost:
+    """Return the error of a call whose worker ended under it, with what is known of why."""
+    if status < 0:
+        number = -status
+        name = signal.Signals(number).name if number in signal.valid_signals() else str(number)
+        reason = f"was ended by signal {name}"
+        if number == signal.SIGKILL:
+            reason += " (killed from outside; perhaps the machine is out of memory)"
+    elif status == LOST_CONNECTION:
+        reason = "lost its connection: the call has closed file descriptors that are not its own"
+    elif status == BROKEN_WORKER:
+        reason = "failed"
+    else:
+        reason = f"exited with status {status}"
+    text = f"worker {worker} {reason} while it ran {what}"
+    if words:
+        text += f"\nIts last words:\n{words}"
+    return WorkerLost(
+        text, exit_code=status if status >= 0 else None, signal=-status if status < 0 else None
+    )
+
+

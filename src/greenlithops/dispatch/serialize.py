@@ -1,0 +1,181 @@
+"""Functions, arguments and errors between user and wire, each failure naming what caused it."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from greenlithops.dispatch.modules import local_modules
+from greenlithops.dispatch.plan import describe
+from greenlithops.errors import (
+    ArgumentsNotSerializable,
+    FunctionNotSerializable,
+    RemoteError,
+    ResultNotReadable,
+    ResultNotSerializable,
+    SerializationError,
+)
+from greenlithops.worker.outbox import UNREADABLE, UNSENDABLE
+from greenlithops.worker.pickling import Packer, Payload, pack_any, unpack
+
+_registry_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionImage:
+    """A pickled function: content-addressed, so that a worker gets it once."""
+
+    name: str
+    stream: bytes
+    buffers: tuple[memoryview, ...]
+    digest: bytes
+
+
+def pack_function(function: Callable[..., Any]) -> FunctionImage:
+    """Pickle a function with what it refers to: the user's own modules by value.
+
+    Raises:
+        FunctionNotSerializable: it refers to something that cannot be pickled.
+    """
+    import cloudpickle  # noqa: PLC0415 - loads while the first worker starts
+
+    name = describe(function)
+    try:
+        with _by_value(cloudpickle):
+            stream, buffers = pack_any(function)
+    except Exception as by_value:  # noqa: BLE001 - any reduction may raise anything
+        try:
+            # A module of the user's may hold what cannot be pickled, a lock or a connection.
+            # Where workers see the same files, they can import it instead.
+            stream, buffers = pack_any(function)
+        except Exception as error:
+            raise FunctionNotSerializable(
+                f"the function {name} cannot be pickled: {culprit(function, error)}"
+            ) from by_value
+    digest = hashlib.sha256(stream)
+    for buffer in buffers:
+        digest.update(buffer)
+    return FunctionImage(name, stream, tuple(buffers), digest.digest())
+
+
+@contextmanager
+def _by_value(cloudpickle: Any) -> Iterator[None]:
+    with _registry_lock:
+        known = cloudpickle.list_registry_pickle_by_value()
+        added = [module for module in local_modules() if module.__name__ not in known]
+        for module in added:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            for module in added:
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+class ArgumentPacker:
+    """Pickles arguments, the user's own classes by value."""
+
+    def __init__(self) -> None:
+        self._packer = Packer(self._pack_object)
+
+    def pack(self, arguments: Any, name: str, number: int) -> Payload:
+        """Return the arguments of call `number` of function `name` as a payload.
+
+        Raises:
+            ArgumentsNotSerializable: they cannot be pickled; the text names the culprit.
+        """
+        try:
+            return self._packer.pack(arguments)
+        except Exception as error:
+            raise ArgumentsNotSerializable(
+                f"the arguments of call {number} of {name} cannot be pickled: "
+                f"{culprit(arguments, error)}"
+            ) from error
+
+    @staticmethod
+    def _pack_object(value: Any) -> Payload:
+        import cloudpickle  # noqa: PLC0415 - only values that are not plain data need it
+
+        with _by_value(cloudpickle):
+            return pack_any(value)
+
+
+def culprit(value: Any, error: BaseException, path: str = "") -> str:
+    """Return a text that names the smallest part of `value` that cannot be pickled, and why."""
+    parts: list[tuple[str, Any]] = []
+    if isinstance(value, (list, tuple)):
+        parts = [(f"{path}[{i}]", part) for i, part in enumerate(value)]
+    elif isinstance(value, dict):
+        parts = [(f"{path}[{key!r}]", part) for key, part in value.items()]
+    elif callable(value) and getattr(value, "__closure__", None):
+        names = value.__code__.co_freevars
+        for name, cell in zip(names, value.__closure__, strict=True):
+            try:
+                parts.append((f"its variable {name!r}", cell.cell_contents))
+            except ValueError:  # an empty cell
+                continue
+    elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
+        parts = [(f"{path}.{name}", part) for name, part in vars(value).items()]
+    for where, part in parts[:1000]:
+        try:
+            pack_any(part)
+        except Exception as inner:  # noqa: BLE001 - this is the part that is looked for
+            return culprit(part, inner, where)
+    kind = type(value)
+    where = f"{path} " if path else ""
+    return f"{where}({kind.__module__}.{kind.__qualname__}): {type(error).__name__}: {error}"
+
+
+def read_result(blob: bytes, buffers: list[Any], name: str, number: int) -> Any:
+    """Return the result of a call.
+
+    Raises:
+        ResultNotReadable: it cannot be rebuilt in this process.
+    """
+    try:
+        return unpack(blob, buffers)
+    except Exception as error:
+        raise ResultNotReadable(
+            f"the result of call {number} of {name} arrived, but cannot be rebuilt here: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def read_error(status: int, blob: bytes, name: str, number: int) -> Exception:
+    """Return the exception that stands for a failed call, with the remote traceback as a note."""
+    pickled, kind, text, trace = pickle.loads(blob)
+    call = f"call {number} of {name}"
+    error: Exception
+    if status == UNSENDABLE:
+        error = ResultNotSerializable(f"the result of {call} cannot be pickled: {kind}: {text}")
+    elif status == UNREADABLE:
+        error = SerializationError(
+            f"the function or the arguments of {call} cannot be rebuilt in the worker: "
+            f"{kind}: {text}"
+        )
+    else:
+        error = _rebuild(pickled, kind, text, trace)
+    error.add_note(f"\nRaised in a worker, in {call}:\n{trace}")
+    return error
+
+
+def _rebuild(pickled: bytes | None, kind: str, text: str, trace: str) -> Exception:
+    if pickled is not None:
+        try:
+            error = pickle.loads(pickled)
+        except Exception as failure:  # noqa: BLE001 - described below, with the reason
+            reason = f"which cannot be rebuilt here ({type(failure).__name__}: {failure})"
+        else:
+            if isinstance(error, Exception):
+                return error
+            reason = "which did not come back as an exception"
+    else:
+        reason = "which cannot travel as it is"
+    return RemoteError(
+        f"the call raised {kind}: {text} ({reason})", type_name=kind, remote_traceback=trace
+    )

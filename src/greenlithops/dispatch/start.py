@@ -1,0 +1,41 @@
+"""Opens lanes: starts a worker of a backend and tells it what every worker must know."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from greenlithops.dispatch.lane import Lane, Owner
+from greenlithops.dispatch.serialize import pack_function
+from greenlithops.models import WorkerOptions
+from greenlithops.protocols import SupportsWorkers
+
+
+def open_lanes(
+    backend: SupportsWorkers,
+    prefix: str,
+    options: WorkerOptions,
+    initializer: tuple[Callable[..., object], tuple[Any, ...]] | None,
+) -> Callable[[str, Owner], Lane]:
+    """Return what opens a lane to one more worker of `backend`."""
+    image = pack_function(partial(*initializer[:1], *initializer[1])).stream if initializer else None
+
+    def open_lane(name: str, owner: Owner) -> Lane:
+        lane = Lane(f"{prefix}-{name}", owner)
+        handle = backend.start_worker(lane.on_exit)
+        hello = {
+            "path": list(sys.path),
+            "argv": list(sys.argv),
+            "log_bytes": options.log_bytes,
+            "concurrency": options.concurrency,
+            "max_memory": options.max_memory,
+            "initializer": image,
+            "client": os.getpid(),
+        }
+        lane.attach(handle, hello)
+        return lane
+
+    return open_lane

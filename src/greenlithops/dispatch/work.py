@@ -1,0 +1,371 @@
+"""The engine's half of a job: takes calls from the input, books outcomes, tries again."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import pickle
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from operator import add
+from typing import TYPE_CHECKING, Any, Protocol
+
+from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
+from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, FIELDS, SENT, WAITING, Ledger
+from greenlithops.dispatch.plan import Binder
+from greenlithops.dispatch.retry import RetryPolicy
+from greenlithops.dispatch.serialize import ArgumentPacker, read_error, read_result
+from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory
+from greenlithops.worker import outbox
+
+if TYPE_CHECKING:
+    from greenlithops.energy.window import EnergyWindow
+
+Entry = tuple[int, bytes, list[Any]]  #: index, pickled arguments, raw buffers
+
+TAKE_NS = 2_000_000  #: how long the event loop may be held while a batch is made
+TAKE_BYTES = 1 << 20
+
+
+class Listener(Protocol):
+    """Who is told how the calls go."""
+
+    def calls_ended(self, indices: range | list[int]) -> None:
+        """Calls have ended, however they did."""
+
+    def call_retried(self, index: int, error: BaseException) -> None:
+        """A call failed and will run again."""
+
+    def call_printed(self, index: int, text: str) -> None:
+        """A running call has printed something."""
+
+
+class Input:
+    """Elements for calls: a plain iterator, or a queue that something else fills."""
+
+    def __init__(self, elements: Iterator[Any] | None, total: int | None, *, lazy: bool) -> None:
+        self._elements = elements
+        self.total = total
+        self._left = -1 if total is None else total
+        self.lazy = lazy  #: whether elements are made as they are taken
+        self.queue: collections.deque[Any] = collections.deque()
+        self.ended = False
+        self.error: BaseException | None = None
+        self.taken: Callable[[], None] | None = None  #: told when the queue has room again
+        self.closed: Callable[[], None] | None = None  #: told when no more is wanted
+
+    @property
+    def ready(self) -> bool:
+        """Whether an element can be had now."""
+        return bool(self.queue) or (self._elements is not None and not self.ended)
+
+    def next(self) -> Any:
+        """Return the next element; raises StopIteration when there is none now."""
+        if self._elements is None:
+            if not self.queue:
+                raise StopIteration
+            element = self.queue.popleft()
+            if self.taken:
+                self.taken()
+            return element
+        try:
+            element = next(self._elements)
+            self._left -= 1
+            if not self._left:
+                self.end()
+            return element  # noqa: TRY300 - an error of the user's iterator is what is tried
+        except StopIteration:
+            self.end()
+            raise
+        except Exception as error:  # noqa: BLE001 - the user's iterator may raise anything
+            self.end(error)
+            raise StopIteration from None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Take note that nothing more will come, and of the error that ended it."""
+        if self.closed and not self.ended:
+            self.closed()
+        self.ended = True
+        self.error = self.error or error
+        elements, self._elements = self._elements, None
+        if close := getattr(elements, "close", None):
+            close()
+
+
+class Work:
+    """The calls of one job, between its input and its outcomes."""
+
+    def __init__(
+        self,
+        function: RemoteFunction,
+        source: Input,
+        bind: Binder,
+        policy: RetryPolicy,
+        listener: Listener,
+        *,
+        energy: EnergyWindow | None = None,
+        max_memory: int | None = None,
+    ) -> None:
+        self.function = function
+        self.name = function.image.name
+        self.input = source
+        self.ledger = Ledger()
+        self.listener = listener
+        self.energy = energy
+        self.metered = array("q")  #: indices in the order in which they went to the meter
+        self.room = lambda: 1 << 30  #: how many more results the consumer has room for
+        self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
+        self._bind = bind
+        self._policy = policy
+        self._packer = ArgumentPacker()
+        self._returned: collections.deque[Entry] = collections.deque()
+        self._delayed: dict[int, asyncio.TimerHandle] = {}
+        self._max_memory = max_memory
+
+    @property
+    def ready(self) -> bool:
+        """Whether a call can be handed out now."""
+        return bool(self._returned) or (self.input.ready and self.room() > 0)
+
+    @property
+    def remaining(self) -> int | None:
+        """How many calls can still be handed out, or None if that is unknown."""
+        if self.input.total is None:
+            return len(self._returned) + len(self.input.queue) if self.input.ended else None
+        return self.input.total - self.ledger.size + len(self._returned)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every call has ended and no more will come."""
+        return self.input.ended and self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call is waiting or under way."""
+        counts = self.ledger.counts
+        return not self.input.queue and not counts[SENT] + counts[WAITING]
+
+    def accepting(self, most: int) -> bool:
+        """Whether a job of submitted calls takes one more, with room for `most` altogether."""
+        return not self.input.ended and self.ledger.size + len(self.input.queue) < most
+
+    def take(self, limit: int) -> Batch | None:
+        """Return up to `limit` calls to be sent; fewer, if making them takes long."""
+        entries: list[Entry] = []
+        while self._returned and len(entries) < limit:
+            entry = self._returned.popleft()
+            if self.ledger.state(entry[0]) == WAITING:
+                self.ledger.move(entry[0], SENT)
+                entries.append(entry)
+        if entries or not self.input.ready:
+            indices: list[int] | range = [index for index, _, _ in entries]
+        else:
+            entries = self._take_new(min(limit, self.room()))
+            indices = [index for index, _, _ in entries]
+            if entries and indices[-1] - indices[0] + 1 == len(entries):
+                indices = range(indices[0], indices[-1] + 1)
+        if not entries:
+            return None
+        buffers = {place: raw for place, (_, _, raw) in enumerate(entries) if raw}
+        return Batch(self, indices, [blob for _, blob, _ in entries], buffers)
+
+    def _take_new(self, limit: int) -> list[Entry]:
+        first = self.ledger.size
+        entries: list[Entry] = []
+        sizes: list[int] = []
+        failures: list[tuple[int, Exception]] = []
+        take, bind, pack, name = self.input.next, self._bind, self._packer.pack, self.name
+        stop = time.monotonic_ns() + TAKE_NS
+        size = 0
+        for number in range(first, first + limit):
+            try:
+                element = take()
+            except StopIteration:
+                break
+            try:
+                blob, raw = pack(bind(element, number), name, number)
+            except GreenlithopsError as error:
+                failures.append((number, error))
+                sizes.append(0)
+                continue
+            length = len(blob) + sum(map(len, raw)) if raw else len(blob)
+            sizes.append(length)
+            entries.append((number, blob, raw))
+            size += length
+            if size > TAKE_BYTES or time.monotonic_ns() > stop:
+                break
+        self.ledger.open(sizes)
+        for number, error in failures:
+            self.ledger.close(number, FAILED, error, None, 0, -1)
+        if failures:
+            self.listener.calls_ended([number for number, _ in failures])
+        elif self.input.ended:
+            self.listener.calls_ended([])
+        return entries
+
+    def absorb(self) -> None:
+        """Open every call that waits in the input's queue, so that it has a row in the ledger."""
+        entries = self._take_new(len(self.input.queue))
+        for entry in entries:
+            self.ledger.move(entry[0], WAITING)
+        self._returned.extend(entries)
+
+    def outcomes(self, batch: Batch, outcomes: Outcomes) -> None:
+        """Book outcomes of a batch of this job."""
+        count = len(outcomes.blobs)
+        positions = outcomes.positions
+        self._meter(batch, outcomes)
+        run = (
+            isinstance(batch.indices, range)
+            and positions[-1] - positions[0] + 1 == count
+            and outcomes.statuses.count(outbox.DONE) == count
+            and not outcomes.buffers
+            and not outcomes.logs
+            and not outcomes.cold
+        )
+        if run and (values := _read_all(outcomes.blobs)) is not None:
+            first = batch.indices[positions[0]]
+            worker = self.ledger.worker_number(outcomes.worker)
+            sizes = list(map(len, outcomes.blobs))
+            self.ledger.close_run(first, values, outcomes.times, sizes, worker)
+            self.listener.calls_ended(range(first, first + count))
+            return
+        ended = [place for place in range(count) if self._outcome(batch, outcomes, place)]
+        if ended:
+            self.listener.calls_ended([batch.indices[positions[place]] for place in ended])
+
+    def _outcome(self, batch: Batch, outcomes: Outcomes, place: int) -> bool:
+        """Book one outcome; return whether the call has ended with it."""
+        position = outcomes.positions[place]
+        index = batch.indices[position]
+        ledger = self.ledger
+        if ledger.state(index) != SENT:
+            return False  # it was cancelled meanwhile
+        worker = ledger.worker_number(outcomes.worker)
+        if outcomes.cold and not place:
+            ledger.cold.add(index)
+        if position in outcomes.logs:
+            ledger.logs[index] = ledger.logs.get(index, "") + outcomes.logs[position]
+        status, blob = outcomes.statuses[place], outcomes.blobs[place]
+        times = outcomes.times[FIELDS * place : FIELDS * (place + 1)]
+        raw = outcomes.buffers.get(place, [])
+        size = len(blob) + sum(map(len, raw))
+        value: Any
+        if status == outbox.DONE:
+            try:
+                value = read_result(blob, raw, self.name, index)
+            except GreenlithopsError as error:
+                ledger.close(index, FAILED, error, times, size, worker)
+            else:
+                ledger.close(index, DONE, value, times, size, worker)
+            return True
+        if status == outbox.CANCELLED:
+            ledger.close(index, CANCELLED, None, times, size, worker)
+            return True
+        if status == outbox.TIMED_OUT:
+            error = self.timeout_error(index)
+        else:
+            error = read_error(status, blob, self.name, index)
+            if isinstance(error, MemoryError) and self._max_memory:
+                error = _out_of_memory(error, index, self.name, self._max_memory)
+        if self.retry(batch, position, error):
+            return False
+        ledger.close(index, FAILED, error, times, size, worker)
+        return True
+
+    def _meter(self, batch: Batch, outcomes: Outcomes) -> None:
+        if self.energy is None:
+            return
+        times = outcomes.times
+        starts = times[0::FIELDS]
+        ends = array("q", map(add, starts, times[1::FIELDS]))
+        self.energy.add(starts, ends, times[2::FIELDS])
+        self.metered.extend(batch.indices[position] for position in outcomes.positions)
+
+    def timeout_error(self, index: int) -> CallTimeout:
+        """Return the error of a call that ran too long."""
+        return CallTimeout(
+            f"call {index} of {self.name} ran longer than its timeout of "
+            f"{self.function.timeout} s and was stopped"
+        )
+
+    def lost(self, batch: Batch, position: int, error: Exception) -> None:
+        """Book a call that was running when its worker was lost or stopped."""
+        index = batch.indices[position]
+        if self.ledger.state(index) == SENT and not self.retry(batch, position, error):
+            self.ledger.close(index, FAILED, error, None, 0, -1)
+            self.listener.calls_ended([index])
+
+    def give_back(self, batch: Batch, positions: list[int]) -> None:
+        """Take calls back that were not started, to be sent again."""
+        for position in reversed(positions):
+            index = batch.indices[position]
+            if self.ledger.state(index) == SENT:
+                self.ledger.move(index, WAITING)
+                entry = (index, batch.blobs[position], batch.buffers.get(position, []))
+                self._returned.appendleft(entry)
+
+    def retry(self, batch: Batch, position: int, error: Exception) -> bool:
+        """Have a failed call run again, if the policy wants that; return whether it does."""
+        index = batch.indices[position]
+        ledger, policy = self.ledger, self._policy
+        attempt = ledger.attempts.get(index, 1)
+        if not policy.wants(error, attempt):
+            return False
+        if policy.budget is not None and ledger.retried >= policy.budget:
+            return False
+        ledger.attempts[index] = attempt + 1
+        ledger.retried += 1
+        ledger.move(index, WAITING)
+        entry = (index, batch.blobs[position], batch.buffers.get(position, []))
+        loop = asyncio.get_running_loop()
+        self._delayed[index] = loop.call_later(policy.wait(attempt), self._come_back, entry)
+        self.listener.call_retried(index, error)
+        return True
+
+    def _come_back(self, entry: Entry) -> None:
+        del self._delayed[entry[0]]
+        self._returned.append(entry)
+        self.wake()
+
+    def cancel(self, indices: range | list[int]) -> list[int]:
+        """Book calls as cancelled that have not ended; return those that were."""
+        ended: list[int] = []
+        for index in indices:
+            if self.ledger.state(index) in (WAITING, SENT) and index < self.ledger.size:
+                self.ledger.close(index, CANCELLED, None, None, 0, -1)
+                if timer := self._delayed.pop(index, None):
+                    timer.cancel()
+                ended.append(index)
+        return ended
+
+    def fail_all(self, error: Exception) -> None:
+        """End the job with an error: nothing can run it."""
+        self.input.end(error)
+        self.input.queue.clear()
+        self._returned.clear()
+        ended = []
+        for index in range(self.ledger.base, self.ledger.size):
+            if self.ledger.state(index) in (WAITING, SENT):
+                self.ledger.close(index, FAILED, error, None, 0, -1)
+                ended.append(index)
+        for timer in self._delayed.values():
+            timer.cancel()
+        self._delayed.clear()
+        self.listener.calls_ended(ended)
+
+
+def _read_all(blobs: list[bytes]) -> list[Any] | None:
+    try:
+        return list(map(pickle.loads, blobs))
+    except Exception:  # noqa: BLE001 - the slow way tells which one, and why
+        return None
+
+
+def _out_of_memory(error: MemoryError, index: int, name: str, limit: int) -> OutOfMemory:
+    found = OutOfMemory(
+        f"call {index} of {name} needed more memory than its worker's max_memory of {limit} bytes"
+    )
+    found.__cause__ = error
+    return found

@@ -1,0 +1,163 @@
+"""The frozen values that travel through greenlithops and that users read."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class CallState(enum.Enum):
+    """Where a call is on its way."""
+
+    WAITING = 0  #: not yet given to a worker, or waiting to be tried again
+    SENT = 1  #: given to a worker: it runs, or waits there for its turn
+    DONE = 2  #: it returned a result
+    FAILED = 3  #: it ended with an error
+    CANCELLED = 4  #: it was cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class CallStats:
+    """What one call took. Moments are seconds since the epoch, durations are seconds.
+
+    Attributes:
+        queued: when the call was taken from the input.
+        start: when the function started in the worker.
+        end: when the function ended.
+        wall_seconds: how long the function ran by the clock.
+        cpu_seconds: CPU time of the whole worker process (or of the coroutine) for this call,
+            unpickling, pickling and child processes that ended included.
+        cpu_user_seconds: the part of it outside of the kernel.
+        cpu_system_seconds: the part of it inside the kernel; 0.0 for calls under 1 ms, which
+            are too short for the kernel to tell.
+        serialization_seconds: unpickling the arguments and pickling the result, by the clock.
+        peak_memory_bytes: the worker's peak resident memory so far.
+        bytes_in: size of the pickled arguments.
+        bytes_out: size of the pickled result.
+        worker: the worker that ran it.
+        attempt: 1 for the first run, 2 for the first retry, …
+        cold_start: whether it was the first call of its worker.
+    """
+
+    queued: float
+    start: float
+    end: float
+    wall_seconds: float
+    cpu_seconds: float
+    cpu_user_seconds: float
+    cpu_system_seconds: float
+    serialization_seconds: float
+    peak_memory_bytes: int
+    bytes_in: int
+    bytes_out: int
+    worker: str
+    attempt: int
+    cold_start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobStats:
+    """What the finished calls of a job took together. Durations are seconds."""
+
+    calls: int
+    failed: int
+    retried: int
+    wall_seconds: float  #: from the first call queued to the last one ended
+    call_seconds: float  #: sum of the calls' wall time
+    cpu_seconds: float  #: sum of the calls' CPU time
+    peak_memory_bytes: int
+    bytes_in: int
+    bytes_out: int
+    workers: int  #: how many workers took part
+
+    @property
+    def parallelism(self) -> float:
+        """How many calls ran at once on average."""
+        return self.call_seconds / self.wall_seconds if self.wall_seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is.
+
+    `total` is None as long as the input may still give more.
+    """
+
+    total: int | None
+    waiting: int
+    sent: int
+    done: int
+    failed: int
+    cancelled: int
+    retried: int
+
+    @property
+    def finished(self) -> int:
+        """How many calls have ended, however they did."""
+        return self.done + self.failed + self.cancelled
+
+    @property
+    def fraction(self) -> float | None:
+        """The finished share, or None while the total is unknown."""
+        if self.total is None:
+            return None
+        return self.finished / self.total if self.total else 1.0
+
+
+class EventKind(enum.Enum):
+    """What an event tells."""
+
+    JOB_STARTED = "job-started"
+    CALL_FINISHED = "call-finished"
+    CALL_RETRIED = "call-retried"
+    CALL_PRINTED = "call-printed"  #: only with ``live_logs``
+    JOB_FINISHED = "job-finished"
+    WORKER_STARTED = "worker-started"
+    WORKER_ENDED = "worker-ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, as hooks are told it."""
+
+    kind: EventKind
+    time: float  #: seconds since the epoch
+    job_id: str | None = None
+    function: str | None = None
+    index: int | None = None
+    worker: str | None = None
+    stats: CallStats | None = None
+    error: BaseException | None = None
+    text: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a backend can take; None where it sets no limit."""
+
+    payload_bytes: int | None = None
+    concurrency: int | None = None
+    seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How the calls of a job are run."""
+
+    timeout: float | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+    live_logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """What every worker of an executor is like."""
+
+    concurrency: int = 100
+    max_memory: int | None = None
+    max_calls: int | None = None
+    log_bytes: int = 1 << 20

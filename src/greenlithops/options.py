@@ -1,0 +1,73 @@
+"""What users may say about calls and workers, checked once and turned into numbers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from greenlithops.dispatch.retry import RetryPolicy
+from greenlithops.errors import UsageError
+from greenlithops.models import CallOptions
+
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How calls are run."""
+
+    timeout: float | None
+    policy: RetryPolicy
+    environment: tuple[tuple[str, str], ...]
+    live_logs: bool = False
+
+    def wire(self) -> CallOptions:
+        """Return the part of it that workers must know."""
+        return CallOptions(self.timeout, self.environment, self.live_logs)
+
+
+def checked_timeout(seconds: float | None) -> float | None:
+    """Return a timeout in seconds.
+
+    Raises:
+        UsageError: it is not a positive number.
+    """
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"timeout must be a positive number of seconds, not {seconds!r}")
+    return seconds
+
+
+def environment_items(variables: Mapping[str, object] | None) -> tuple[tuple[str, str], ...]:
+    """Return environment variables as they are set: ``True`` becomes ``"True"``.
+
+    Raises:
+        UsageError: a name is not a string, is empty or has a ``=``.
+    """
+    for name in variables or ():
+        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
+            raise UsageError(f"{name!r} cannot be the name of an environment variable")
+    return tuple((name, str(value)) for name, value in (variables or {}).items())
+
+
+def byte_count(size: int | str) -> int:
+    """Return a size in bytes: a number, or a text such as ``"512 MiB"`` (units of 1024).
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(size, int) and size > 0:
+        return size
+    match = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    if match is None:
+        raise UsageError(f"{size!r} is not a size; write bytes, or a text such as '512 MiB'")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def default_workers() -> int:
+    """Return how many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1

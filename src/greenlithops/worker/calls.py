@@ -1,0 +1,133 @@
+"""Running one call and measuring it: the code that every worker, wherever it is, has in common."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CoroutineType
+from typing import Any
+
+from greenlithops.worker.errors import pack_error
+from greenlithops.worker.outbox import DONE, RAISED, UNREADABLE, UNSENDABLE
+from greenlithops.worker.pickling import Packer, Payload, unpack
+
+#: start of the function (monotonic ns), then ns of: the function by the clock, CPU of the call,
+#: of which in the kernel, unpickling and pickling by the clock; then the process's peak RSS, bytes
+Times = tuple[int, int, int, int, int, int]
+Result = tuple[int, Payload, Times]
+
+LONG_NS = 1_000_000  #: shorter calls are not asked for kernel time, children and memory
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Function:
+    """A function as a worker knows it; unpickled by the thread that first runs it."""
+
+    __slots__ = ("_blob", "_buffers", "_call", "directory", "environment", "is_async", "live")
+    __slots__ += ("path", "timeout")
+
+    def __init__(self, blob: bytes, buffers: list[Any], options: dict[str, Any]) -> None:
+        self._blob = blob
+        self._buffers = buffers
+        self._call: Callable[..., Any] | None = None
+        self.directory: str = options["directory"]
+        self.path: list[str] = options["path"]
+        self.environment: dict[str, str] = options["environment"]
+        self.is_async: bool = options["is_async"]
+        self.timeout: float | None = options["timeout"]
+        self.live: bool = options["live"]
+
+    def load(self) -> Callable[..., Any]:
+        """Return the callable; raises whatever unpickling it raises."""
+        if self._call is None:
+            self._call = unpack(self._blob, self._buffers)
+            self._blob, self._buffers = b"", []
+        return self._call
+
+
+class Runner:
+    """Runs synchronous calls, one at a time, in the thread that asks."""
+
+    def __init__(self) -> None:
+        self._packer = Packer()
+        self._pid = os.getpid()
+        self.peak = self._system = self._children = 0
+        self.account(0)
+
+    def run(self, function: Function, blob: bytes, buffers: list[Any]) -> Result:
+        """Run one call to its end; whatever it does to itself becomes its outcome."""
+        cpu = time.process_time_ns()
+        received = start = end = time.monotonic_ns()
+        try:
+            call = function.load()
+            arguments = unpack(blob, buffers)
+        except BaseException as error:  # noqa: BLE001 - becomes the outcome of the call
+            status, payload = UNREADABLE, pack_error(error)
+        else:
+            start = time.monotonic_ns()
+            status, value = self._call(call, arguments)
+            end = time.monotonic_ns()
+            if os.getpid() != self._pid:
+                os._exit(0)  # a child that the function forked came out of it: not ours to answer
+            del arguments
+            status, payload = self.pack(value) if status == DONE else (status, value)
+        done = time.monotonic_ns()
+        cpu = time.process_time_ns() - cpu
+        system = 0
+        if done - received > LONG_NS:
+            cpu, system = self.account(cpu)
+        beside = (start - received) + (done - end)
+        return status, payload, (start, end - start, cpu, system, beside, self.peak)
+
+    @staticmethod
+    def _call(call: Callable[..., Any], arguments: Any) -> tuple[int, Any]:
+        try:
+            if type(arguments) is tuple:
+                value = call(*arguments)
+            else:
+                value = call(*arguments[0], **arguments[1])
+            if type(value) is CoroutineType:
+                import asyncio  # noqa: PLC0415 - a function that hides that it is async is rare
+
+                value = asyncio.run(value)
+        except BaseException as error:  # noqa: BLE001 - the user's errors are data
+            return RAISED, pack_error(error, skip=1)
+        return DONE, value
+
+    def pack(self, value: Any) -> tuple[int, Payload]:
+        """Return a result as a payload, or the reason why it cannot be one."""
+        try:
+            return DONE, self._packer.pack(value)
+        except BaseException as error:  # noqa: BLE001 - becomes the outcome of the call
+            return UNSENDABLE, pack_error(error)
+
+    def account(self, cpu: int) -> tuple[int, int]:
+        """Return the CPU time with that of reaped children, and the kernel's part of it (ns)."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.peak = usage.ru_maxrss * MAXRSS_UNIT
+        below = int((children.ru_utime + children.ru_stime) * 1e9)
+        kernel = int((usage.ru_stime + children.ru_stime) * 1e9)
+        cpu += below - self._children
+        system = min(cpu, kernel - self._system)
+        self._children, self._system = below, kernel
+        return cpu, system
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables around calls; afterwards everything is as it was."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

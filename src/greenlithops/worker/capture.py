@@ -1,0 +1,131 @@
+"""What a call prints, kept with the call: Python's streams by call, file descriptors 1 and 2 too."""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import os
+import sys
+import threading
+from typing import Any
+
+_CHUNK = 1 << 20
+
+
+class CallLog:
+    """The output of one call, bounded: its first and its last half, and how much is missing."""
+
+    __slots__ = ("_cut", "_fresh", "_half", "_head", "_lock", "_tail")
+
+    def __init__(self, limit: int, *, live: bool = False) -> None:
+        self._half = limit // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._cut = 0
+        self._fresh = bytearray() if live else None
+        self._lock = threading.Lock()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append output; beyond the limit, forget what is in the middle."""
+        half = self._half
+        with self._lock:
+            if self._fresh is not None and len(self._fresh) < half:
+                self._fresh += data
+            room = half - len(self._head)
+            if room > 0:
+                self._head += data[:room]
+                data = data[room:]
+            if len(data) > half:
+                self._cut += len(data) - half
+                data = data[-half:]
+            self._tail += data
+            if len(self._tail) > 2 * half:
+                surplus = len(self._tail) - half
+                del self._tail[:surplus]
+                self._cut += surplus
+
+    def text(self) -> str:
+        """Return what is kept, with a note where something was cut."""
+        with self._lock:
+            surplus = max(0, len(self._tail) - self._half)
+            cut = self._cut + surplus
+            if not cut:
+                return (self._head + self._tail).decode("utf-8", "replace")
+            note = f"\n[greenlithops: {cut} bytes of output were cut here]\n".encode()
+            return (self._head + note + self._tail[surplus:]).decode("utf-8", "replace")
+
+    def news(self) -> str:
+        """Return what was written since the last time this was asked, of a live log."""
+        with self._lock:
+            fresh, self._fresh = self._fresh or b"", bytearray()
+            return fresh.decode("utf-8", "replace")
+
+    def __bool__(self) -> bool:
+        return bool(self._head)
+
+
+#: the log of the coroutine that runs; a sync call's log is `Capture.current`
+_task_log: contextvars.ContextVar[CallLog | None] = contextvars.ContextVar("call_log", default=None)
+
+
+class _Stream(io.RawIOBase):
+    """The raw end of ``sys.stdout`` and ``sys.stderr``: hands bytes to the call that runs."""
+
+    def __init__(self, capture: Capture, descriptor: int) -> None:
+        self._capture = capture
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        (_task_log.get() or self._capture.current).write(view)
+        return len(view)
+
+
+class Capture:
+    """Directs all output of this process to the call that makes it.
+
+    Python's streams are separated by coroutine; what C code and child processes write to file
+    descriptors 1 and 2 lands in an anonymous file (`descriptor`) that never blocks its writer,
+    and belongs to the call that runs when it is collected.
+    """
+
+    def __init__(self, descriptor: int, limit: int) -> None:
+        self._descriptor = descriptor
+        self._limit = limit
+        self.current = CallLog(limit)
+
+    def install(self) -> None:
+        """Put the streams in the place of ``sys.stdout`` and ``sys.stderr``."""
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            stream = io.TextIOWrapper(
+                _Stream(self, number),  # type: ignore[arg-type]  # a raw stream does, unbuffered
+                encoding="utf-8",
+                errors="backslashreplace",
+                write_through=True,
+            )
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+    def new_log(self, *, live: bool = False) -> CallLog:
+        """Return a log for one more call."""
+        return CallLog(self._limit, live=live)
+
+    def in_task(self, log: CallLog) -> None:
+        """Direct what the running coroutine prints to `log`."""
+        _task_log.set(log)
+
+    def collect(self) -> None:
+        """Move what was written to the file descriptors to the log of the running call."""
+        size = os.lseek(self._descriptor, 0, os.SEEK_END)
+        if not size:
+            return
+        log = _task_log.get() or self.current
+        for offset in range(0, size, _CHUNK):
+            log.write(os.pread(self._descriptor, _CHUNK, offset))
+        os.ftruncate(self._descriptor, 0)

@@ -1,0 +1,184 @@
+"""Running ``async def`` calls: many in flight in one loop, each with its own CPU time and output."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextvars
+import pickle
+import threading
+import time
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.worker.calls import DONE, Function, Runner, environment
+from greenlithops.worker.errors import pack_error
+from greenlithops.worker.outbox import CANCELLED, RAISED, TIMED_OUT, UNREADABLE
+from greenlithops.worker.pickling import unpack
+
+if TYPE_CHECKING:
+    from greenlithops.worker.capture import Capture, CallLog
+    from greenlithops.worker.outbox import Outbox
+
+Item = tuple[int, int, Function, bytes, list[Any]]  #: batch, position, function, arguments
+
+_EMPTY = (pickle.dumps(None, 5), [])  # type: tuple[bytes, list[Any]]
+
+
+class Meter:
+    """CPU nanoseconds of a call's coroutine and of the tasks that it starts."""
+
+    __slots__ = ("ns",)
+
+    def __init__(self) -> None:
+        self.ns = 0
+
+
+_meter: contextvars.ContextVar[Meter | None] = contextvars.ContextVar("meter", default=None)
+
+
+class Metered(Coroutine[Any, Any, Any]):
+    """A coroutine that adds the CPU time of its steps to a meter."""
+
+    __slots__ = ("_coroutine", "_meter")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], meter: Meter) -> None:
+        self._coroutine = coroutine
+        self._meter = meter
+
+    def send(self, value: Any) -> Any:
+        before = time.thread_time_ns()
+        try:
+            return self._coroutine.send(value)
+        finally:
+            self._meter.ns += time.thread_time_ns() - before
+
+    def throw(self, *error: Any) -> Any:
+        before = time.thread_time_ns()
+        try:
+            return self._coroutine.throw(*error)
+        finally:
+            self._meter.ns += time.thread_time_ns() - before
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._coroutine.__await__()
+
+
+def _task_factory(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    meter = _meter.get()
+    if meter is not None and not isinstance(coroutine, Metered):
+        coroutine = Metered(coroutine, meter)
+    return asyncio.Task(coroutine, loop=loop, **options)
+
+
+class AsyncRunner:
+    """Runs coroutine functions in a loop of its own, beside the worker's main thread."""
+
+    def __init__(self, outbox: Outbox, capture: Capture, concurrency: int) -> None:
+        self.waiting: collections.deque[Item] = collections.deque()
+        self._outbox = outbox
+        self._capture = capture
+        self._concurrency = concurrency
+        self._runner = Runner()
+        self._tasks: dict[tuple[int, int], asyncio.Task[None]] = {}
+        self._environment: dict[str, str] = {}
+        self._logs: dict[tuple[int, int], CallLog] = {}
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_task_factory(_task_factory)
+        threading.Thread(target=self._serve, name="coroutines", daemon=True).start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def feed(self, items: list[Item]) -> None:
+        """Take calls; may be called from any thread."""
+        self.waiting.extend(items)
+        self._loop.call_soon_threadsafe(self._start_waiting)
+
+    def cancel(self, batch: int, position: int) -> None:
+        """Cancel a call that runs; may be called from any thread."""
+
+        def stop() -> None:
+            if task := self._tasks.get((batch, position)):
+                task.cancel()
+
+        self._loop.call_soon_threadsafe(stop)
+
+    @property
+    def has_live(self) -> bool:
+        """Whether the output of a running call is wanted as it comes."""
+        return bool(self._logs)
+
+    def live(self) -> list[tuple[int, int, str]]:
+        """Return new output of running calls whose output is wanted as it comes."""
+        return [(*key, text) for key, log in list(self._logs.items()) if (text := log.news())]
+
+    def _start_waiting(self) -> None:
+        while self.waiting and len(self._tasks) < self._concurrency:
+            if self._tasks and self.waiting[0][2].environment != self._environment:
+                return  # the environment belongs to the process: wait until it is free
+            try:
+                item = self.waiting.popleft()
+            except IndexError:  # the client has just taken it back
+                return
+            batch, position, function, _, _ = item
+            if not self._tasks:
+                self._environment = function.environment
+            task = self._loop.create_task(self._run(item))
+            self._tasks[batch, position] = task
+
+    async def _run(self, item: Item) -> None:
+        batch, position, function, blob, buffers = item
+        key = (batch, position)
+        log = self._capture.new_log(live=function.live)
+        self._capture.in_task(log)
+        if function.live:
+            self._logs[key] = log
+        meter = Meter()
+        _meter.set(meter)
+        received = start = end = time.monotonic_ns()
+        try:
+            call = function.load()
+            arguments = unpack(blob, buffers)
+        except BaseException as error:  # noqa: BLE001 - becomes the outcome of the call
+            status, payload = UNREADABLE, pack_error(error)
+        else:
+            start = time.monotonic_ns()
+            with environment(function.environment):
+                status, value = await self._await(call, arguments, function.timeout)
+            end = time.monotonic_ns()
+            del arguments
+            status, payload = self._runner.pack(value) if status == DONE else (status, value)
+        done = time.monotonic_ns()
+        _, system = self._runner.account(0) if end - start > 1_000_000 else (0, 0)
+        self._capture.collect()
+        beside = (start - received) + (done - end)
+        times = (start, end - start, meter.ns, min(system, meter.ns), beside, self._runner.peak)
+        del self._tasks[key]
+        self._logs.pop(key, None)
+        text = log.text() if log else None
+        self._outbox.put(batch, position, status, payload, times, text, last=True)
+        self._start_waiting()
+
+    @staticmethod
+    async def _await(
+        call: Callable[..., Any], arguments: Any, timeout: float | None
+    ) -> tuple[int, Any]:
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                if type(arguments) is tuple:
+                    awaitable = call(*arguments)
+                else:
+                    awaitable = call(*arguments[0], **arguments[1])
+                return DONE, await awaitable
+        except asyncio.CancelledError:
+            return CANCELLED, _EMPTY
+        except BaseException as error:  # noqa: BLE001 - the user's errors are data
+            if limit.expired() and isinstance(error, TimeoutError):
+                return TIMED_OUT, _EMPTY
+            return RAISED, pack_error(error, skip=1)
