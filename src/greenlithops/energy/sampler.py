@@ -16,22 +16,26 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from greenlithops.energy.carbon import carbon_intensity
+from greenlithops.energy.cpu_time import CpuacctClock, StatClock, open_cpu_clock
 from greenlithops.energy.meters import Selection, select_meter
 from greenlithops.energy.timeline import Timeline
 from greenlithops.energy.window import EnergyWindow
 from greenlithops.errors import ExecutorClosed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from greenlithops.energy.carbon import CarbonIntensity
     from greenlithops.energy.cpu_time import CpuClock
+
+T = TypeVar("T")
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
 
@@ -63,7 +67,7 @@ class EnergySampler:
         pue: float = 1.0,
     ) -> None:
         self.selection = selection
-        self.intensity = intensity or carbon_intensity()
+        self.intensity = intensity
         self.pue = pue
         #: Why there are no figures (any more), or None.
         self.failure = selection.reason
@@ -87,10 +91,11 @@ class EnergySampler:
 
     async def __aenter__(self) -> Self:
         if self.timeline is not None:
+            if self.intensity is None:
+                self.intensity = await _off_loop(carbon_intensity)
+            # Last, since whoever is cancelled here has nothing to close yet.
             if self._clock is None:
-                from greenlithops.energy.cpu_time import open_cpu_clock  # noqa: PLC0415
-
-                self._clock = open_cpu_clock()
+                self._clock = await _off_loop(open_cpu_clock)
             self._loop = asyncio.get_running_loop()
             self.sample()
             self._schedule()
@@ -105,8 +110,7 @@ class EnergySampler:
         for window in list(self._windows):
             window.close()
         self._stop("the sampler has been closed")
-        if self.selection.meter is not None:
-            self.selection.meter.close()
+        self.selection.close()
         if self._clock is not None:
             self._clock.close()
 
@@ -188,16 +192,15 @@ class EnergySampler:
 
 
 class _Shared:
-    """A sampler and how many use it."""
+    """The samplers of one event loop, and how many use each."""
 
-    __slots__ = ("sampler", "users")
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()  # so that two users do not both open one
+        self.samplers: dict[str, EnergySampler] = {}
+        self.users: dict[str, int] = {}
 
-    def __init__(self, sampler: EnergySampler) -> None:
-        self.sampler = sampler
-        self.users = 0
 
-
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 
 
 @asynccontextmanager
@@ -207,17 +210,43 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
     Args:
         choice: as for `select_meter`; users with different choices have different samplers.
     """
-    samplers = _shared.setdefault(asyncio.get_running_loop(), {})
-    shared = samplers.get(choice)
-    if shared is None:
-        # Nothing is awaited between the look-up and the entry, so two users cannot both open one.
-        shared = samplers[choice] = _Shared(EnergySampler(select_meter(choice)))
-        await shared.sampler.__aenter__()
-    shared.users += 1
+    shared = _shared.setdefault(asyncio.get_running_loop(), _Shared())
+    async with shared.lock:
+        sampler = shared.samplers.get(choice)
+        if sampler is None:
+            selection = await _off_loop(select_meter, choice)
+            try:
+                sampler = await EnergySampler(selection).__aenter__()
+            except BaseException:
+                selection.close()
+                raise
+            shared.samplers[choice] = sampler
+            shared.users[choice] = 0
+        shared.users[choice] += 1
     try:
-        yield shared.sampler
+        yield sampler
     finally:
-        shared.users -= 1
-        if not shared.users:
-            del samplers[choice]
-            await shared.sampler.__aexit__(None, None, None)
+        shared.users[choice] -= 1
+        if not shared.users[choice]:
+            del shared.samplers[choice], shared.users[choice]
+            await sampler.__aexit__(None, None, None)
+
+
+async def _off_loop(function: Callable[..., T], *args: object) -> T:
+    """Open something in a thread of its own, which ends with that: probing files may block."""
+    pool = ThreadPoolExecutor(1, "greenlithops-energy")
+    opening = asyncio.get_running_loop().run_in_executor(pool, function, *args)
+    pool.shutdown(wait=False)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unused)
+        raise
+
+
+def _close_unused(opening: asyncio.Future[T]) -> None:
+    """Close what was opened for a caller who waits no more."""
+    if not opening.cancelled() and opening.exception() is None:
+        result = opening.result()
+        if isinstance(result, Selection | CpuacctClock | StatClock):
+            result.close()

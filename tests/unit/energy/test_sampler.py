@@ -7,6 +7,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from blockbuster import BlockBuster
 
 from greenlithops.energy import sampler as sampler_module
 from greenlithops.energy.carbon import carbon_intensity
@@ -365,13 +366,25 @@ def leftovers():
     return open_files(), set(threading.enumerate()), asyncio.all_tasks()
 
 
+async def nothing_is_left(before):
+    """Wait for threads that are about to end, then compare."""
+    for _ in range(100):
+        files, threads, tasks = leftovers()
+        if files == before[0] and threads <= before[1]:
+            break
+        await asyncio.sleep(0.01)
+    assert files == before[0]
+    assert threads <= before[1]
+    assert tasks == before[2]
+
+
 async def test_nothing_is_left_behind(machine):
     before = leftovers()
     async with machine.sampler() as sampler:
         window = sampler.open_window()
         await asyncio.sleep(0.02)
         assert asyncio.all_tasks() == before[2]
-    assert leftovers() == before
+    await nothing_is_left(before)
     samples = len(sampler.timeline.intervals)
     await asyncio.sleep(0.03)
     assert len(sampler.timeline.intervals) == samples
@@ -411,10 +424,47 @@ async def test_users_of_a_loop_share_one_sampler():
         window.add(column(begin), column(time.monotonic_ns()), column(50 * MS))
         assert window.call(0).joules > 0
         assert window.report().joules > 0
-    assert leftovers() == before
-    assert not sampler_module._shared[asyncio.get_running_loop()]
+    await nothing_is_left(before)
+    assert not sampler_module._shared[asyncio.get_running_loop()].samplers
     async with shared_sampler() as three:
         assert three is not one
+
+
+async def test_users_who_come_at_once_share_one_too():
+    async def use():
+        async with shared_sampler("model") as sampler:
+            await asyncio.sleep(0.05)
+            return sampler
+
+    first, *others = await asyncio.gather(*(use() for _ in range(5)))
+    assert all(other is first for other in others)
+
+
+async def test_a_user_who_is_cancelled_while_it_opens_leaves_nothing():
+    async def use():
+        async with shared_sampler():
+            await asyncio.sleep(60)
+
+    before = leftovers()
+    for delay in (0, 0.0002, 0.001, 0.003, 0.02):
+        task = asyncio.create_task(use())
+        await asyncio.sleep(delay)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await nothing_is_left(before)
+
+
+async def test_the_loop_is_never_blocked():
+    guard = BlockBuster()
+    guard.activate()
+    try:
+        async with shared_sampler() as sampler:
+            window = sampler.open_window()
+            await asyncio.sleep(0.12)
+            assert window.report().joules is not None
+    finally:
+        guard.deactivate()
 
 
 def test_each_loop_has_its_own():

@@ -53,6 +53,11 @@ class Selection:
             return "energy is switched off"
         return "; ".join(map(str, self.refusals)) or "there is no energy meter"
 
+    def close(self) -> None:
+        """Close the meter."""
+        if self.meter is not None:
+            self.meter.close()
+
 
 def select_meter(choice: str = "auto") -> Selection:
     """Choose where energy figures come from.
