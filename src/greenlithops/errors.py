@@ -1,4 +1,4 @@
-"""The one tree of errors that greenlithops raises; what the user's function raises passes through as it is.
+"""The one tree of errors of greenlithops; what a user's function raises passes as it is.
 
 GreenlithopsError
   + UsageError (ValueError)            the call of the API was wrong

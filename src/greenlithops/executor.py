@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import secrets
-import sys
-import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from greenlithops.dispatch import plan
-from greenlithops.dispatch.batch import Batch, RemoteFunction
-from greenlithops.dispatch.dispatcher import Dispatcher
-from greenlithops.dispatch.images import ImageCache
+from greenlithops.dispatch.engine import Engine
 from greenlithops.dispatch.inputs import as_input, pump
-from greenlithops.dispatch.retry import RetryPolicy, as_policy
-from greenlithops.dispatch.start import open_lanes
-from greenlithops.dispatch.work import Input, Work
-from greenlithops.errors import ExecutorClosed, ForkedError, UsageError
-from greenlithops.job import Future, Job
-from greenlithops.models import Event, EventKind, WorkerOptions
-from greenlithops.options import (
+from greenlithops.dispatch.options import (
     Options,
     byte_count,
+    checked_counts,
     checked_timeout,
     default_workers,
     environment_items,
 )
+from greenlithops.dispatch.retry import RetryPolicy, as_policy
+from greenlithops.errors import ExecutorClosed, ForkedError, UsageError
+from greenlithops.job import Future, Job
+from greenlithops.models import WorkerOptions
 from greenlithops.reduction import Reduction
 from greenlithops.registry import compute_backend
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
-    from greenlithops.dispatch.serialize import FunctionImage
     from greenlithops.energy.records import EnergyReport
-    from greenlithops.energy.sampler import EnergySampler
-    from greenlithops.energy.window import EnergyWindow
-    from greenlithops.hooks import HookThread
-    from greenlithops.protocols import Hook, SupportsInvoke, SupportsWorkers
+    from greenlithops.protocols import Hook, SupportsWorkers
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-GROUP_SIZE = 1000  #: submitted calls that share a job, so that they travel together
-KEPT_FUNCTIONS = 64  #: functions that workers remember although no job uses them
 
 _counter = itertools.count()
 _session = secrets.token_hex(3)
@@ -85,7 +72,7 @@ class AsyncExecutor:
 
     def __init__(
         self,
-        backend: str | SupportsWorkers | SupportsInvoke = "localhost",
+        backend: str | SupportsWorkers = "localhost",
         *,
         max_workers: int | None = None,
         worker_concurrency: int = 100,
@@ -101,16 +88,14 @@ class AsyncExecutor:
         hooks: Sequence[Hook] = (),
     ) -> None:
         self.id = f"{_session}-{next(_counter)}"
-        self._backend_choice = backend
+        self._backend = backend
         self._max_workers = default_workers() if max_workers is None else max_workers
-        for name, number in (
-            ("max_workers", self._max_workers),
-            ("worker_concurrency", worker_concurrency),
-            ("max_calls_per_worker", max_calls_per_worker or 1),
-            ("log_bytes", log_bytes),
-        ):
-            if number < 1:
-                raise UsageError(f"{name} must be at least 1, not {number}")
+        checked_counts(
+            max_workers=self._max_workers,
+            worker_concurrency=worker_concurrency,
+            max_calls_per_worker=max_calls_per_worker,
+            log_bytes=log_bytes,
+        )
         if initializer is not None and not callable(initializer):
             raise UsageError(f"initializer must be callable, not {type(initializer).__name__}")
         self._initializer = (initializer, initargs) if initializer else None
@@ -127,46 +112,22 @@ class AsyncExecutor:
         self._hooks = tuple(hooks)
         self._pid = os.getpid()
         self._open = False
-        self._jobs: set[Job[Any]] = set()
-        self._job_numbers = itertools.count()
-        self._functions: dict[tuple[Any, ...], RemoteFunction] = {}
-        self._groups: dict[tuple[Any, ...], Job[Any]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._images = ImageCache()
-        self._dispatcher: Dispatcher
-        self._sampler: EnergySampler | None = None
-        self._energy: EnergyWindow | None = None
-        self._hook_thread: HookThread | None = None
+        self._engine: Engine | None = None
 
     async def __aenter__(self) -> Self:
+        self._check_process()
         if self._open:
             raise ExecutorClosed("this executor is open already")
-        self._check_process()
-        async with AsyncExitStack() as stack:
-            backend = self._backend_choice
-            if isinstance(backend, str):
-                backend = compute_backend(backend)
-            await stack.enter_async_context(backend)
-            if self._energy_choice != "off":
-                from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
-
-                sampler = shared_sampler(self._energy_choice)
-                self._sampler = await stack.enter_async_context(sampler)
-                self._energy = self._sampler.open_window(running=False)
-                stack.callback(self._energy.close)
-            if self._hooks:
-                from greenlithops.hooks import HookThread  # noqa: PLC0415 - if there are any
-
-                self._hook_thread = HookThread(self._hooks)
-                stack.push_async_callback(self._hook_thread.close)
-            self._dispatcher = Dispatcher(
-                open_lanes(backend, self.id, self._worker_options, self._initializer),
-                self,
-                max_workers=min(self._max_workers, backend.limits.concurrency or 1 << 30),
-                concurrency=self._worker_options.concurrency,
-                max_calls=self._worker_options.max_calls,
-            )
-            self._stack = stack.pop_all()
+        backend = self._backend
+        self._engine = await Engine.open(
+            self.id,
+            compute_backend(backend) if isinstance(backend, str) else backend,
+            self._worker_options,
+            max_workers=self._max_workers,
+            initializer=self._initializer,
+            energy=self._energy_choice,
+            hooks=self._hooks,
+        )
         self._open = True
         return self
 
@@ -176,46 +137,17 @@ class AsyncExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        engine = self._running_engine()
         kill = kind is not None
         try:
             if not kill:
-                await self._drain()
+                await engine.drain()
         except BaseException:
             kill = True
             raise
         finally:
             self._open = False
-            await self._shut_down(kill=kill)
-
-    async def _drain(self) -> None:
-        while self._jobs or self._tasks:
-            for job in list(self._jobs):
-                job._leave()
-                await job.wait()
-            if self._tasks:
-                await asyncio.wait(list(self._tasks))
-
-    async def _shut_down(self, *, kill: bool) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for job in list(self._jobs):
-            job.cancel()
-        # From here on nothing waits for users' code, only for the end of processes.
-        closing = asyncio.ensure_future(self._end(kill=kill))
-        while not closing.done():
-            try:
-                await asyncio.shield(closing)
-            except asyncio.CancelledError:
-                if closing.cancelled():
-                    break
-                await asyncio.wait([closing])
-                raise
-
-    async def _end(self, *, kill: bool) -> None:
-        if self._tasks:
-            await asyncio.wait(list(self._tasks))
-        await self._dispatcher.close(kill=kill)
-        await self._stack.aclose()
+            await engine.close(kill=kill)
 
     # Work.
 
@@ -228,7 +160,7 @@ class AsyncExecutor:
             ExecutorClosed: the executor is not open.
             FunctionNotSerializable: the function cannot be pickled.
         """
-        return self._submit(self._defaults, function, args, kwargs)
+        return Submitter(self, self._defaults).submit(function, *args, **kwargs)
 
     def options(
         self,
@@ -278,17 +210,15 @@ class AsyncExecutor:
         if buffer < 1:
             raise UsageError(f"buffer must be at least 1, not {buffer}")
         options = self._options(timeout, retries, extra_env, live_logs=live_logs)
-        self._check_open()
+        engine = self._running_engine()
         source = as_input(iterdata)
         bind = plan.with_extra(plan.binder(function), extra_args)
-        job: Job[T] = self._start(function, source, bind, options, buffer=buffer)
+        tracker = engine.start(function, source, bind, options, buffer=buffer)
         if isinstance(iterdata, AsyncIterable):
-            moving = pump(iterdata, source, self._dispatcher.wake, lambda: job.calls_ended([]))
-            task = asyncio.get_running_loop().create_task(moving, name=f"input of {job.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            source.closed = lambda: task.cancel() and None
-        return job
+            moving = pump(iterdata, source, engine.wake, lambda: tracker.calls_ended([]))
+            task = engine.spawn(moving, f"input of {tracker.id}")
+            source.closed = task.cancel
+        return Job(tracker)
 
     def map_reduce(
         self,
@@ -322,14 +252,12 @@ class AsyncExecutor:
         async def reduce() -> T:
             results = await job
             arguments = (results, *(extra_args_reduce or ()))
-            future: Future[T] = self._submit(options, reduce_function, arguments, {})
+            future: Future[T] = Submitter(self, options).submit(reduce_function, *arguments)
             reduction.reducer = future
             return await future
 
-        task = asyncio.get_running_loop().create_task(reduce(), name=f"reduction of {job.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        reduction = Reduction(job, task)
+        task = self._running_engine().spawn(reduce(), f"reduction of {job.id}")
+        reduction: Reduction[T] = Reduction(job, task)
         return reduction
 
     # What is known.
@@ -337,39 +265,23 @@ class AsyncExecutor:
     @property
     def jobs(self) -> list[Job[Any]]:
         """The jobs that have not ended."""
-        return list(self._jobs)
+        return [Job(tracker) for tracker in self._engine.trackers] if self._engine else []
 
     @property
     def workers(self) -> list[str]:
         """The names of the workers that there are now."""
-        return self._dispatcher.workers if self._open else []
+        return self._engine.workers if self._engine and self._open else []
 
     @property
     def energy(self) -> EnergyReport | None:
         """What all calls of this executor cost so far; None if energy is switched off."""
-        return self._energy.report() if self._energy is not None else None
+        window = self._engine.energy if self._engine else None
+        return window.report() if window is not None else None
 
     def __repr__(self) -> str:
         state = "open" if self._open else "closed"
-        choice = self._backend_choice
-        name = choice if isinstance(choice, str) else choice.name
-        return f"<AsyncExecutor {self.id} {name} {state} {len(self._jobs)} jobs>"
-
-    # What the dispatcher tells.
-
-    def worker_started(self, worker: str) -> None:
-        """A worker has started."""
-        self._emit(EventKind.WORKER_STARTED, worker)
-
-    def worker_ended(self, worker: str) -> None:
-        """A worker has ended."""
-        self._emit(EventKind.WORKER_ENDED, worker)
-
-    def _emit(self, kind: EventKind, worker: str) -> None:
-        if self._hook_thread is not None:
-            self._hook_thread.emit(Event(kind, time.time(), worker=worker))
-
-    # Within.
+        name = self._backend if isinstance(self._backend, str) else self._backend.name
+        return f"<AsyncExecutor {self.id} {name} {state} {len(self.jobs)} jobs>"
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
@@ -378,10 +290,11 @@ class AsyncExecutor:
                 "its own"
             )
 
-    def _check_open(self) -> None:
+    def _running_engine(self) -> Engine:
         self._check_process()
-        if not self._open:
+        if self._engine is None or not self._open:
             raise ExecutorClosed("this executor is not open; use it in 'async with'")
+        return self._engine
 
     def _options(
         self,
@@ -400,104 +313,6 @@ class AsyncExecutor:
             live_logs,
         )
 
-    def _submit(
-        self,
-        options: Options,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> Future[Any]:
-        self._check_open()
-        if not callable(function):
-            raise UsageError(f"a function is needed, not {type(function).__name__}")
-        self._dispatcher.warm()
-        image = self._images.image(function)
-        key = (image.digest, options, os.getcwd())
-        group = self._groups.get(key)
-        if group is None or not group._work.accepting(GROUP_SIZE):
-            source = Input(None, None, lazy=False)
-            group = self._start(function, source, plan.passed_on, options, image=image)
-            group._on_idle = lambda: self._close_group(key, source)
-            self._groups[key] = group
-        return group._push(plan.call_arguments(args, kwargs))
-
-    def _close_group(self, key: tuple[Any, ...], source: Input) -> None:
-        """End the job of submitted calls when the last of them has ended."""
-        source.end()
-        group = self._groups.get(key)
-        if group is not None and group._work.input is source:
-            del self._groups[key]
-
-    def _start(
-        self,
-        function: Callable[..., Any],
-        source: Input,
-        bind: plan.Binder,
-        options: Options,
-        *,
-        buffer: int = 1,
-        image: FunctionImage | None = None,
-    ) -> Job[Any]:
-        self._dispatcher.warm()
-        remote = self._remote(function, image or self._images.image(function), options)
-        window = None
-        if self._sampler is not None:
-            window = self._sampler.open_window(self._energy)
-        job: Job[Any] = Job(
-            f"{self.id}-{next(self._job_numbers)}",
-            remote.image.name,
-            buffer=buffer,
-            on_finish=self._job_ended,
-        )
-        work = Work(
-            remote,
-            source,
-            bind,
-            options.policy,
-            job,
-            energy=window,
-            max_memory=self._worker_options.max_memory,
-        )
-        remote.users += 1
-        job._attach(work, self._stop_calls, self._hook_thread.emit if self._hook_thread else None)
-        self._jobs.add(job)
-        self._dispatcher.add(work)
-        return job
-
-    def _remote(
-        self, function: Callable[..., Any], image: FunctionImage, options: Options
-    ) -> RemoteFunction:
-        directory, path = os.getcwd(), list(sys.path)
-        wire = options.wire()
-        key = (image.digest, wire, directory, tuple(path))
-        remote = self._functions.get(key)
-        if remote is None:
-            remote = RemoteFunction(
-                image, wire, is_async=plan.is_async(function), directory=directory, path=path
-            )
-            self._functions[key] = remote
-            if len(self._functions) > KEPT_FUNCTIONS:
-                for old, unused in list(self._functions.items()):
-                    if not unused.users and unused is not remote:
-                        del self._functions[old]
-                        self._dispatcher.forget(unused)
-                        break
-        return remote
-
-    def _job_ended(self, job: Job[Any]) -> None:
-        work = job._work
-        work.function.users -= 1
-        self._jobs.discard(job)
-        if work.energy is not None:
-            work.energy.close()
-
-    def _stop_calls(self, job: Job[Any], indices: set[int]) -> None:
-        def cancelled(batch: Batch, position: int) -> bool:
-            return batch.work is job._work and batch.indices[position] in indices
-
-        if self._open:
-            self._dispatcher.stop_calls(cancelled)
-
 
 class Submitter:
     """Submits calls with options of their own; made by `AsyncExecutor.options`."""
@@ -510,4 +325,7 @@ class Submitter:
         self, function: Callable[P, Awaitable[T] | T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
         """Run ``function(*args, **kwargs)`` on a worker; return its future at once."""
-        return self._executor._submit(self._options, function, args, kwargs)
+        if not callable(function):
+            raise UsageError(f"a function is needed, not {type(function).__name__}")
+        engine = self._executor._running_engine()  # noqa: SLF001 - a part of the executor
+        return Future(*engine.submit(function, args, kwargs, self._options))

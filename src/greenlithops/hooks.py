@@ -6,10 +6,13 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from greenlithops.models import Event
-from greenlithops.protocols import Hook
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenlithops.models import Event
+    from greenlithops.protocols import Hook
 
 logger = logging.getLogger(__name__)
 

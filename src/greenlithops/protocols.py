@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
-from greenlithops.models import Event, Limits
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from greenlithops.models import Event, Limits
 
 EnergyKind = Literal["measured", "estimated"]
 
@@ -91,14 +93,6 @@ class SupportsWorkers(ComputeBackend, Protocol):
         ...
 
 
-class SupportsInvoke(ComputeBackend, Protocol):
-    """A backend that answers an invocation with the outcomes of its calls."""
-
-    async def invoke(self, invocation: bytes) -> bytes:
-        """Run the calls of a sealed invocation; return the sealed outcomes."""
-        ...
-
-
 class Hook(Protocol):
     """Something that wants to know what happens: progress bars, metrics and traces attach here.
 
@@ -106,4 +100,6 @@ class Hook(Protocol):
     block; a hook that raises is reported in the log and goes on being called.
     """
 
-    def __call__(self, event: Event) -> None: ...
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        ...

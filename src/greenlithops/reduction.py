@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Generator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from greenlithops.job import Future, Job
-from greenlithops.models import Progress
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Generator
+
+    from greenlithops.job import Future, Job
+    from greenlithops.models import Progress
 
 T = TypeVar("T")
 

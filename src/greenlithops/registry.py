@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.errors import BackendNotFound
 
 if TYPE_CHECKING:
-    from greenlithops.protocols import SupportsInvoke, SupportsWorkers
+    from greenlithops.protocols import SupportsWorkers
 
 ENTRY_POINTS = "greenlithops.compute"
 
@@ -20,7 +20,7 @@ COMPUTE = {
 }
 
 
-def compute_backend(name: str) -> SupportsWorkers | SupportsInvoke:
+def compute_backend(name: str) -> SupportsWorkers:
     """Return a new compute backend.
 
     Raises:
@@ -36,7 +36,7 @@ def compute_backend(name: str) -> SupportsWorkers | SupportsInvoke:
             raise BackendNotFound(f"the backend {name!r} needs {error.name}: {hint}") from error
     else:
         factory = _entry_point(name)
-    backend: SupportsWorkers | SupportsInvoke = factory()
+    backend: SupportsWorkers = factory()
     return backend
 
 

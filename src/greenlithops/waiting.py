@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from greenlithops.errors import UsageError
 from greenlithops.job import Future, Job
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
 
 T = TypeVar("T")
 
@@ -78,7 +80,7 @@ async def as_completed(
     fs: Iterable[Future[T] | Job[T]],
     *,
     timeout: float | None = None,  # noqa: ASYNC109 - the name that asyncio.as_completed has
-) -> AsyncIterator[Future[T]]:
+) -> AsyncGenerator[Future[T], None]:
     """Give the futures of any jobs in the order in which their calls end.
 
     Raises:
@@ -105,9 +107,7 @@ async def as_completed(
         yield ended.popleft()
 
 
-async def gather(
-    *fs: Future[Any] | Job[Any], return_exceptions: bool = False
-) -> list[Any]:
+async def gather(*fs: Future[Any] | Job[Any], return_exceptions: bool = False) -> list[Any]:
     """Return the results of futures and jobs, in the order given; a job gives a list.
 
     Args:

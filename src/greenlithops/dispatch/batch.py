@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.serialize import FunctionImage
-from greenlithops.models import CallOptions
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from greenlithops.dispatch.serialize import FunctionImage
     from greenlithops.dispatch.work import Work
+    from greenlithops.models import CallOptions
 
 _numbers = count(1)
 
@@ -62,8 +62,17 @@ class Batch:
     so that a call can be given to another worker.
     """
 
-    __slots__ = ("blobs", "buffers", "finished", "function", "indices", "left", "number")
-    __slots__ += ("sent", "work")
+    __slots__ = (
+        "blobs",
+        "buffers",
+        "finished",
+        "function",
+        "indices",
+        "left",
+        "number",
+        "sent",
+        "work",
+    )
 
     def __init__(
         self,

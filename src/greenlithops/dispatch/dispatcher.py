@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from greenlithops.dispatch.serialize import read_error
@@ -13,8 +12,10 @@ from greenlithops.errors import ExecutorError, InitializerFailed, WorkerLost
 from greenlithops.worker.outbox import RAISED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from greenlithops.dispatch.batch import Batch, RemoteFunction
-    from greenlithops.dispatch.lane import Owner
+    from greenlithops.dispatch.lane import Lane, Owner
     from greenlithops.dispatch.work import Work
 
 TARGET_SECONDS = 0.02  #: how much work a batch holds
@@ -25,32 +26,14 @@ FEED_SECONDS = 0.003  #: how long the event loop may be held
 MAX_BARREN = 3  #: workers in a row that end before they give any outcome
 
 
-class LaneLike(Protocol):
-    """What the dispatcher needs of a worker, wherever it is."""
-
-    name: str
-    ready: bool
-    closing: bool
-    ended: asyncio.Future[None]
-    load: int
-    taken: int
-    outcomes_seen: int
-    batches: dict[int, Batch]
-    exit_words: str
-
-    def give(self, batch: Batch) -> None: ...
-    def recall(self, wanted: int) -> None: ...
-    def forget(self, function: RemoteFunction) -> None: ...
-    def stop_calls(self, cancelled: Callable[[Batch, int], bool]) -> None: ...
-    def close(self) -> None: ...
-    def kill_now(self) -> None: ...
-
-
 class Observer(Protocol):
     """Who is told of workers that come and go."""
 
-    def worker_started(self, worker: str) -> None: ...
-    def worker_ended(self, worker: str) -> None: ...
+    def worker_started(self, worker: str) -> None:
+        """A worker has started."""
+
+    def worker_ended(self, worker: str) -> None:
+        """A worker has ended."""
 
 
 class Dispatcher:
@@ -58,7 +41,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        open_lane: Callable[[str, Owner], LaneLike],
+        open_lane: Callable[[str, Owner], Lane],
         observer: Observer,
         *,
         max_workers: int,
@@ -71,7 +54,7 @@ class Dispatcher:
         self._concurrency = concurrency
         self._max_calls = max_calls or 1 << 60
         self._loop = asyncio.get_running_loop()
-        self._lanes: list[LaneLike] = []
+        self._lanes: list[Lane] = []
         self._works: collections.deque[Work] = collections.deque()
         self._feeding = False
         self._closing = False
@@ -111,9 +94,9 @@ class Dispatcher:
         if self._closing:
             return
         stop = time.monotonic() + FEED_SECONDS
-        for work in [w for w in self._works if w.finished]:
-            self._works.remove(work)
-        while work := self._next_work():
+        for done in [work for work in self._works if work.finished]:
+            self._works.remove(done)
+        while (work := self._next_work()) is not None:
             lane = self._lane_for_more()
             if lane is None:
                 return
@@ -132,7 +115,7 @@ class Dispatcher:
                 return work
         return None
 
-    def _lane_for_more(self) -> LaneLike | None:
+    def _lane_for_more(self) -> Lane | None:
         """Return an idle worker, else a new one, else one that can do with more to come."""
         lanes = [lane for lane in self._lanes if self._has_room(lane)]
         best = min(lanes, key=lambda lane: (lane.load, not lane.ready), default=None)
@@ -140,7 +123,7 @@ class Dispatcher:
             return best
         return self._grow() or best
 
-    def _has_room(self, lane: LaneLike) -> bool:
+    def _has_room(self, lane: Lane) -> bool:
         if lane.closing or lane.taken >= self._max_calls:
             return False
         if not lane.load:
@@ -156,7 +139,7 @@ class Dispatcher:
             seconds += batch.left * batch.function.seconds
         return seconds < TARGET_SECONDS or (lane.load == 1 and seconds < PREFETCH_SECONDS)
 
-    def _batch_size(self, lane: LaneLike, work: Work) -> int:
+    def _batch_size(self, lane: Lane, work: Work) -> int:
         allowance = self._max_calls - lane.taken
         remaining = work.remaining
         lanes = max(1, len(self._lanes))
@@ -173,13 +156,13 @@ class Dispatcher:
             size = min(size, max(1, remaining // (2 * lanes)))
         return size
 
-    def _grow(self) -> LaneLike | None:
+    def _grow(self) -> Lane | None:
         """Start one more worker, if there may be more."""
         if len(self._lanes) >= self._max_workers or self._closing or self.broken is not None:
             return None
         return self._open()
 
-    def _open(self) -> LaneLike | None:
+    def _open(self) -> Lane | None:
         self._opened += 1
         try:
             lane = self._open_lane(f"w{self._opened}", self)
@@ -206,26 +189,26 @@ class Dispatcher:
 
     # What lanes tell.
 
-    def lane_ready(self, lane: LaneLike) -> None:
+    def lane_ready(self, lane: Lane) -> None:
         """A worker has started."""
         self._observer.worker_started(lane.name)
         self.wake()
 
-    def lane_changed(self, lane: LaneLike) -> None:
+    def lane_changed(self, lane: Lane) -> None:
         """A worker has given outcomes, or calls back."""
         self._barren = 0
         if lane.taken >= self._max_calls and not lane.load:
             lane.close()
         self.wake()
 
-    def lane_broken(self, lane: LaneLike, error: bytes) -> None:
+    def lane_broken(self, error: bytes) -> None:
         """A worker's initializer has raised: no other worker would do better."""
         cause = read_error(RAISED, error, "the initializer", 0)
         failure = InitializerFailed(f"the initializer raised {type(cause).__name__}: {cause}")
         failure.__cause__ = cause
         self._break(failure)
 
-    def lane_ended(self, lane: LaneLike) -> None:
+    def lane_ended(self, lane: Lane) -> None:
         """A worker has ended."""
         self._lanes.remove(lane)
         self._observer.worker_ended(lane.name)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.modules import is_local
 from greenlithops.dispatch.serialize import FunctionImage, pack_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEPT = 64
 _CONSTANTS = (int, float, str, bytes, bool, complex, type(None))
@@ -26,7 +28,7 @@ def fingerprint(function: Any) -> Fingerprint | None:
     return tuple(found) if _collect(function, found, set()) else None
 
 
-def _collect(function: Any, found: list[int], seen: set[int]) -> bool:
+def _collect(function: Any, found: list[int], seen: set[int]) -> bool:  # noqa: C901 - one rule a line
     if id(function) in seen:
         return True
     seen.add(id(function))

@@ -40,7 +40,7 @@ async def pump(
     """Move the elements of an asynchronous input to where they are taken from, as there is room."""
     room = asyncio.Event()
     into.taken = room.set
-    iterator = aiter(elements)
+    iterator: Any = aiter(elements)
     try:
         if hasattr(iterator, "aclose"):
             async with aclosing(iterator):
@@ -55,9 +55,7 @@ async def pump(
         ended()
 
 
-async def _move(
-    iterator: Any, into: Input, wake: Callable[[], None], room: asyncio.Event
-) -> None:
+async def _move(iterator: Any, into: Input, wake: Callable[[], None], room: asyncio.Event) -> None:
     async for element in iterator:
         if into.ended:  # the job was cancelled meanwhile
             return

@@ -6,7 +6,6 @@ import asyncio
 import pickle
 import signal
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
@@ -16,6 +15,8 @@ from greenlithops.worker import frames
 from greenlithops.worker.process import BROKEN_WORKER, LOST_CONNECTION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from greenlithops.protocols import WorkerHandle
 
 EXIT_GRACE = 1.0  #: seconds that a worker has to end by itself
@@ -32,7 +33,7 @@ class Owner(Protocol):
     def lane_changed(self, lane: Lane) -> None:
         """The worker has room for more."""
 
-    def lane_broken(self, lane: Lane, error: bytes) -> None:
+    def lane_broken(self, error: bytes) -> None:
         """The worker's initializer has raised."""
 
     def lane_ended(self, lane: Lane) -> None:
@@ -210,7 +211,7 @@ class Lane:
                 if batch := self.batches.get(number):
                     batch.work.listener.call_printed(batch.indices[position], text)
         elif kind == frames.BROKEN:
-            self._owner.lane_broken(self, bytes(message))
+            self._owner.lane_broken(bytes(message))
 
     def _on_outcomes(self, content: Any, raw: list[Any]) -> None:
         batch = self.batches.get(content[0])
@@ -250,7 +251,7 @@ class Lane:
 
     # How it ends.
 
-    def _on_lost(self, reason: str) -> None:
+    def _on_lost(self, _: str) -> None:
         # The process is of no use without its stream. What it was doing is settled when it ends.
         if self._handle is not None and not self.ended.done():
             self._handle.kill()
@@ -313,5 +314,3 @@ def lost_error(what: str, worker: str, status: int, words: str) -> WorkerLost:
     return WorkerLost(
         text, exit_code=status if status >= 0 else None, signal=-status if status < 0 else None
     )
-
-

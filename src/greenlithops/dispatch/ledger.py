@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.models import CallState, CallStats, JobStats, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WAITING, SENT, DONE, FAILED, CANCELLED = (state.value for state in CallState)
 FIELDS = 6  #: start, wall, CPU, system CPU, serialization (ns), peak memory (bytes)
@@ -111,7 +113,7 @@ class Ledger:
         self.counts[DONE] += count
         self._add(times, sum(self._bytes_in[row:stop]), sum(sizes))
 
-    def close(
+    def close(  # noqa: PLR0917 - once for every call, and keywords cost
         self, index: int, state: int, value: Any, times: array[int] | None, size: int, worker: int
     ) -> None:
         """Book how one call ended."""
@@ -131,7 +133,7 @@ class Ledger:
         sums[1] += sum(times[2::FIELDS])
         sums[2] += bytes_in
         sums[3] += bytes_out
-        sums[4] = max(sums[4], max(times[5::FIELDS]))
+        sums[4] = max(sums[4], *times[5::FIELDS])
         self._last_end = max(self._last_end, times[-FIELDS] + times[1 - FIELDS])
 
     @property

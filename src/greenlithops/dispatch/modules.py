@@ -1,4 +1,4 @@
-"""Which modules are the user's own, and therefore travel by value with the functions that use them."""
+"""Which modules are the user's own, and so travel by value with the functions that use them."""
 
 from __future__ import annotations
 

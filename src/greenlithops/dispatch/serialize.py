@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import pickle
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.modules import local_modules
 from greenlithops.dispatch.plan import describe
@@ -22,6 +21,9 @@ from greenlithops.errors import (
 )
 from greenlithops.worker.outbox import UNREADABLE, UNSENDABLE
 from greenlithops.worker.pickling import Packer, Payload, pack_any, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _registry_lock = threading.Lock()
 
@@ -48,7 +50,7 @@ def pack_function(function: Callable[..., Any]) -> FunctionImage:
     try:
         with _by_value(cloudpickle):
             stream, buffers = pack_any(function)
-    except Exception as by_value:  # noqa: BLE001 - any reduction may raise anything
+    except Exception as by_value:  # noqa: BLE001 - a reduction may raise anything
         try:
             # A module of the user's may hold what cannot be pickled, a lock or a connection.
             # Where workers see the same files, they can import it instead.

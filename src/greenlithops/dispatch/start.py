@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.lane import Lane, Owner
 from greenlithops.dispatch.serialize import pack_function
-from greenlithops.models import WorkerOptions
-from greenlithops.protocols import SupportsWorkers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenlithops.models import WorkerOptions
+    from greenlithops.protocols import SupportsWorkers
 
 
 def open_lanes(
@@ -21,7 +24,10 @@ def open_lanes(
     initializer: tuple[Callable[..., object], tuple[Any, ...]] | None,
 ) -> Callable[[str, Owner], Lane]:
     """Return what opens a lane to one more worker of `backend`."""
-    image = pack_function(partial(*initializer[:1], *initializer[1])).stream if initializer else None
+    image = None
+    if initializer is not None:
+        function, arguments = initializer
+        image = pack_function(partial(function, *arguments)).stream
 
     def open_lane(name: str, owner: Owner) -> Lane:
         lane = Lane(f"{prefix}-{name}", owner)

@@ -7,19 +7,20 @@ import collections
 import pickle
 import time
 from array import array
-from collections.abc import Callable, Iterator
 from operator import add
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, FIELDS, SENT, WAITING, Ledger
-from greenlithops.dispatch.plan import Binder
-from greenlithops.dispatch.retry import RetryPolicy
 from greenlithops.dispatch.serialize import ArgumentPacker, read_error, read_result
 from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory
 from greenlithops.worker import outbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from greenlithops.dispatch.plan import Binder
+    from greenlithops.dispatch.retry import RetryPolicy
     from greenlithops.energy.window import EnergyWindow
 
 Entry = tuple[int, bytes, list[Any]]  #: index, pickled arguments, raw buffers
@@ -53,7 +54,7 @@ class Input:
         self.ended = False
         self.error: BaseException | None = None
         self.taken: Callable[[], None] | None = None  #: told when the queue has room again
-        self.closed: Callable[[], None] | None = None  #: told when no more is wanted
+        self.closed: Callable[[], object] | None = None  #: told when no more is wanted
 
     @property
     def ready(self) -> bool:
@@ -114,7 +115,9 @@ class Work:
         self.listener = listener
         self.energy = energy
         self.metered = array("q")  #: indices in the order in which they went to the meter
-        self.room = lambda: 1 << 30  #: how many more results the consumer has room for
+        self.room: Callable[[], int] = lambda: (
+            1 << 30
+        )  #: how many more results the consumer has room for
         self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
         self._bind = bind
         self._policy = policy
@@ -196,8 +199,8 @@ class Work:
             if size > TAKE_BYTES or time.monotonic_ns() > stop:
                 break
         self.ledger.open(sizes)
-        for number, error in failures:
-            self.ledger.close(number, FAILED, error, None, 0, -1)
+        for number, failure in failures:
+            self.ledger.close(number, FAILED, failure, None, 0, -1)
         if failures:
             self.listener.calls_ended([number for number, _ in failures])
         elif self.input.ended:
@@ -247,32 +250,30 @@ class Work:
             ledger.cold.add(index)
         if position in outcomes.logs:
             ledger.logs[index] = ledger.logs.get(index, "") + outcomes.logs[position]
-        status, blob = outcomes.statuses[place], outcomes.blobs[place]
+        blob = outcomes.blobs[place]
         times = outcomes.times[FIELDS * place : FIELDS * (place + 1)]
         raw = outcomes.buffers.get(place, [])
-        size = len(blob) + sum(map(len, raw))
-        value: Any
+        state, value = self._read(outcomes.statuses[place], blob, raw, index)
+        if state == FAILED and self.retry(batch, position, value):
+            return False
+        ledger.close(index, state, value, times, len(blob) + sum(map(len, raw)), worker)
+        return True
+
+    def _read(self, status: int, blob: bytes, raw: list[Any], index: int) -> tuple[int, Any]:
+        """Return the state that an outcome means, and the result or exception."""
         if status == outbox.DONE:
             try:
-                value = read_result(blob, raw, self.name, index)
-            except GreenlithopsError as error:
-                ledger.close(index, FAILED, error, times, size, worker)
-            else:
-                ledger.close(index, DONE, value, times, size, worker)
-            return True
+                return DONE, read_result(blob, raw, self.name, index)
+            except GreenlithopsError as unreadable:
+                return FAILED, unreadable
         if status == outbox.CANCELLED:
-            ledger.close(index, CANCELLED, None, times, size, worker)
-            return True
+            return CANCELLED, None
         if status == outbox.TIMED_OUT:
-            error = self.timeout_error(index)
-        else:
-            error = read_error(status, blob, self.name, index)
-            if isinstance(error, MemoryError) and self._max_memory:
-                error = _out_of_memory(error, index, self.name, self._max_memory)
-        if self.retry(batch, position, error):
-            return False
-        ledger.close(index, FAILED, error, times, size, worker)
-        return True
+            return FAILED, self.timeout_error(index)
+        error = read_error(status, blob, self.name, index)
+        if isinstance(error, MemoryError) and self._max_memory:
+            return FAILED, _out_of_memory(error, index, self.name, self._max_memory)
+        return FAILED, error
 
     def _meter(self, batch: Batch, outcomes: Outcomes) -> None:
         if self.energy is None:

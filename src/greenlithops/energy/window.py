@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from math import isnan
 from operator import add
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from greenlithops.energy.carbon import grams_co2e
 from greenlithops.energy.records import AGGREGATE_BELOW, CallEnergy, EnergyReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from greenlithops.energy.attribution import Claim, Interval
     from greenlithops.energy.sampler import EnergySampler
@@ -133,6 +134,31 @@ class EnergyWindow:
             aggregate_only=window_s < AGGREGATE_BELOW,
             reason=self._remarks(),
             gco2e=grams_co2e(joules, self._sampler.intensity, pue=self._sampler.pue),
+        )
+
+    def calls(self, indices: Sequence[int]) -> CallEnergy:
+        """Return what several runs of the same call cost together: its failed attempts too."""
+        records = [self.call(index) for index in indices]
+        if len(records) == 1:
+            return records[0]
+        known = [record for record in records if record.joules is not None]
+        window_s = sum(record.window_s for record in records)
+        return replace(
+            known[-1] if known else records[-1],
+            joules=_sum(record.joules for record in known),
+            joules_low=_sum(record.joules_low for record in known),
+            joules_high=_sum(record.joules_high for record in known),
+            gco2e=_sum(record.gco2e for record in known),
+            domains={
+                name: sum(record.domains[name] for record in known)
+                for name in (known[0].domains if known else ())
+            },
+            window_s=window_s,
+            cpu_s=sum(record.cpu_s for record in records),
+            coverage=sum(record.coverage * record.window_s for record in records) / window_s
+            if window_s
+            else 0.0,
+            aggregate_only=window_s < AGGREGATE_BELOW,
         )
 
     def report(self) -> EnergyReport:
@@ -300,3 +326,10 @@ def _covered(
     if min(starts) >= low and max(ends) <= high:
         return call_ns
     return sum(max(0, min(e, high) - max(s, low)) for s, e in zip(starts, ends, strict=True))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Return the sum, or None if there is nothing to add or a part is unknown."""
+    parts = list(values)
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None

@@ -6,14 +6,16 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.worker.errors import pack_error
 from greenlithops.worker.outbox import DONE, RAISED, UNREADABLE, UNSENDABLE
 from greenlithops.worker.pickling import Packer, Payload, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 #: start of the function (monotonic ns), then ns of: the function by the clock, CPU of the call,
 #: of which in the kernel, unpickling and pickling by the clock; then the process's peak RSS, bytes
@@ -27,8 +29,17 @@ MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 class Function:
     """A function as a worker knows it; unpickled by the thread that first runs it."""
 
-    __slots__ = ("_blob", "_buffers", "_call", "directory", "environment", "is_async", "live")
-    __slots__ += ("path", "timeout")
+    __slots__ = (
+        "_blob",
+        "_buffers",
+        "_call",
+        "directory",
+        "environment",
+        "is_async",
+        "live",
+        "path",
+        "timeout",
+    )
 
     def __init__(self, blob: bytes, buffers: list[Any], options: dict[str, Any]) -> None:
         self._blob = blob
@@ -50,9 +61,14 @@ class Function:
 
 
 class Runner:
-    """Runs synchronous calls, one at a time, in the thread that asks."""
+    """Runs synchronous calls, one at a time, in the thread that asks.
 
-    def __init__(self) -> None:
+    Args:
+        clock: the CPU time, in ns, of what a call may use: the process or the thread.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
         self._packer = Packer()
         self._pid = os.getpid()
         self.peak = self._system = self._children = 0
@@ -60,7 +76,7 @@ class Runner:
 
     def run(self, function: Function, blob: bytes, buffers: list[Any]) -> Result:
         """Run one call to its end; whatever it does to itself becomes its outcome."""
-        cpu = time.process_time_ns()
+        cpu = self._clock()
         received = start = end = time.monotonic_ns()
         try:
             call = function.load()
@@ -76,7 +92,7 @@ class Runner:
             del arguments
             status, payload = self.pack(value) if status == DONE else (status, value)
         done = time.monotonic_ns()
-        cpu = time.process_time_ns() - cpu
+        cpu = self._clock() - cpu
         system = 0
         if done - received > LONG_NS:
             cpu, system = self.account(cpu)

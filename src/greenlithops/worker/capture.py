@@ -1,4 +1,4 @@
-"""What a call prints, kept with the call: Python's streams by call, file descriptors 1 and 2 too."""
+"""What a call prints, kept with the call: Python's streams, and file descriptors 1 and 2 too."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class CallLog:
 
 
 #: the log of the coroutine that runs; a sync call's log is `Capture.current`
-_task_log: contextvars.ContextVar[CallLog | None] = contextvars.ContextVar("call_log", default=None)
+task_log: contextvars.ContextVar[CallLog | None] = contextvars.ContextVar("call_log", default=None)
 
 
 class _Stream(io.RawIOBase):
@@ -83,7 +83,7 @@ class _Stream(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        (_task_log.get() or self._capture.current).write(view)
+        (task_log.get() or self._capture.current).write(view)
         return len(view)
 
 
@@ -95,37 +95,39 @@ class Capture:
     and belongs to the call that runs when it is collected.
     """
 
-    def __init__(self, descriptor: int, limit: int) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._limit = limit
-        self.current = CallLog(limit)
+        self.limit = _CHUNK
+        self.current = CallLog(self.limit)
 
     def install(self) -> None:
         """Put the streams in the place of ``sys.stdout`` and ``sys.stderr``."""
         for name, number in (("stdout", 1), ("stderr", 2)):
+            raw: Any = _Stream(self, number)  # unbuffered: nothing is lost when a worker dies
             stream = io.TextIOWrapper(
-                _Stream(self, number),  # type: ignore[arg-type]  # a raw stream does, unbuffered
-                encoding="utf-8",
-                errors="backslashreplace",
-                write_through=True,
+                raw, encoding="utf-8", errors="backslashreplace", write_through=True
             )
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
 
-    def new_log(self, *, live: bool = False) -> CallLog:
-        """Return a log for one more call."""
-        return CallLog(self._limit, live=live)
+    def begin(self, *, live: bool) -> CallLog:
+        """Return the log of the synchronous call that is about to run."""
+        if live or self.current:
+            self.current = CallLog(self.limit, live=live)
+        return self.current
 
-    def in_task(self, log: CallLog) -> None:
-        """Direct what the running coroutine prints to `log`."""
-        _task_log.set(log)
+    def begin_task(self, *, live: bool) -> CallLog:
+        """Return the log of the coroutine that asks, and direct what it prints there."""
+        log = CallLog(self.limit, live=live)
+        task_log.set(log)
+        return log
 
     def collect(self) -> None:
         """Move what was written to the file descriptors to the log of the running call."""
         size = os.lseek(self._descriptor, 0, os.SEEK_END)
         if not size:
             return
-        log = _task_log.get() or self.current
+        log = task_log.get() or self.current
         for offset in range(0, size, _CHUNK):
             log.write(os.pread(self._descriptor, _CHUNK, offset))
         os.ftruncate(self._descriptor, 0)

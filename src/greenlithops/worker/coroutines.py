@@ -1,4 +1,4 @@
-"""Running ``async def`` calls: many in flight in one loop, each with its own CPU time and output."""
+"""Running ``async def`` calls: many in flight in a loop, each with its own CPU time and output."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.worker.calls import DONE, Function, Runner, environment
+from greenlithops.worker.calls import LONG_NS, Function, Runner, environment
 from greenlithops.worker.errors import pack_error
-from greenlithops.worker.outbox import CANCELLED, RAISED, TIMED_OUT, UNREADABLE
+from greenlithops.worker.outbox import CANCELLED, DONE, RAISED, TIMED_OUT, UNREADABLE
 from greenlithops.worker.pickling import unpack
 
 if TYPE_CHECKING:
-    from greenlithops.worker.capture import Capture, CallLog
+    from greenlithops.worker.capture import CallLog, Capture
     from greenlithops.worker.outbox import Outbox
 
 Item = tuple[int, int, Function, bytes, list[Any]]  #: batch, position, function, arguments
@@ -47,6 +47,7 @@ class Metered(Coroutine[Any, Any, Any]):
         self._meter = meter
 
     def send(self, value: Any) -> Any:
+        """Run one step."""
         before = time.thread_time_ns()
         try:
             return self._coroutine.send(value)
@@ -54,6 +55,7 @@ class Metered(Coroutine[Any, Any, Any]):
             self._meter.ns += time.thread_time_ns() - before
 
     def throw(self, *error: Any) -> Any:
+        """Run one step that begins with an exception."""
         before = time.thread_time_ns()
         try:
             return self._coroutine.throw(*error)
@@ -61,6 +63,7 @@ class Metered(Coroutine[Any, Any, Any]):
             self._meter.ns += time.thread_time_ns() - before
 
     def close(self) -> None:
+        """End the coroutine."""
         self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -82,7 +85,7 @@ class AsyncRunner:
         self._outbox = outbox
         self._capture = capture
         self._concurrency = concurrency
-        self._runner = Runner()
+        self._runner = Runner(time.thread_time_ns)
         self._tasks: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._environment: dict[str, str] = {}
         self._logs: dict[tuple[int, int], CallLog] = {}
@@ -93,6 +96,20 @@ class AsyncRunner:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        self._loop.close()
+
+    def close(self) -> None:
+        """End the loop and its thread, with what runs there."""
+
+        async def end() -> None:
+            tasks = list(self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=1)
+            self._loop.stop()
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop)
 
     def feed(self, items: list[Item]) -> None:
         """Take calls; may be called from any thread."""
@@ -134,8 +151,7 @@ class AsyncRunner:
     async def _run(self, item: Item) -> None:
         batch, position, function, blob, buffers = item
         key = (batch, position)
-        log = self._capture.new_log(live=function.live)
-        self._capture.in_task(log)
+        log = self._capture.begin_task(live=function.live)
         if function.live:
             self._logs[key] = log
         meter = Meter()
@@ -154,7 +170,7 @@ class AsyncRunner:
             del arguments
             status, payload = self._runner.pack(value) if status == DONE else (status, value)
         done = time.monotonic_ns()
-        _, system = self._runner.account(0) if end - start > 1_000_000 else (0, 0)
+        _, system = self._runner.account(0) if end - start > LONG_NS else (0, 0)
         self._capture.collect()
         beside = (start - received) + (done - end)
         times = (start, end - start, meter.ns, min(system, meter.ns), beside, self._runner.peak)
@@ -166,9 +182,9 @@ class AsyncRunner:
 
     @staticmethod
     async def _await(
-        call: Callable[..., Any], arguments: Any, timeout: float | None
+        call: Callable[..., Any], arguments: Any, seconds: float | None
     ) -> tuple[int, Any]:
-        limit = asyncio.timeout(timeout)
+        limit = asyncio.timeout(seconds)
         try:
             async with limit:
                 if type(arguments) is tuple:

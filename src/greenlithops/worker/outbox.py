@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
-import socket
 import threading
 from array import array
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.worker.frames import OUTCOMES, Buffer, Sealer
+
+if TYPE_CHECKING:
+    import socket
 
 DONE, RAISED, UNREADABLE, UNSENDABLE, CANCELLED, TIMED_OUT = range(6)  #: how a call ended
 
@@ -66,7 +68,7 @@ class Outbox:
         self._logs: dict[int, str] = {}
         self._bytes = 0
 
-    def put(
+    def put(  # noqa: PLR0917 - once for every call, and keywords cost
         self,
         batch: int,
         position: int,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Payload = tuple[bytes, list[memoryview]]  #: the pickle stream and its raw buffers
 
@@ -18,7 +20,7 @@ _ATOMS = frozenset({int, float, bool, str, type(None)})
 _KEPT_FILE_BYTES = 1 << 20
 
 
-class _NotPlain(Exception):  # noqa: N818 - a signal between two functions, not an error
+class _NotPlain(Exception):
     pass
 
 
@@ -29,7 +31,7 @@ class _PlainPickler(pickle.Pickler):
     reference that the other side cannot, or must not, import.
     """
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, _: Any) -> Any:
         raise _NotPlain
 
 
@@ -50,12 +52,13 @@ def _outside(item: Any) -> Any:
 
 
 class Packer:
-    """Pickles values one after the other; not to be shared between threads."""
+    """Pickles values one after the other; not to be shared between threads.
+
+    Args:
+        pack_object: pickles what is not plain data; `pack_any` by default.
+    """
 
     def __init__(self, pack_object: Callable[[Any], Payload] | None = None) -> None:
-        """Args:
-        pack_object: pickles what is not plain data; `pack_any` by default.
-        """
         self._pack_object = pack_object or pack_any
         self._new_file()
 

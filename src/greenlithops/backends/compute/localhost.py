@@ -11,13 +11,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from greenlithops.errors import ExecutorError
 from greenlithops.models import Limits
-from greenlithops.worker.process import PAGE_BYTES, POSITION_BITS
+from greenlithops.worker.server import PAGE_BYTES, POSITION_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ROOT = str(Path(__file__).resolve().parents[3])
 _START = (
@@ -137,7 +139,7 @@ def interpreter() -> list[str]:
     command = [sys.executable, "-P"]
     command += ["-O"] * sys.flags.optimize
     command += [f"-W{option}" for option in sys.warnoptions]
-    for name, value in sys._xoptions.items():
+    for name, value in sys._xoptions.items():  # noqa: SLF001 - documented, in spite of its name
         command += ["-X", name if value is True else f"{name}={value}"]
     return command
 

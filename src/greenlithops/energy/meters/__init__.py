@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SOURCES = ("powercap", "model")
 
 
-class MeterRefused(Exception):  # noqa: N818 - it is an answer, and never leaves the selection
+class MeterRefused(Exception):
     """A source cannot be used on this machine; the text says why, and what would help."""
 
 

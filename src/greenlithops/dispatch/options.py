@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from greenlithops.dispatch.retry import RetryPolicy
 from greenlithops.errors import UsageError
 from greenlithops.models import CallOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenlithops.dispatch.retry import RetryPolicy
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?\s*", re.IGNORECASE)
@@ -38,6 +42,17 @@ def checked_timeout(seconds: float | None) -> float | None:
     if seconds is not None and not seconds > 0:
         raise UsageError(f"timeout must be a positive number of seconds, not {seconds!r}")
     return seconds
+
+
+def checked_counts(**counts: int | None) -> None:
+    """Check numbers that must be at least 1, where they are given.
+
+    Raises:
+        UsageError: one is less; the text names it.
+    """
+    for name, number in counts.items():
+        if number is not None and number < 1:
+            raise UsageError(f"{name} must be at least 1, not {number}")
 
 
 def environment_items(variables: Mapping[str, object] | None) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,174 @@
+"""Workers inside this process: the real worker code in threads, for tests and for debugging."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import io
+import os
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from greenlithops.errors import UsageError
+from greenlithops.models import Limits
+from greenlithops.worker.capture import CallLog, Capture, task_log
+from greenlithops.worker.server import POSITION_BITS, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenlithops.worker.calls import Function
+
+
+class _Routed(io.TextIOBase):
+    """Stands in for a stream of this process: what calls print goes to their logs."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        log = task_log.get()
+        if log is None:
+            return int(self.stream.write(text))
+        log.write(text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def flush(self) -> None:
+        if task_log.get() is None:
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class _ThreadCapture(Capture):
+    """Captures by thread; what C code prints cannot be told from the rest of the program."""
+
+    def __init__(self) -> None:
+        super().__init__(-1)
+
+    def begin(self, *, live: bool) -> CallLog:
+        self.current = self.begin_task(live=live)
+        return self.current
+
+    def collect(self) -> None:
+        pass
+
+
+class _ThreadHost:
+    """The thread around a server."""
+
+    def __init__(self) -> None:
+        self.capture: Capture = _ThreadCapture()
+
+    def greet(self, hello: dict[str, Any]) -> None:
+        self.capture.limit = hello["log_bytes"]
+        if hello["max_memory"]:
+            raise UsageError("the inline backend cannot limit memory; use 'localhost'")
+
+    def prepare(self, function: Function) -> None:
+        pass  # the surroundings are the client's own
+
+    def alive(self) -> bool:
+        return True
+
+    def leave(self) -> None:
+        pass
+
+    def abandoned(self) -> None:
+        pass
+
+
+class InlineWorker:
+    """A worker in a thread of this process."""
+
+    def __init__(self, on_exit: Callable[[int], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_exit = on_exit
+        self._words = ""
+        self._ended = False
+        self.pid = os.getpid()
+        self.socket, self._theirs = socket.socketpair()
+        self._page = memoryview(bytearray(16)).cast("Q")
+        self._thread = threading.Thread(target=self._run, name="greenlithops-inline", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        status = 0
+        try:
+            Server(self._theirs, self._page, _ThreadHost(), time.thread_time_ns).serve()
+        except (OSError, SystemExit):
+            status = 1  # its client let it go
+        except BaseException as error:  # noqa: BLE001 - told to the user as the reason
+            status = 1
+            self._words = f"{type(error).__name__}: {error}"
+        finally:
+            self._theirs.close()
+        try:
+            self._loop.call_soon_threadsafe(self._exit, status)
+        except RuntimeError:
+            return  # the loop has been closed: nobody waits any more
+
+    def _exit(self, status: int) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_exit(status)
+
+    def running(self) -> tuple[int, int, int] | None:
+        """Return batch, position and start (monotonic ns) of the synchronous call that runs."""
+        word = self._page[0]
+        if not word:
+            return None
+        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, self._page[1]
+
+    def kill(self) -> None:
+        """Let the thread go: it is told to stop, and forgotten in any case.
+
+        A thread cannot be killed. One that runs Python code gets a SystemExit; one that waits in
+        C code goes on until it comes back, and then ends.
+        """
+        if self._ended:
+            return
+        self._theirs.shutdown(socket.SHUT_RDWR)
+        if self._thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread.ident), ctypes.py_object(SystemExit)
+            )
+        self._loop.call_soon(self._exit, 1)
+
+    def last_words(self) -> str:
+        """Return why the worker ended by itself."""
+        return self._words
+
+    def close(self) -> None:
+        """Release what the client holds, which is nothing."""
+
+
+class InlineBackend:
+    """Runs calls in threads of this process: one at a time each, in the order given.
+
+    What it cannot do: end a call that waits in C code, limit memory, capture what C code and
+    child processes print, or survive a call that ends the process.
+    """
+
+    name = "inline"
+    limits = Limits()
+
+    async def __aenter__(self) -> Self:
+        self._streams = [_Routed(sys.stdout), _Routed(sys.stderr)]
+        sys.stdout, sys.stderr = self._streams
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        ours = self._streams
+        if sys.stdout is ours[0]:
+            sys.stdout = ours[0].stream
+        if sys.stderr is ours[1]:
+            sys.stderr = ours[1].stream
+
+    def start_worker(self, on_exit: Callable[[int], None]) -> InlineWorker:
+        """Start one more thread."""
+        return InlineWorker(on_exit)

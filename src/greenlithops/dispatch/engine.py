@@ -1,0 +1,261 @@
+"""What an open executor consists of: its backend, workers, meter, hooks and running jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.dispatch import plan
+from greenlithops.dispatch.batch import Batch, RemoteFunction
+from greenlithops.dispatch.dispatcher import Dispatcher
+from greenlithops.dispatch.images import ImageCache
+from greenlithops.dispatch.start import open_lanes
+from greenlithops.dispatch.tracker import Tracker
+from greenlithops.dispatch.work import Input, Work
+from greenlithops.models import Event, EventKind, WorkerOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from greenlithops.dispatch.options import Options
+    from greenlithops.dispatch.serialize import FunctionImage
+    from greenlithops.energy.sampler import EnergySampler
+    from greenlithops.energy.window import EnergyWindow
+    from greenlithops.hooks import HookThread
+    from greenlithops.protocols import Hook, SupportsWorkers
+
+GROUP_SIZE = 1000  #: submitted calls that share a job, so that they travel together
+KEPT_FUNCTIONS = 64  #: functions that workers remember although no job uses them
+
+Initializer = tuple["Callable[..., object]", tuple[Any, ...]]
+
+
+class Engine:
+    """Runs jobs until it is closed. Make one with `Engine.open`."""
+
+    def __init__(self, engine_id: str, options: WorkerOptions) -> None:
+        self.id = engine_id
+        self.trackers: set[Tracker] = set()
+        self.energy: EnergyWindow | None = None
+        self._options = options
+        self._numbers = itertools.count()
+        self._functions: dict[tuple[Any, ...], RemoteFunction] = {}
+        self._groups: dict[tuple[Any, ...], Tracker] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._images = ImageCache()
+        self._sampler: EnergySampler | None = None
+        self._hooks: HookThread | None = None
+        self._stack: AsyncExitStack
+        self._dispatcher: Dispatcher
+
+    @classmethod
+    async def open(
+        cls,
+        engine_id: str,
+        backend: SupportsWorkers,
+        options: WorkerOptions,
+        *,
+        max_workers: int,
+        initializer: Initializer | None,
+        energy: str,
+        hooks: Sequence[Hook],
+    ) -> Engine:
+        """Open everything that jobs need, except workers: those start when there are calls."""
+        engine = cls(engine_id, options)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(backend)
+            if energy != "off":
+                from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
+
+                engine._sampler = await stack.enter_async_context(shared_sampler(energy))
+                engine.energy = engine._sampler.open_window(running=False)
+                stack.callback(engine.energy.close)
+            if hooks:
+                from greenlithops.hooks import HookThread  # noqa: PLC0415 - if there are any
+
+                engine._hooks = HookThread(hooks)
+                stack.push_async_callback(engine._hooks.close)
+            engine._dispatcher = Dispatcher(
+                open_lanes(backend, engine_id, options, initializer),
+                engine,
+                max_workers=min(max_workers, backend.limits.concurrency or max_workers),
+                concurrency=options.concurrency,
+                max_calls=options.max_calls,
+            )
+            engine._stack = stack.pop_all()
+        return engine
+
+    @property
+    def workers(self) -> list[str]:
+        """The names of the workers that there are now."""
+        return self._dispatcher.workers
+
+    def wake(self) -> None:
+        """Look for calls that wait."""
+        self._dispatcher.wake()
+
+    # Work.
+
+    def submit(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Options,
+    ) -> tuple[Tracker, int]:
+        """Add one call; return the job that it shares with others, and its index there."""
+        self._dispatcher.warm()
+        image = self._images.image(function)
+        key = (image.digest, options, os.getcwd())
+        group = self._groups.get(key)
+        if group is None or not group.work.accepting(GROUP_SIZE):
+            source = Input(None, None, lazy=False)
+            group = self.start(function, source, plan.passed_on, options, image=image)
+            group.on_idle = lambda: self._close_group(key, source)
+            self._groups[key] = group
+        return group, group.push(plan.call_arguments(args, kwargs))
+
+    def _close_group(self, key: tuple[Any, ...], source: Input) -> None:
+        """End the job of submitted calls when the last of them has ended."""
+        source.end()
+        group = self._groups.get(key)
+        if group is not None and group.work.input is source:
+            del self._groups[key]
+
+    def start(
+        self,
+        function: Callable[..., Any],
+        source: Input,
+        bind: plan.Binder,
+        options: Options,
+        *,
+        buffer: int = 1,
+        image: FunctionImage | None = None,
+    ) -> Tracker:
+        """Start a job.
+
+        Raises:
+            FunctionNotSerializable: the function cannot be pickled.
+        """
+        self._dispatcher.warm()
+        remote = self._remote(function, image or self._images.image(function), options)
+        tracker = Tracker(
+            f"{self.id}-{next(self._numbers)}",
+            buffer=buffer,
+            emit=self._hooks.emit if self._hooks else None,
+            on_finish=self._job_ended,
+            stop=self._stop_calls,
+        )
+        work = Work(
+            remote,
+            source,
+            bind,
+            options.policy,
+            tracker,
+            energy=self._sampler.open_window(self.energy) if self._sampler else None,
+            max_memory=self._options.max_memory,
+        )
+        remote.users += 1
+        tracker.follow(work)
+        self.trackers.add(tracker)
+        self._dispatcher.add(work)
+        return tracker
+
+    def _remote(
+        self, function: Callable[..., Any], image: FunctionImage, options: Options
+    ) -> RemoteFunction:
+        directory, path = os.getcwd(), list(sys.path)
+        wire = options.wire()
+        key = (image.digest, wire, directory, tuple(path))
+        remote = self._functions.get(key)
+        if remote is None:
+            remote = RemoteFunction(
+                image, wire, is_async=plan.is_async(function), directory=directory, path=path
+            )
+            self._functions[key] = remote
+            if len(self._functions) > KEPT_FUNCTIONS:
+                self._forget_one(remote)
+        return remote
+
+    def _forget_one(self, but: RemoteFunction) -> None:
+        for key, unused in self._functions.items():
+            if not unused.users and unused is not but:
+                del self._functions[key]
+                self._dispatcher.forget(unused)
+                return
+
+    def _job_ended(self, tracker: Tracker) -> None:
+        work = tracker.work
+        work.function.users -= 1
+        self.trackers.discard(tracker)
+        if work.energy is not None:
+            work.energy.close()
+
+    def _stop_calls(self, tracker: Tracker, indices: set[int]) -> None:
+        def cancelled(batch: Batch, position: int) -> bool:
+            return batch.work is tracker.work and batch.indices[position] in indices
+
+        self._dispatcher.stop_calls(cancelled)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run something that belongs to a job, and that the end waits for."""
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # What the dispatcher tells.
+
+    def worker_started(self, worker: str) -> None:
+        """A worker has started."""
+        self._emit(EventKind.WORKER_STARTED, worker)
+
+    def worker_ended(self, worker: str) -> None:
+        """A worker has ended."""
+        self._emit(EventKind.WORKER_ENDED, worker)
+
+    def _emit(self, kind: EventKind, worker: str) -> None:
+        if self._hooks is not None:
+            self._hooks.emit(Event(kind, time.time(), worker=worker))
+
+    # The end.
+
+    async def drain(self) -> None:
+        """Wait until everything that was submitted has ended."""
+        while self.trackers or self._tasks:
+            for tracker in list(self.trackers):
+                tracker.leave()
+                await tracker.until_over()
+            if self._tasks:
+                await asyncio.wait(list(self._tasks))
+
+    async def close(self, *, kill: bool) -> None:
+        """End every job, worker and task; what was begun here is over when this returns.
+
+        A cancellation is heeded, but only after the end.
+        """
+        for task in self._tasks:
+            task.cancel()
+        for tracker in list(self.trackers):
+            tracker.cancel_all()
+        closing = asyncio.ensure_future(self._end(kill=kill))
+        cancelled: asyncio.CancelledError | None = None
+        while not closing.done():
+            try:
+                await asyncio.wait([closing])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        closing.result()
+        if cancelled is not None:
+            raise cancelled
+
+    async def _end(self, *, kill: bool) -> None:
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
+        await self._dispatcher.close(kill=kill)
+        await self._stack.aclose()
