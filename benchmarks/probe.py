@@ -21,8 +21,17 @@ def main() -> None:
     adapter = importlib.import_module(f"peers.{options.adapter}")
     load = os.getloadavg()[0]
     figures = adapter.run(workload.measure(adapter, options.workers, options.size))
-    version = importlib.metadata.version(adapter.DISTRIBUTION) if adapter.DISTRIBUTION else None
-    print(json.dumps({"figures": figures, "version": version, "load": load}), flush=True)
+    said = {"figures": figures, "version": _version(adapter.DISTRIBUTION), "load": load}
+    print(json.dumps(said), flush=True)
+
+
+def _version(distribution: str | None) -> str | None:
+    if distribution is None:
+        return None
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:  # run from its sources
+        return None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalogue import OURS, PEERS
+from catalogue import NOBODY, OURS, PEERS
 from summary import Summary, largest_size, reached, summarize, times_better
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _figure(
 def _row(measure: Measure, peer: str, summary: Summary, ours: Summary | None, note: str) -> Row:
     better = measure.higher_is_better
     times = None
-    if ours is not None and not peer.startswith(OURS):
+    if ours is not None and peer != NOBODY and not peer.startswith(OURS):
         times = times_better(ours.median, summary.median, higher_is_better=better)
     goal = measure.goals.get(peer)
     met = None if goal is None else reached(summary.median, goal, higher_is_better=better)

@@ -27,6 +27,17 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+def waits_of_arrivals(late: Sequence[float], interval: float) -> list[float]:
+    """Return what would have been waited by something that arrives at every interval.
+
+    A ticker that is held up misses the ticks in which others would have waited too: one delay of
+    300 ms counts once among thousands of ticks, although it held up a third of a second.
+    """
+    return [
+        delay - missed * interval for delay in late for missed in range(int(delay / interval) + 1)
+    ]
+
+
 def summarize(rounds: Sequence[Mapping[str, float]]) -> dict[str, Summary]:
     """Return the median and the range of each figure that a round gave."""
     names = {name: None for figures in rounds for name in figures}

@@ -61,7 +61,7 @@ def markdown(tables: Sequence[tuple[Workload, Sequence[Row]]]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     summary = row.summary
-    goal = "" if row.goal is None else f"{number(row.goal)} {'✓' if row.reached else '✗'}"
+    goal = "" if row.goal is None else f"{row.goal:,g} {'✓' if row.reached else '✗'}"
     return (
         f"  {PEERS[row.peer].label}",
         f"{'~' if row.extrapolated else ''}{number(summary.median)}",
@@ -79,7 +79,7 @@ def _pad(line: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def _markdown_goals(measure: Measure) -> str:
     goals = {
-        peer: number(goal) if peer == OURS else f"{PEERS[peer].label}: {number(goal)}"
+        peer: f"{goal:,g}" if peer == OURS else f"{PEERS[peer].label}: {goal:,g}"
         for peer, goal in measure.goals.items()
     }
     return "; ".join(goals.values())

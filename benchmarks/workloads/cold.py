@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from workloads import Adapter
 
 PROGRAMS = Path(__file__).parent.parent / "cold"
-IMPORTS_REPEATED = 5  # an import is short beside this machine's noise
+IMPORTS = {
+    "bare": "pass",
+    "import": "import greenlithops",
+    "import_face": "from greenlithops import AsyncExecutor",
+}
+IMPORTS_REPEATED = 5  # an import is short beside the noise of a machine
 
 
 async def measure(adapter: Adapter, workers: int, size: int) -> dict[str, float]:  # noqa: ARG001
@@ -21,13 +26,23 @@ async def measure(adapter: Adapter, workers: int, size: int) -> dict[str, float]
     name = adapter.__name__.rpartition(".")[2]
     figures = {"call": _seconds(str(PROGRAMS / f"{name}.py"))}
     if name == "greenlithops_async":
-        bare, imported = [], []
-        for _ in range(IMPORTS_REPEATED):
-            bare.append(_seconds("-c", "pass"))
-            imported.append(_seconds("-c", "import greenlithops"))
-        figures["bare"] = statistics.median(bare)
-        figures["import"] = statistics.median(imported) - figures["bare"]
+        figures |= _imports()
     return figures
+
+
+def _imports() -> dict[str, float]:
+    # In turn, so that a slow moment strikes all three.
+    rounds = [
+        {name: _seconds("-c", program) for name, program in IMPORTS.items()}
+        for _ in range(IMPORTS_REPEATED)
+    ]
+    bare = statistics.median(times["bare"] for times in rounds)
+    added = {
+        name: statistics.median(times[name] for times in rounds) - bare
+        for name in IMPORTS
+        if name != "bare"
+    }
+    return {"bare": bare, **added}
 
 
 def _seconds(*arguments: str) -> float:

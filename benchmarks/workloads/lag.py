@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import functions
-from summary import quantile
+from summary import quantile, waits_of_arrivals
 from workloads import verify, warm
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ async def measure(adapter: Adapter, workers: int, size: int) -> dict[str, float]
             results = await session.map(functions.noop, range(size))
             verify(results, list(range(size)))
         ticker.cancel()
-    return {"p50": quantile(late, 0.5), "p99": quantile(late, 0.99), "max": max(late)}
+    return {
+        "p50": quantile(late, 0.5),
+        "p99": quantile(late, 0.99),
+        "arrivals_p99": quantile(waits_of_arrivals(late, TICK * 1e3), 0.99),
+        "max": max(late),
+    }
 
 
 async def _tick(late: list[float]) -> None:
