@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenlithops.cli.hello.corpus import grouped, installation, python_files
 from greenlithops.cli.hello.counting import Answer, add_up, count_files
+from greenlithops.dispatch.options import default_workers
 from greenlithops.errors import GreenlithopsError
 from greenlithops.executor import AsyncExecutor
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from greenlithops.energy.records import EnergyReport
-    from greenlithops.options import default_workers
-from greenlithops.models import Progress
+    from greenlithops.models import Progress
 
 REFRESH_SECONDS = 0.1
 
