@@ -14,7 +14,7 @@ from greenlithops.errors import ProtocolError
 from greenlithops.worker import frames
 from greenlithops.worker.frames import FrameReader, Sealer
 
-OnFrame = Callable[[int, memoryview, list[bytearray]], None]
+OnFrame = Callable[[int, memoryview, list[Any]], None]
 OnLost = Callable[[str], None]
 
 _SOCKET_BYTES = 1 << 20
@@ -36,6 +36,7 @@ class Channel:
         self._on_lost = on_lost
         self._reader = FrameReader(key, frames.TO_CLIENT)
         self._sealer = Sealer(key, frames.TO_WORKER)
+        self._frames: collections.deque[frames.Frame] = collections.deque()
         self._out: collections.deque[memoryview] = collections.deque([memoryview(key)])
         self._writing = False
         self._open = True
@@ -56,8 +57,9 @@ class Channel:
 
     def drain_now(self) -> None:
         """Read what has already arrived: the last words of a worker that has ended."""
-        while self._open and self._readable():
-            pass
+        while self._open and (self._frames or self._receive()):
+            while self._frames:
+                self._on_frame(*self._frames.popleft())
 
     def close(self) -> None:
         """Close the stream; nothing is called back any more."""
@@ -68,21 +70,33 @@ class Channel:
                 self._loop.remove_writer(self._sock)
             self._sock.close()
             self._out.clear()
+            self._frames.clear()
 
-    def _readable(self) -> bool:
+    def _readable(self) -> None:
+        if not self._frames:
+            self._receive()
+            self._handle()
+
+    def _receive(self) -> bool:
+        """Read once; return whether there was anything to read."""
         try:
             received = self._sock.recv_into(self._reader.space())
-            if not received:
-                self._lose("it closed its connection")
-                return False
-            for frame in self._reader.advance(received):
-                self._on_frame(*frame)
+            if received:
+                self._frames.extend(self._reader.advance(received))
+                return True
+            self._lose("it closed its connection")
         except (BlockingIOError, InterruptedError):
             return False
         except (OSError, ProtocolError) as error:
             self._lose(str(error))
-            return False
-        return True
+        return False
+
+    def _handle(self) -> None:
+        """Pass one frame on; the next one when others on the loop have had their turn."""
+        if self._frames and self._open:
+            self._on_frame(*self._frames.popleft())
+            if self._frames:
+                self._loop.call_soon(self._handle)
 
     def _flush(self) -> None:
         out = self._out

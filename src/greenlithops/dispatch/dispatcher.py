@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.work import Work
 
 TARGET_SECONDS = 0.02  #: how much work a batch holds
-MAX_BATCH = 1000
+MAX_BATCH = 500
 PREFETCH_SECONDS = 0.1  #: calls shorter than this wait at the worker for their turn
 RECALL_SECONDS = 0.002  #: less work than this is not worth moving to an idle worker
-FEED_SECONDS = 0.003  #: how long the event loop may be held
+FEED_SECONDS = 0.0005  #: how long the event loop may be held
 MAX_BARREN = 3  #: workers in a row that end before they give any outcome
 
 

@@ -197,7 +197,7 @@ class Lane:
 
     # What the worker says.
 
-    def _on_frame(self, kind: int, message: memoryview, raw: list[bytearray]) -> None:
+    def _on_frame(self, kind: int, message: memoryview, raw: list[Any]) -> None:
         content = pickle.loads(message)
         if kind == frames.OUTCOMES:
             self._on_outcomes(content, raw)

@@ -55,7 +55,7 @@ def pack_function(function: Callable[..., Any]) -> FunctionImage:
             # A module of the user's may hold what cannot be pickled, a lock or a connection.
             # Where workers see the same files, they can import it instead.
             stream, buffers = pack_any(function)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told in the error below
             raise FunctionNotSerializable(
                 f"the function {name} cannot be pickled: {culprit(function, error)}"
             ) from by_value

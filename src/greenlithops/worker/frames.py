@@ -7,18 +7,23 @@ frame's number, the rest of the header and the whole body: bytes that were alter
 reordered or written by somebody without the key raise `ProtocolError` before ``pickle`` sees
 them. The contents of raw buffers are not covered, only their lengths: altering them could change
 numbers in an array, never run code, and hashing them would halve the throughput of large data.
+
+Where memory is read-only at the sender, it arrives as ``bytes`` that were filled in place: fresh
+memory is what large data costs most, so no value is received into one buffer and copied to another.
 """
 
 from __future__ import annotations
 
 import hmac
 import struct
+import sys
 from typing import Any
 
 from greenlithops.errors import ProtocolError
 
 Buffer = bytes | bytearray | memoryview
-Frame = tuple[int, memoryview, list[bytearray]]  #: kind, message, raw buffers
+Raw = bytes | bytearray
+Frame = tuple[int, memoryview, list[Raw]]  #: kind, message, raw buffers
 
 MAGIC = b"glo1"
 KEY_BYTES = 32
@@ -27,6 +32,9 @@ HEADER = struct.Struct("<4sBxxxIQQ")  #: magic, kind, number of buffers, body by
 HEADER_BYTES = HEADER.size + MAC_BYTES
 STAGING_BYTES = 256 * 1024
 MAX_BODY_BYTES = 1 << 40
+HUGE = 8 << 20  #: memory from which huge pages are asked for
+HUGE_PAGE = 2 << 20
+MADV_HUGEPAGE = 14
 
 TO_WORKER = b"\x00"
 TO_CLIENT = b"\x01"
@@ -49,16 +57,16 @@ class Sealer:
 
     def seal(self, kind: int, message: bytes, buffers: list[Any] | None = None) -> list[Buffer]:
         """Return the frame as pieces to be sent one after the other, without copying buffers."""
-        count = len(buffers) if buffers else 0
-        table = struct.pack(f"<{count}Q", *map(len, buffers)) if buffers else b""
+        views = [memoryview(buffer) for buffer in buffers or ()]
+        count = len(views)
+        table = struct.pack(f"<{count}Q", *(view.nbytes << 1 | view.readonly for view in views))
         header = HEADER.pack(MAGIC, kind, count, len(message) + len(table), self._number)
         self._number += 1
         mac = _mac(self._key, self._direction, header, message, table)
         pieces: list[Buffer] = [header + mac + message + table]
         if len(message) > STAGING_BYTES:
             pieces = [header + mac, message, table]
-        if buffers:
-            pieces.extend(buffers)
+        pieces.extend(views)
         return pieces
 
 
@@ -82,7 +90,7 @@ class FrameReader:
         self._count = 0
         self._message: memoryview | None = None
         self._lengths: tuple[int, ...] = ()
-        self._buffers: list[bytearray] = []
+        self._buffers: list[Raw] = []
 
     def space(self) -> memoryview:
         """Return the memory into which the next bytes of the stream belong."""
@@ -166,10 +174,11 @@ class FrameReader:
 
     def _next_buffer(self, frames: list[Frame]) -> bool:
         while len(self._buffers) < len(self._lengths):
-            buffer = bytearray(self._lengths[len(self._buffers)])
+            entry = self._lengths[len(self._buffers)]
+            buffer, view = _memory(entry >> 1, readonly=bool(entry & 1))
             self._buffers.append(buffer)
             if buffer:
-                self._target = memoryview(buffer)
+                self._target = view
                 self._filled = 0
                 return True
         message = self._message
@@ -184,6 +193,29 @@ class FrameReader:
         if left and self._start:
             self._view[:left] = bytes(self._view[self._start : self._end])
         self._start, self._end = 0, left
+
+
+def _memory(size: int, *, readonly: bool) -> tuple[Raw, memoryview]:
+    """Return memory to receive into, and a view to write to it."""
+    if not size or sys.implementation.name != "cpython":
+        plain = bytearray(size)
+        return plain, memoryview(plain)
+    import ctypes  # noqa: PLC0415 - only for large data
+
+    data: Raw
+    kind = ctypes.c_char * size
+    if readonly:
+        data = bytes(size)  # nobody else knows it yet, so it may still be written
+        memory = kind.from_address(id(data) + bytes.__basicsize__ - 1)
+    else:
+        data = bytearray(size)
+        memory = kind.from_buffer(data)
+    if size >= HUGE and sys.platform == "linux":
+        # A page fault for every 4 KiB costs more than the copy itself.
+        first = -(-ctypes.addressof(memory) // HUGE_PAGE) * HUGE_PAGE
+        length = ctypes.addressof(memory) + size - first
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(length), MADV_HUGEPAGE)
+    return data, memoryview(memory).cast("B")
 
 
 def _mac(key: bytes, direction: bytes, header: bytes, *parts: Buffer) -> bytes:

@@ -1,0 +1,50 @@
+# Needs Python 3.11 or later and make; uv is used where it is there, because it is fast.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: hello test test-integration check format bench clean
+
+hello: $(VENV)/.installed
+	$(BIN)/greenlithops hello
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-integration: $(VENV)/.dev
+	bash tests/integration/setup
+	$(BIN)/python -m pytest -m integration
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/.installed: pyproject.toml
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --editable .
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+endif
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.installed
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev]'
+else
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+endif
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venvs .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
