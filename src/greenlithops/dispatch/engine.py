@@ -14,6 +14,7 @@ from greenlithops.dispatch import plan
 from greenlithops.dispatch.batch import Batch, RemoteFunction
 from greenlithops.dispatch.dispatcher import Dispatcher
 from greenlithops.dispatch.images import ImageCache
+from greenlithops.dispatch.serialize import ClassBook
 from greenlithops.dispatch.start import open_lanes
 from greenlithops.dispatch.tracker import Tracker
 from greenlithops.dispatch.work import Input, Work
@@ -110,12 +111,13 @@ class Engine:
     ) -> tuple[Tracker, int]:
         """Add one call; return the job that it shares with others, and its index there."""
         self._dispatcher.warm()
-        image = self._images.image(function)
+        book = ClassBook()
+        image = self._images.image(function, book)
         key = (image.digest, options, os.getcwd())
         group = self._groups.get(key)
         if group is None or not group.work.accepting(GROUP_SIZE):
             source = Input(None, None, lazy=False)
-            group = self.start(function, source, plan.passed_on, options, image=image)
+            group = self.start(function, source, plan.passed_on, options, image=image, book=book)
             group.on_idle = lambda: self._close_group(key, source)
             self._groups[key] = group
         return group, group.push(plan.call_arguments(args, kwargs))
@@ -136,6 +138,7 @@ class Engine:
         *,
         buffer: int = 1,
         image: FunctionImage | None = None,
+        book: ClassBook | None = None,
     ) -> Tracker:
         """Start a job.
 
@@ -143,7 +146,8 @@ class Engine:
             FunctionNotSerializable: the function cannot be pickled.
         """
         self._dispatcher.warm()
-        remote = self._remote(function, image or self._images.image(function), options)
+        book = book or ClassBook()
+        remote = self._remote(function, image or self._images.image(function, book), options)
         tracker = Tracker(
             f"{self.id}-{next(self._numbers)}",
             buffer=buffer,
@@ -157,6 +161,7 @@ class Engine:
             bind,
             options.policy,
             tracker,
+            book=book,
             energy=self._sampler.open_window(self.energy) if self._sampler else None,
             max_memory=self._options.max_memory,
         )

@@ -6,8 +6,8 @@ import collections
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.modules import is_local
-from greenlithops.dispatch.serialize import FunctionImage, pack_function
+from greenlithops.dispatch.modules import is_local, travels_by_value
+from greenlithops.dispatch.serialize import ClassBook, FunctionImage, pack_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,9 @@ def _collect(function: Any, found: list[int], seen: set[int]) -> bool:  # noqa: 
         if isinstance(value, ModuleType):
             if is_local(value):
                 return False
+        elif isinstance(value, type):
+            if travels_by_value(value):
+                return False
         elif not _collect(value, found, seen):
             return False
     return True
@@ -72,20 +75,22 @@ class ImageCache:
             collections.OrderedDict()
         )
 
-    def image(self, function: Callable[..., Any]) -> FunctionImage:
-        """Return the pickled function.
+    def image(self, function: Callable[..., Any], book: ClassBook) -> FunctionImage:
+        """Return the pickled function; the user's own classes in it go to `book`.
 
         Raises:
             FunctionNotSerializable: it cannot be pickled.
         """
         mark = fingerprint(function)
         if mark is None:
-            return pack_function(function)
+            return pack_function(function, book)
         kept = self._images.get(id(function))
         if kept is not None and kept[1] == mark:
             self._images.move_to_end(id(function))
             return kept[2]
-        image = pack_function(function)
+        image = pack_function(function, book)
+        if book.definitions:
+            return image  # it names classes that every job must look at anew
         self._images[id(function)] = (function, mark, image)
         if len(self._images) > KEPT:
             self._images.popitem(last=False)

@@ -57,6 +57,7 @@ class Lane:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._known: set[int] = set()
+        self._classes: set[bytes] = set()
         self._kill_reason: tuple[int, int, Exception] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._handle: WorkerHandle | None = None
@@ -77,6 +78,10 @@ class Lane:
     def give(self, batch: Batch) -> None:
         """Send a batch, and its function if the worker does not know it."""
         function = batch.function
+        for digest, (stream, buffers) in batch.work.book.definitions.items():
+            if digest not in self._classes:
+                self._classes.add(digest)
+                self._send(frames.CLASS, (digest, stream), buffers)
         if function.number not in self._known:
             self._known.add(function.number)
             image = function.image
@@ -85,8 +90,8 @@ class Lane:
         self.batches[batch.number] = batch
         self.load += batch.left
         self.taken += batch.left
-        message_, buffers = batch.wire()
-        self._send(frames.CALLS, message_, buffers)
+        calls, raw = batch.wire()
+        self._send(frames.CALLS, calls, raw)
         if function.timeout is not None and self._timer is None:
             self._timer = self._loop.call_later(function.timeout, self._check_time)
 

@@ -9,6 +9,7 @@ import sysconfig
 from pathlib import Path
 from types import ModuleType
 
+_HEAP_TYPE = 1 << 9  #: Py_TPFLAGS_HEAPTYPE of the C interface
 _OWN_NAME = __name__.partition(".")[0]
 
 
@@ -57,3 +58,16 @@ def _scan(_: int) -> tuple[ModuleType, ...]:
         for name, module in list(sys.modules.items())
         if isinstance(module, ModuleType) and module.__name__ == name and is_local(module)
     )
+
+
+def travels_by_value(cls: type) -> bool:
+    """Return whether a class cannot, or must not, be imported by workers."""
+    if not cls.__flags__ & _HEAP_TYPE:
+        return False  # a type of the interpreter's, whatever it calls itself
+    module = sys.modules.get(cls.__module__)
+    if module is None or cls.__module__ == "__main__" or is_local(module):
+        return True
+    found: object = module
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is not cls

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.modules import local_modules
+from greenlithops.dispatch.modules import local_modules, travels_by_value
 from greenlithops.dispatch.plan import describe
 from greenlithops.errors import (
     ArgumentsNotSerializable,
@@ -19,6 +18,7 @@ from greenlithops.errors import (
     ResultNotSerializable,
     SerializationError,
 )
+from greenlithops.worker.classes import digest_stream, register
 from greenlithops.worker.outbox import UNREADABLE, UNSENDABLE
 from greenlithops.worker.pickling import Packer, Payload, pack_any, unpack
 
@@ -38,18 +38,47 @@ class FunctionImage:
     digest: bytes
 
 
-def pack_function(function: Callable[..., Any]) -> FunctionImage:
+class ClassBook:
+    """The user's own classes that a job's function and arguments refer to.
+
+    Each is pickled by value once, under a digest that stands for it from then on.
+    """
+
+    def __init__(self) -> None:
+        self.definitions: dict[bytes, Payload] = {}
+        self._digests: dict[int, tuple[type, bytes | None]] = {}
+        self._defining = False
+
+    def name(self, cls: type) -> bytes | None:
+        """Return the digest of a class of the user's own; None for one that can be imported."""
+        if self._defining:
+            return None  # a definition holds everything that it needs
+        if id(cls) in self._digests:
+            return self._digests[id(cls)][1]
+        digest = None
+        if travels_by_value(cls):
+            self._defining = True
+            try:
+                stream, buffers = pack_any(cls, self.name)
+            finally:
+                self._defining = False
+            digest = digest_stream(stream, buffers)
+            self.definitions[digest] = (stream, buffers)
+            register(digest, cls)
+        self._digests[id(cls)] = (cls, digest)  # held, so that its identity stays its own
+        return digest
+
+
+def pack_function(function: Callable[..., Any], book: ClassBook) -> FunctionImage:
     """Pickle a function with what it refers to: the user's own modules by value.
 
     Raises:
         FunctionNotSerializable: it refers to something that cannot be pickled.
     """
-    import cloudpickle  # noqa: PLC0415 - loads while the first worker starts
-
     name = describe(function)
     try:
-        with _by_value(cloudpickle):
-            stream, buffers = pack_any(function)
+        with _by_value():
+            stream, buffers = pack_any(function, book.name)
     except Exception as by_value:  # noqa: BLE001 - a reduction may raise anything
         try:
             # A module of the user's may hold what cannot be pickled, a lock or a connection.
@@ -59,14 +88,13 @@ def pack_function(function: Callable[..., Any]) -> FunctionImage:
             raise FunctionNotSerializable(
                 f"the function {name} cannot be pickled: {culprit(function, error)}"
             ) from by_value
-    digest = hashlib.sha256(stream)
-    for buffer in buffers:
-        digest.update(buffer)
-    return FunctionImage(name, stream, tuple(buffers), digest.digest())
+    return FunctionImage(name, stream, tuple(buffers), digest_stream(stream, buffers))
 
 
 @contextmanager
-def _by_value(cloudpickle: Any) -> Iterator[None]:
+def _by_value() -> Iterator[None]:
+    import cloudpickle  # noqa: PLC0415 - loads while the first worker starts
+
     with _registry_lock:
         known = cloudpickle.list_registry_pickle_by_value()
         added = [module for module in local_modules() if module.__name__ not in known]
@@ -80,9 +108,10 @@ def _by_value(cloudpickle: Any) -> Iterator[None]:
 
 
 class ArgumentPacker:
-    """Pickles arguments, the user's own classes by value."""
+    """Pickles the arguments of a job's calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, book: ClassBook) -> None:
+        self._book = book
         self._packer = Packer(self._pack_object)
 
     def pack(self, arguments: Any, name: str, number: int) -> Payload:
@@ -99,12 +128,9 @@ class ArgumentPacker:
                 f"{culprit(arguments, error)}"
             ) from error
 
-    @staticmethod
-    def _pack_object(value: Any) -> Payload:
-        import cloudpickle  # noqa: PLC0415 - only values that are not plain data need it
-
-        with _by_value(cloudpickle):
-            return pack_any(value)
+    def _pack_object(self, value: Any) -> Payload:
+        with _by_value():
+            return pack_any(value, self._book.name)
 
 
 def culprit(value: Any, error: BaseException, path: str = "") -> str:
@@ -121,6 +147,8 @@ def culprit(value: Any, error: BaseException, path: str = "") -> str:
                 parts.append((f"its variable {name!r}", cell.cell_contents))
             except ValueError:  # an empty cell
                 continue
+    elif getattr(value, "__defaults__", None):
+        parts = [("a default value of its parameters", part) for part in value.__defaults__]
     elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
         parts = [(f"{path}.{name}", part) for name, part in vars(value).items()]
     for where, part in parts[:1000]:

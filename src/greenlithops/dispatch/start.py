@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.lane import Lane, Owner
-from greenlithops.dispatch.serialize import pack_function
+from greenlithops.dispatch.serialize import ClassBook, pack_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,10 @@ def open_lanes(
 ) -> Callable[[str, Owner], Lane]:
     """Return what opens a lane to one more worker of `backend`."""
     image = None
+    book = ClassBook()
     if initializer is not None:
         function, arguments = initializer
-        image = pack_function(partial(function, *arguments)).stream
+        image = pack_function(partial(function, *arguments), book).stream
 
     def open_lane(name: str, owner: Owner) -> Lane:
         lane = Lane(f"{prefix}-{name}", owner)
@@ -39,6 +40,7 @@ def open_lanes(
             "concurrency": options.concurrency,
             "max_memory": options.max_memory,
             "initializer": image,
+            "classes": [(digest, *payload) for digest, payload in book.definitions.items()],
             "client": os.getpid(),
         }
         lane.attach(handle, hello)

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, FIELDS, SENT, WAITING, Ledger
-from greenlithops.dispatch.serialize import ArgumentPacker, read_error, read_result
+from greenlithops.dispatch.serialize import (
+    ArgumentPacker,
+    ClassBook,
+    read_error,
+    read_result,
+)
 from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory
 from greenlithops.worker import outbox
 
@@ -105,6 +110,7 @@ class Work:
         policy: RetryPolicy,
         listener: Listener,
         *,
+        book: ClassBook,
         energy: EnergyWindow | None = None,
         max_memory: int | None = None,
     ) -> None:
@@ -121,7 +127,8 @@ class Work:
         self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
         self._bind = bind
         self._policy = policy
-        self._packer = ArgumentPacker()
+        self.book = book
+        self._packer = ArgumentPacker(book)
         self._returned: collections.deque[Entry] = collections.deque()
         self._delayed: dict[int, asyncio.TimerHandle] = {}
         self._max_memory = max_memory

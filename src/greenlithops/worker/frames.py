@@ -40,7 +40,7 @@ TO_WORKER = b"\x00"
 TO_CLIENT = b"\x01"
 
 # Client to worker.
-HELLO, FUNCTION, CALLS, RECALL, CANCEL, FORGET, EXIT = range(1, 8)
+HELLO, CLASS, FUNCTION, CALLS, RECALL, CANCEL, FORGET, EXIT = range(1, 9)
 # Worker to client.
 READY, OUTCOMES, RETURNED, LOGS, BROKEN = range(32, 37)
 

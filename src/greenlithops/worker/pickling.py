@@ -10,8 +10,12 @@ import io
 import pickle
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.worker.classes import digest_of, object_pickler
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from greenlithops.worker.classes import NameClass
 
 Payload = tuple[bytes, list[memoryview]]  #: the pickle stream and its raw buffers
 
@@ -104,10 +108,14 @@ class Packer:
                 self._plain.clear_memo()
 
 
-def pack_any(value: Any) -> Payload:
-    """Return any picklable value as a payload: functions, classes and lambdas by value."""
-    import cloudpickle  # noqa: PLC0415 - most workers never need it
+def pack_any(value: Any, name_class: NameClass = digest_of) -> Payload:
+    """Return any picklable value as a payload: functions and lambdas by value.
 
+    Args:
+        value: what to pickle.
+        name_class: returns the digest under which the other side knows a class, or None for a
+            class that travels as cloudpickle has it.
+    """
     buffers: list[memoryview] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
@@ -118,7 +126,7 @@ def pack_any(value: Any) -> Payload:
         return False
 
     file = io.BytesIO()
-    cloudpickle.Pickler(file, protocol=5, buffer_callback=keep).dump(value)
+    object_pickler()(file, keep, name_class).dump(value)
     return file.getvalue(), buffers
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from greenlithops.errors import ProtocolError
 from greenlithops.worker import frames
 from greenlithops.worker.calls import Function, Runner, environment
+from greenlithops.worker.classes import announce
 from greenlithops.worker.errors import pack_error
 from greenlithops.worker.outbox import Outbox, Stream
 from greenlithops.worker.pickling import unpack
@@ -94,6 +95,8 @@ class Server:
             target=self._listen, args=(early,), name="greenlithops-listener", daemon=True
         ).start()
         try:
+            for digest, stream, buffers in hello["classes"]:
+                announce(digest, stream, buffers)
             if hello["initializer"] is not None:
                 unpack(hello["initializer"], [])()
         except BaseException as error:  # noqa: BLE001 - becomes the executor's error
@@ -199,6 +202,9 @@ class Server:
         elif kind == frames.FUNCTION:
             number, blob, options = content
             self._functions[number] = Function(blob, buffers, options)
+        elif kind == frames.CLASS:
+            digest, stream = content
+            announce(digest, stream, buffers)
         elif kind == frames.FORGET:
             self._functions.pop(content, None)
         elif kind == frames.RECALL:
