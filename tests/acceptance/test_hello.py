@@ -70,7 +70,7 @@ def tree(tmp_path):
         "plain.py": b"import os\nclass alpha:\n    def beta(self, gamma=0x1f): return gamma\n",
         "a/latin.py": "# coding: latin-1\nalpha = 'é'  # alpha\n".encode("latin-1"),
         "a/mark.py": "\N{ZERO WIDTH NO-BREAK SPACE}alpha = beta\n".encode(),
-        "a/b/text.py": b"'''alpha \"\n'''\nx = r'\\' + \"it's\" + rb'q' # don't\nb = 1_0.5e-3j\n",
+        "a/b/text.py": b"'''alpha \"\n'''\nx = r'\\\\' + \"it's\" + rb'q' # don't\nb = 1_0.5e-3j\n",
         "a/b/accents.py": "größe = alpha\r\nmatch = größe\r\n".encode(),
         "a/b/line.py": b"x = 'alpha\\\n beta'\nprint'y', 1if x else y, 1..real\n",
         "empty.py": b"",
@@ -188,8 +188,14 @@ def test_an_empty_folder_is_told_in_one_line(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--path", "/no/such/folder"), ("--workers", "0"), ("--top", "0")],
-    ids=lambda arguments: arguments[0],
+    [
+        ("--path", "/no/such/folder"),
+        ("--workers", "0"),
+        ("--top", "0"),
+        ("--top", "many"),
+        ("--no-such-option",),
+    ],
+    ids=" ".join,
 )
 def test_misuse_is_told_in_one_line(arguments):
     out, errors = hello(*arguments, status=2)

@@ -1,4 +1,4 @@
-"""The `greenlithops` command; workers import it too, so it imports nothing."""
+"""The `greenlithops` command; workers import it too, so it imports nothing before it runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ INTERRUPTED = 130  #: what shells expect of a program that Ctrl-C has ended
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
     try:
-        from greenlithops.cli.app import app  # noqa: PLC0415 - Typer and Rich are slow to import
+        from greenlithops.cli.app import run  # noqa: PLC0415 - Typer and Rich are slow to import
 
-        app(prog_name="greenlithops")
+        sys.exit(run())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from greenlithops import __version__
+from greenlithops.cli.failing import MISUSED, say
 from greenlithops.cli.hello.command import hello
 
-app = typer.Typer(
-    help="Run Python functions on many workers, and know what every call cost in joules.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 app.command()(hello)
+
+# Typer carries its own copy of Click or uses Click's, depending on its version.
+_Misuse = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
+
+
+def run() -> int:
+    """Run the command line of this process; return its exit code."""
+    try:
+        code: int | None = app(prog_name="greenlithops", standalone_mode=False)
+    except _Misuse as misuse:
+        say(misuse.format_message())
+        return MISUSED
+    return code or 0
 
 
 def _print_version(asked: bool) -> None:
@@ -24,9 +33,10 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
         bool,
         typer.Option(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
@@ -34,3 +44,6 @@ def _root(
     ] = False,
 ) -> None:
     """Run Python functions on many workers, and know what every call cost in joules."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(MISUSED)

@@ -24,15 +24,16 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except UsageError as error:
-        _say(str(error))
+        say(str(error))
         raise typer.Exit(MISUSED) from error
     except (GreenlithopsError, OSError) as error:
-        _say(str(error))
+        say(str(error))
         raise typer.Exit(FAILED) from error
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Write one line to standard error."""
     sys.stderr.write(f"greenlithops: {' '.join(text.split())}\n")

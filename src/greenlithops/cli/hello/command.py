@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from typing import Annotated
@@ -55,6 +54,4 @@ def _run(path: str | None, workers: int | None, top: int, *, bar: bool) -> Outco
         raise UsageError(f"--path must be a folder; {path!r} is none")
     folder = None if path is None else os.path.abspath(path)  # noqa: PTH100 - see above
     with progress_bar(shown=bar and sys.stdout.isatty()) as on_progress:
-        return asyncio.run(
-            count_identifiers(folder, workers=workers, top=top, on_progress=on_progress)
-        )
+        return count_identifiers(folder, workers=workers, top=top, on_progress=on_progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greenlithops.cli.hello.corpus import grouped, installation, python_files
 from greenlithops.cli.hello.counting import Answer, add_up, count_files
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from greenlithops.energy.records import EnergyReport
     from greenlithops.models import Progress
+    from greenlithops.reduction import Reduction
 
 REFRESH_SECONDS = 0.1
 
@@ -52,7 +53,7 @@ class Outcome(NamedTuple):
         return self.cpu_seconds / self.seconds
 
 
-async def count_identifiers(
+def count_identifiers(
     folder: str | None,
     *,
     workers: int | None,
@@ -71,26 +72,38 @@ async def count_identifiers(
         NothingToCount: there is no Python file.
     """
     start = time.perf_counter()
+    executor = AsyncExecutor(max_workers=workers)
     folders = [folder] if folder is not None else installation()
-    async with AsyncExecutor(max_workers=workers) as executor:
-        groups = grouped(python_files(folders), workers or default_workers())
-        if not groups:
-            raise NothingToCount(f"there is no .py file in {', '.join(folders)}")
-        reduction = executor.map_reduce(count_files, groups, add_up, extra_args_reduce=(top,))
-        waiting = asyncio.ensure_future(reduction)
-        while not waiting.done():
-            on_progress(reduction.progress)
-            await asyncio.wait([waiting], timeout=REFRESH_SECONDS)
-        answer = await waiting
-        seconds = time.perf_counter() - start
-        stats = reduction.job.stats
-        last = reduction.reducer.stats if reduction.reducer else None
-        return Outcome(
-            folders=folders,
-            answer=answer,
-            seconds=seconds,
-            cpu_seconds=stats.cpu_seconds + (last.cpu_seconds if last else 0.0),
-            calls=stats.calls + 1,
-            workers=stats.workers,
-            energy=executor.energy,
-        )
+    # Before there is a loop, since a walk through a slow disk would hold it up.
+    groups = grouped(python_files(folders), workers or default_workers())
+    if not groups:
+        raise NothingToCount(f"there is no .py file in {', '.join(folders)}")
+
+    async def count() -> Outcome:
+        async with executor:
+            reduction = executor.map_reduce(count_files, groups, add_up, extra_args_reduce=(top,))
+            await _watch(reduction, on_progress)
+            answer = await reduction
+            seconds = time.perf_counter() - start
+            stats = reduction.job.stats
+            last = reduction.reducer.stats if reduction.reducer else None
+            return Outcome(
+                folders=folders,
+                answer=answer,
+                seconds=seconds,
+                cpu_seconds=stats.cpu_seconds + (last.cpu_seconds if last else 0.0),
+                calls=stats.calls + 1,
+                workers=stats.workers,
+                energy=executor.energy,
+            )
+
+    return asyncio.run(count())
+
+
+async def _watch(reduction: Reduction[Any], on_progress: Callable[[Progress], None]) -> None:
+    """Tell from time to time how far a reduction is, until it has ended."""
+    waiting = asyncio.ensure_future(reduction)
+    while not waiting.done():
+        on_progress(reduction.progress)
+        await asyncio.wait([waiting], timeout=REFRESH_SECONDS)
+    on_progress(reduction.progress)

@@ -111,17 +111,13 @@ def _energy_facts(energy: EnergyReport, joules: float) -> Iterator[tuple[str, st
                 f"({where.region}{year}; {where.source})"
             ),
         )
+    notes = [energy.reason] if energy.reason else []
     if energy.kind == "estimated":
-        why = f" ({energy.reason})" if energy.reason else ""
-        yield (
-            "Note",
-            (
-                "the joules are an ESTIMATE from CPU time and published coefficients"
-                f"{why}: no energy counter can be read on this machine"
-            ),
-        )
-    elif energy.reason:
-        yield "Note", energy.reason
+        notes.insert(0, "the joules are an ESTIMATE, not a measurement")
+    if energy.method == "model":
+        notes.insert(1, "computed from CPU time, since no energy counter can be read here")
+    if notes:
+        yield "Note", "; ".join(notes)
 
 
 def _counted(number: int, thing: str) -> str:
