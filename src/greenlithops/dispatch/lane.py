@@ -216,7 +216,7 @@ class Lane:
                 if batch := self.batches.get(number):
                     batch.work.listener.call_printed(batch.indices[position], text)
         elif kind == frames.BROKEN:
-            self._owner.lane_broken(bytes(message))
+            self._owner.lane_broken(content)
 
     def _on_outcomes(self, content: Any, raw: list[Any]) -> None:
         batch = self.batches.get(content[0])

@@ -66,8 +66,14 @@ class Metered(Coroutine[Any, Any, Any]):
         """End the coroutine."""
         self._coroutine.close()
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self._coroutine.__await__()
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self  # type: ignore[return-value]  # it has what ``await`` asks of a generator
+
+    def __iter__(self) -> Metered:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
 
 
 def _task_factory(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
@@ -165,7 +171,7 @@ class AsyncRunner:
         else:
             start = time.monotonic_ns()
             with environment(function.environment):
-                status, value = await self._await(call, arguments, function.timeout)
+                status, value = await self._await(call, arguments, function.timeout, meter)
             end = time.monotonic_ns()
             del arguments
             status, payload = self._runner.pack(value) if status == DONE else (status, value)
@@ -182,7 +188,7 @@ class AsyncRunner:
 
     @staticmethod
     async def _await(
-        call: Callable[..., Any], arguments: Any, seconds: float | None
+        call: Callable[..., Any], arguments: Any, seconds: float | None, meter: Meter
     ) -> tuple[int, Any]:
         limit = asyncio.timeout(seconds)
         try:
@@ -191,6 +197,8 @@ class AsyncRunner:
                     awaitable = call(*arguments)
                 else:
                     awaitable = call(*arguments[0], **arguments[1])
+                if isinstance(awaitable, Coroutine):
+                    awaitable = Metered(awaitable, meter)
                 return DONE, await awaitable
         except asyncio.CancelledError:
             return CANCELLED, _EMPTY
