@@ -15,6 +15,7 @@ import time
 import tokenize
 from pathlib import Path
 
+import psutil
 import pytest
 
 from greenlithops.cli.hello.corpus import installation, python_files
@@ -148,6 +149,12 @@ def test_plain_text_has_everything(tree):
     assert facts["Left out"].startswith("3 cannot be decoded, 2 cannot be split into tokens")
 
 
+def test_an_output_that_takes_ascii_only_is_no_obstacle(tree):
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    out, _ = hello("--path", tree[0], "--top", 100, env=ascii_only)
+    assert r"gr\xf6\xdfe" in out
+
+
 def test_a_part_of_the_standard_library():
     folder = STDLIB / "asyncio"
     answer = json.loads(hello("--path", folder, "--json", "--workers", 2)[0])
@@ -204,12 +211,20 @@ def test_misuse_is_told_in_one_line(arguments):
     assert errors.count("\n") == 1
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.2], ids=["early", "while calls run"])
-def test_ctrl_c_ends_it_at_once(seconds):
+@pytest.mark.parametrize("moment", ["while it starts", "while calls run"])
+def test_ctrl_c_ends_it_at_once(moment):
+    source = "from greenlithops.cli import main; print(flush=True); main()"
     process = subprocess.Popen(
-        [*HELLO, "--path", STDLIB], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", source, "hello", "--path", STDLIB],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    time.sleep(seconds)
+    process.stdout.readline()
+    if moment == "while calls run":
+        while not psutil.Process(process.pid).children():
+            time.sleep(0.01)
+        time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     start = time.monotonic()
     _, errors = process.communicate(timeout=10)

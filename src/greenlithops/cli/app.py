@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated, cast
 
 import typer
@@ -19,6 +21,8 @@ _Misuse = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 def run() -> int:
     """Run the command line of this process; return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot encode must not end a command
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int | None = app(prog_name="greenlithops", standalone_mode=False)
     except _Misuse as misuse:
