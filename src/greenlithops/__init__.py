@@ -26,27 +26,45 @@ if TYPE_CHECKING:
     from greenlithops.models import JobStats as JobStats
     from greenlithops.models import Progress as Progress
     from greenlithops.reduction import Reduction as Reduction
+    from greenlithops.sync.constants import ALL_COMPLETED as ALL_COMPLETED
+    from greenlithops.sync.constants import ALWAYS as ALWAYS
+    from greenlithops.sync.constants import ANY_COMPLETED as ANY_COMPLETED
+    from greenlithops.sync.either import wait as wait
+    from greenlithops.sync.executors import FunctionExecutor as FunctionExecutor
+    from greenlithops.sync.executors import LocalhostExecutor as LocalhostExecutor
+    from greenlithops.sync.futures import FuturesList as FuturesList
+    from greenlithops.sync.futures import ResponseFuture as ResponseFuture
+    from greenlithops.sync.pool import PoolExecutor as PoolExecutor
+    from greenlithops.sync.waits import get_result as get_result
     from greenlithops.waiting import as_completed as as_completed
     from greenlithops.waiting import gather as gather
-    from greenlithops.waiting import wait as wait
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ALL_COMPLETED": "sync.constants",
+    "ALWAYS": "sync.constants",
+    "ANY_COMPLETED": "sync.constants",
     "AsyncExecutor": "executor",
     "CallState": "models",
     "CallStats": "models",
     "Event": "models",
     "EventKind": "models",
+    "FunctionExecutor": "sync.executors",
     "Future": "job",
+    "FuturesList": "sync.futures",
     "Job": "job",
     "JobStats": "models",
+    "LocalhostExecutor": "sync.executors",
+    "PoolExecutor": "sync.pool",
     "Progress": "models",
     "Reduction": "reduction",
+    "ResponseFuture": "sync.futures",
     "RetryPolicy": "dispatch.retry",
     "as_completed": "waiting",
     "gather": "waiting",
-    "wait": "waiting",
+    "get_result": "sync.waits",
+    "wait": "sync.either",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are the keys of the table above

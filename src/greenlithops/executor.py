@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
@@ -37,7 +36,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _counter = itertools.count()
-_session = secrets.token_hex(3)
+_session = os.urandom(3).hex()
 
 
 class AsyncExecutor:

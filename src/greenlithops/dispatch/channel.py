@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import os
 import pickle
-import secrets
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ class Channel:
     """
 
     def __init__(self, sock: socket.socket, on_frame: OnFrame, on_lost: OnLost) -> None:
-        key = secrets.token_bytes(frames.KEY_BYTES)
+        key = os.urandom(frames.KEY_BYTES)
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self._on_frame = on_frame

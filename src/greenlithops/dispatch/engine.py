@@ -66,16 +66,10 @@ class Engine:
         energy: str,
         hooks: Sequence[Hook],
     ) -> Engine:
-        """Open everything that jobs need, except workers: those start when there are calls."""
+        """Open everything that jobs need, with a first worker; others start when there are calls."""
         engine = cls(engine_id, options)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(backend)
-            if energy != "off":
-                from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
-
-                engine._sampler = await stack.enter_async_context(shared_sampler(energy))
-                engine.energy = engine._sampler.open_window(running=False)
-                stack.callback(engine.energy.close)
             if hooks:
                 from greenlithops.hooks import HookThread  # noqa: PLC0415 - if there are any
 
@@ -88,6 +82,15 @@ class Engine:
                 concurrency=options.concurrency,
                 max_calls=options.max_calls,
             )
+            stack.push_async_callback(engine._dispatcher.close, kill=True)
+            # A worker takes longer to start than the meter to open, so it goes first.
+            engine._dispatcher.warm()
+            if energy != "off":
+                from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
+
+                engine._sampler = await stack.enter_async_context(shared_sampler(energy))
+                engine.energy = engine._sampler.open_window(running=False)
+                stack.callback(engine.energy.close)
             engine._stack = stack.pop_all()
         return engine
 

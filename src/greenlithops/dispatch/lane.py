@@ -145,6 +145,9 @@ class Lane:
         """Let the worker end when it has done what it was given; make it, if it does not."""
         if self.closing:
             return
+        if not self.ready and not self.load:
+            self.kill_now()  # it has not begun, so there is nothing to end in good order
+            return
         self.closing = True
         self._send(frames.EXIT, None)
         if not self.load:
@@ -278,6 +281,8 @@ class Lane:
         self.exit_words = words
         self.load = 0
         handle.close()
+        # They refer to this lane too; without that cycle their memory goes at once.
+        self._handle = self._channel = None
         self.ended.set_result(None)
         self._owner.lane_ended(self)
 

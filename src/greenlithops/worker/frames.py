@@ -17,9 +17,12 @@ from __future__ import annotations
 import hmac
 import struct
 import sys
-from typing import Any
 
 from greenlithops.errors import ProtocolError
+
+TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
+if TYPE_CHECKING:
+    from typing import Any
 
 Buffer = bytes | bytearray | memoryview
 Raw = bytes | bytearray

@@ -9,7 +9,6 @@ import select
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.errors import ProtocolError
 from greenlithops.worker import frames
@@ -19,37 +18,20 @@ from greenlithops.worker.errors import pack_error
 from greenlithops.worker.outbox import Outbox, Stream
 from greenlithops.worker.pickling import unpack
 
+TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
 if TYPE_CHECKING:
-    from greenlithops.worker.capture import Capture
+    from typing import Any
 
-Item = tuple[int, int, Function, bytes, list[Any]]  #: batch, position, function, arguments
+    from greenlithops.worker.host import Host
+
+    Item = tuple[int, int, Function, bytes, list[Any]]  #: batch, position, function, arguments
+
 
 PAGE_BYTES = 4096
 POSITION_BITS = 24  #: the page's word for a call is its batch, shifted by this, plus position + 1
 IDLE_POLL_MS = 1000
 BUSY_POLL_MS = 10
 LIVE_POLL_MS = 100
-
-
-class Host(Protocol):
-    """What a server runs in: a process of its own, or a thread of somebody else's."""
-
-    capture: Capture
-
-    def greet(self, hello: dict[str, Any]) -> None:
-        """Become what the client wants workers to be like."""
-
-    def prepare(self, function: Function) -> None:
-        """Have the function find the surroundings that its client has."""
-
-    def alive(self) -> bool:
-        """Return whether the client is still there, as far as the host can tell."""
-
-    def leave(self) -> None:
-        """End, after the client has said so."""
-
-    def abandoned(self) -> None:
-        """End at once: the connection is lost."""
 
 
 class Server:

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -130,6 +129,8 @@ def anonymous_file(name: str) -> int:
     """Return a descriptor of a file that has no place in the file system."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name)
+    import tempfile  # noqa: PLC0415 - where the kernel has no better way
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 
