@@ -151,7 +151,7 @@ async def test_an_error_of_a_call_is_shown(client):
         {"lines": "text"},
         {"lines": ["x" * 10_001]},
     ],
-    ids=str,
+    ids=lambda wanted: str(wanted)[:30],
 )
 async def test_what_cannot_be_counted_is_refused(client, wanted):
     answer = await client.post("/jobs", json=wanted)
