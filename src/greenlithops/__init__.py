@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from greenlithops.sync.either import wait as wait
     from greenlithops.sync.executors import FunctionExecutor as FunctionExecutor
     from greenlithops.sync.executors import LocalhostExecutor as LocalhostExecutor
-    from greenlithops.sync.futures import FuturesList as FuturesList
     from greenlithops.sync.futures import ResponseFuture as ResponseFuture
+    from greenlithops.sync.futures_list import FuturesList as FuturesList
     from greenlithops.sync.pool import PoolExecutor as PoolExecutor
     from greenlithops.sync.waits import get_result as get_result
     from greenlithops.waiting import as_completed as as_completed
@@ -52,7 +52,7 @@ _HOMES = {
     "EventKind": "models",
     "FunctionExecutor": "sync.executors",
     "Future": "job",
-    "FuturesList": "sync.futures",
+    "FuturesList": "sync.futures_list",
     "Job": "job",
     "JobStats": "models",
     "LocalhostExecutor": "sync.executors",

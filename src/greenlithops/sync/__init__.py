@@ -1,0 +1,1 @@
+"""The synchronous face: Lithops' names, and the standard library's executor, over one loop."""

@@ -1,0 +1,277 @@
+"""FunctionExecutor: Lithops' face of the executor. What it does is done on the background loop."""
+
+from __future__ import annotations
+
+# ruff: noqa: SLF001 - the parts of this face know each other
+# ruff: noqa: ARG002, PLR0917 - the parameters are Lithops', also where they mean nothing here
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Self
+
+from greenlithops.errors import ForkedError
+from greenlithops.executor import AsyncExecutor
+from greenlithops.sync.config import LOCALHOST, megabytes, settings
+from greenlithops.sync.constants import ALWAYS
+from greenlithops.sync.futures import ResponseFuture
+from greenlithops.sync.futures_list import FuturesList, futures_list
+from greenlithops.sync.hosted import Hosted
+from greenlithops.sync.logs import set_log_level
+from greenlithops.sync.loop import background
+from greenlithops.sync.place import in_worker, new_executor_id
+from greenlithops.sync.reading import Reading
+from greenlithops.sync.record import JobRecord
+from greenlithops.sync.submission import Submission, elements, refuse_partitions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+_DEFAULT: list[str] = []  #: the default of include_modules and exclude_modules
+
+
+class FunctionExecutor(Reading):
+    """Runs functions on workers, with the names, arguments and results of Lithops.
+
+    Used in ``with``, it waits at the end for what was submitted. It works without, too: it is
+    opened by its first call, and closed with the program, or when nothing refers to it any more.
+
+    Args:
+        mode: ``"localhost"``, or None.
+        config: a dictionary with the sections ``lithops`` and ``localhost``.
+        config_file: not available yet.
+        backend: ``"localhost"``, or None.
+        storage: ``"localhost"``, or None.
+        monitoring: accepted and not needed.
+        log_level: the level of the logger ``greenlithops``; None silences it.
+        **kwargs: keys of the section ``localhost``, and options of `AsyncExecutor`.
+
+    Raises:
+        ConfigurationError: something is not known, or not possible.
+    """
+
+    def __init__(
+        self,
+        mode: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        config_file: str | None = None,
+        backend: str | None = None,
+        storage: str | None = None,
+        monitoring: str | None = None,
+        log_level: str | bool | None = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        found = settings(mode, config, config_file, backend, storage, monitoring, kwargs)
+        self.executor_id = new_executor_id()
+        self.config = found.config
+        self.backend = self.mode = LOCALHOST
+        self.is_lithops_worker = in_worker()
+        self.total_jobs = 0
+        self.data_cleaner = bool(found.config["lithops"].get("data_cleaner", True))
+        self.log_path: str | None = None
+        self._memory = found.runtime_memory
+        self._options = found.options
+        self._hosts: dict[int | None, Hosted] = {}
+        self._hosted(self._memory)
+        if log_level is not False or found.log_level:
+            set_log_level(found.log_level if log_level is False else log_level)
+
+    def _hosted(self, memory: int | None) -> Hosted:
+        """Return what runs calls of so much memory: workers of their own."""
+        host = self._hosts.get(memory)
+        if host is None:
+            options = dict(self._options)
+            if memory is not None:
+                options["max_memory"] = megabytes(memory)
+            host = self._hosts[memory] = Hosted(AsyncExecutor(**options))
+            weakref.finalize(self, host.let_go).atexit = False
+        return host
+
+    # Work.
+
+    def call_async(
+        self,
+        func: Callable[..., Any],
+        data: Any,
+        extra_env: Mapping[str, object] | None = None,
+        runtime_memory: int | None = None,
+        timeout: float | None = None,
+        include_modules: list[str] | None = _DEFAULT,
+        exclude_modules: list[str] | None = _DEFAULT,
+    ) -> ResponseFuture:
+        """Run one call: a tuple is spread over the parameters, a dictionary names them."""
+        work = self._submission("A", func, [data], runtime_memory, timeout, extra_env)
+        return self._submitted("call_async", work)[0]
+
+    def map(
+        self,
+        map_function: Callable[..., Any],
+        map_iterdata: Any,
+        chunksize: int | None = None,
+        extra_args: Any = None,
+        extra_env: Mapping[str, object] | None = None,
+        runtime_memory: int | None = None,
+        obj_chunk_size: int | None = None,
+        obj_chunk_number: int | None = None,
+        obj_newline: str | None = "\n",
+        timeout: float | None = None,
+        include_modules: list[str] | None = _DEFAULT,
+        exclude_modules: list[str] | None = _DEFAULT,
+    ) -> FuturesList:
+        """Call a function for every element of a list, range or set; see `AsyncExecutor.map`."""
+        refuse_partitions(obj_chunk_size, obj_chunk_number)
+        data = elements(map_iterdata)
+        work = self._submission(
+            "M", map_function, data, runtime_memory, timeout, extra_env, extra_args
+        )
+        return futures_list(self._submitted("map", work), self)
+
+    def map_reduce(
+        self,
+        map_function: Callable[..., Any],
+        map_iterdata: Any,
+        reduce_function: Callable[..., Any],
+        chunksize: int | None = None,
+        extra_args: Any = None,
+        extra_args_reduce: Any = None,
+        extra_env: Mapping[str, object] | None = None,
+        map_runtime_memory: int | None = None,
+        reduce_runtime_memory: int | None = None,
+        timeout: float | None = None,
+        obj_chunk_size: int | None = None,
+        obj_chunk_number: int | None = None,
+        obj_newline: str | None = "\n",
+        obj_reduce_by_key: bool = False,
+        spawn_reducer: float = 20,
+        include_modules: list[str] | None = _DEFAULT,
+        exclude_modules: list[str] | None = _DEFAULT,
+    ) -> FuturesList:
+        """Map, then call ``reduce_function(list of results)``; see `AsyncExecutor.map_reduce`.
+
+        Returns when `spawn_reducer` percent of the map's calls have ended, as in Lithops; the
+        reducer takes up a worker only when all have.
+        """
+        refuse_partitions(obj_chunk_size, obj_chunk_number, obj_reduce_by_key)
+        work = self._submission(
+            "M",
+            map_function,
+            elements(map_iterdata),
+            map_runtime_memory,
+            timeout,
+            extra_env,
+            extra_args,
+        )
+        reduction = self._submission(
+            "R",
+            reduce_function,
+            [],
+            reduce_runtime_memory,
+            timeout,
+            extra_env,
+            extra_args_reduce,
+            mapped=work,
+        )
+        mapped = self._submitted("map_reduce", work)
+        for future in mapped:
+            future._produce_output = False
+        if spawn_reducer != ALWAYS:
+            self.wait(mapped, return_when=spawn_reducer)
+        return futures_list([*mapped, *self._submitted("map_reduce", reduction)], self)
+
+    def _submission(
+        self,
+        letter: str,
+        function: Callable[..., Any],
+        data: list[Any],
+        memory: int | None,
+        timeout: float | None,
+        extra_env: Mapping[str, object] | None,
+        extra_args: Any = None,
+        *,
+        mapped: Submission | None = None,
+    ) -> Submission:
+        if mapped is not None:
+            number = mapped.number
+        else:
+            number = self.total_jobs
+            self.total_jobs += 1
+        record = JobRecord(
+            self.executor_id,
+            f"{letter}{number:03d}",
+            execution_timeout=timeout,
+            runtime_memory=memory or self._memory,
+        )
+        return Submission(record, number, function, data, extra_args, timeout, extra_env, mapped)
+
+    def _submitted(self, call: str, work: Submission) -> list[ResponseFuture]:
+        """Start the calls; on Ctrl-C meanwhile, cancel those that were started."""
+        host = self._hosted(work.record.runtime_memory)
+        host.check()
+        work.check()
+        start = time.perf_counter()
+        try:
+            host.ask(work.start, host)
+        except BaseException:
+            background().post(work.withdraw)
+            raise
+        work.record.creation_seconds = time.perf_counter() - start
+        new = [ResponseFuture(work.record, n, call) for n, call in enumerate(work.record.calls)]
+        self.last_call = call
+        self.futures.extend(new)
+        return new
+
+    # Its end.
+
+    def __enter__(self) -> Self:
+        self._check_process()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for host in self._hosts.values():
+            background().call(_close, host, kind is not None)
+
+    def _check_process(self) -> None:
+        for host in self._hosts.values():
+            if not host.closed:
+                host.check()
+            elif host.foreign:
+                raise ForkedError
+
+    def __repr__(self) -> str:
+        state = "closed" if all(host.closed for host in self._hosts.values()) else "open"
+        return (
+            f"<{type(self).__name__} {self.executor_id} {self.backend} {state} "
+            f"{len(self.futures)} futures>"
+        )
+
+
+async def _close(host: Hosted, kill: bool) -> None:
+    await host.close(kill=kill)
+
+
+class LocalhostExecutor(FunctionExecutor):
+    """A `FunctionExecutor` that runs calls on this machine."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        config_file: str | None = None,
+        storage: str | None = None,
+        monitoring: str | None = None,
+        log_level: str | bool | None = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            config=config,
+            config_file=config_file,
+            backend=LOCALHOST,
+            storage=storage or LOCALHOST,
+            monitoring=monitoring,
+            log_level=log_level,
+            **kwargs,
+        )

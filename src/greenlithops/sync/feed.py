@@ -1,0 +1,193 @@
+"""Moves submitted calls into the loop and their outcomes out of it, many at a time."""
+
+from __future__ import annotations
+
+# ruff: noqa: SLF001 - the parts of this face know each other, and the executor below
+import asyncio
+import collections
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.dispatch import plan
+from greenlithops.errors import InitializerFailed
+from greenlithops.job import Future
+from greenlithops.models import CallState
+from greenlithops.sync.loop import background
+from greenlithops.sync.pool_future import finish_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenlithops.dispatch.tracker import Tracker
+    from greenlithops.executor import AsyncExecutor
+    from greenlithops.sync.hosted import Hosted
+    from greenlithops.sync.pool_future import PoolFuture
+
+    Item = tuple[PoolFuture[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+AT_ONCE = 250  #: calls that are moved before the loop has its next turn
+JOB_SIZE = 1000  #: calls that share a job
+
+
+class Feed:
+    """The way of a pool's calls to its executor: a queue, and one wake-up for all that is in it."""
+
+    patient = True
+
+    def __init__(self, host: Hosted) -> None:
+        self.broken: InitializerFailed | None = None
+        self._host = host
+        self._waiting: collections.deque[Item] = collections.deque()
+        self._woken = False
+        self._executor: AsyncExecutor | None = None
+        self._opening: asyncio.Task[None] | None = None
+        #: the futures of each job's calls, by index
+        self._under_way: dict[Tracker, dict[int, PoolFuture[Any]]] = {}
+        self._followers: set[asyncio.Task[None]] = set()
+        self._finishing: asyncio.Task[None] | None = None
+
+    # In any thread.
+
+    def put(self, item: Item) -> None:
+        """Add a call."""
+        self._waiting.append(item)
+        if not self._woken:
+            self._woken = True
+            background().keep(self)
+            background().post(self._drain)
+
+    def let_go(self) -> None:
+        """End when everything has been done; called when nothing more can come."""
+        if not self._host.foreign and background().running:
+            background().post(self._finish_soon)
+
+    # On the loop.
+
+    def _drain(self) -> None:
+        self._woken = False
+        if self._executor is None:
+            if self._opening is None:
+                self._opening = asyncio.create_task(self._open(), name="opening a pool")
+            return
+        waiting = self._waiting
+        same: Callable[..., Any] | None = None
+        tracker: Tracker | None = None
+        for _ in range(AT_ONCE):
+            try:
+                future, function, args, kwargs = waiting.popleft()
+            except IndexError:
+                return
+            if future._state != "PENDING":
+                future.notify_cancelled()
+                continue
+            if tracker is None or function is not same or not tracker.work.accepting(JOB_SIZE):
+                call = self._submit(future, function, args, kwargs)
+                if call is None:
+                    continue
+                same, tracker = function, call._tracker
+            else:
+                # What was submitted together is the same function: it need not be looked at.
+                call = Future(tracker, tracker.push(plan.call_arguments(args, kwargs)))
+            self._under_way[tracker][call.index] = future
+            future._drop = self._dropped
+            future._call = call
+        if waiting and not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._drain)
+
+    async def _open(self) -> None:
+        try:
+            self._executor = await self._host.open()
+        except Exception as error:  # noqa: BLE001 - the calls tell why there is no executor
+            while self._waiting:
+                self._waiting.popleft()[0].fail(error)
+        finally:
+            self._opening = None
+        if self._waiting:
+            self._drain()
+
+    def _submit(
+        self,
+        future: PoolFuture[Any],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Future[Any] | None:
+        assert self._executor is not None  # noqa: S101 - it was opened before
+        try:
+            call: Future[Any] = self._executor.submit(function, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the function cannot be pickled, most likely
+            future.fail(error)
+            return None
+        tracker = call._tracker
+        if tracker not in self._under_way:
+            group: dict[int, PoolFuture[Any]] = {}
+            self._under_way[tracker] = group
+            task = asyncio.create_task(self._follow(tracker, group), name="a pool's calls")
+            self._followers.add(task)
+            task.add_done_callback(self._followers.discard)
+        return call
+
+    def _dropped(self, future: PoolFuture[Any]) -> None:
+        """Cancel the call of a future that its user has cancelled."""
+        future.notify_cancelled()
+        if future._call is not None:
+            future._call.cancel()
+
+    async def _follow(self, tracker: Tracker, group: dict[int, PoolFuture[Any]]) -> None:
+        """Hand out the outcomes of one job's calls as they come."""
+        fresh = tracker.start_order()
+        ledger = tracker.work.ledger
+        while True:
+            done = []
+            while fresh:
+                index = fresh.popleft()
+                future = group.pop(index, None)
+                if future is None:
+                    continue
+                future._call = None
+                if ledger.state(index) == CallState.DONE.value:
+                    done.append((future, ledger.value(index)))
+                else:
+                    self._failed(future, Future(tracker, index))
+            if done:
+                finish_all(done)
+            if tracker.over:
+                break
+            await tracker.news()
+        del self._under_way[tracker]
+
+    def _failed(self, future: PoolFuture[Any], call: Future[Any]) -> None:
+        if call.cancelled():
+            future.call_cancelled()
+            return
+        error = call.exception()
+        assert error is not None  # noqa: S101 - it has neither a result nor was it cancelled
+        if isinstance(error, InitializerFailed):
+            self.broken = error
+        future.fail(error)
+
+    # The end.
+
+    def _finish_soon(self) -> None:
+        if self._finishing is None:
+            self._finishing = asyncio.create_task(self.close(kill=False), name="end of a pool")
+
+    def cancel_waiting(self) -> None:
+        """Cancel every call that no worker has."""
+        for future, *_ in list(self._waiting):
+            future.cancel()
+        for group in list(self._under_way.values()):
+            for future in list(group.values()):
+                future.cancel()
+
+    async def close(self, *, kill: bool) -> None:
+        """End the executor: when every call has ended, or at once with `kill`."""
+        while not kill and (self._waiting or self._opening):
+            if self._opening:
+                await asyncio.wait([self._opening])
+            self._drain()
+            await asyncio.sleep(0)
+        if self._followers and not kill:
+            await asyncio.wait(set(self._followers))
+        await self._host.close(kill=kill)
+        background().release(self)

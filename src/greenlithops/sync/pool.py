@@ -1,0 +1,184 @@
+"""PoolExecutor: the standard library's executor interface, on workers that stay usable."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import itertools
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from greenlithops.errors import ForkedError
+from greenlithops.executor import AsyncExecutor
+from greenlithops.sync.feed import Feed
+from greenlithops.sync.hosted import Hosted
+from greenlithops.sync.loop import background
+from greenlithops.sync.pool_future import PoolFuture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+T = TypeVar("T")
+
+
+class PoolExecutor(concurrent.futures.Executor):
+    """A `concurrent.futures.Executor` whose calls run on workers.
+
+    It goes wherever the standard library's executors go. A worker that dies fails the call that
+    it ran, with an error that is a `BrokenProcessPool` too, and is replaced.
+
+    Args:
+        max_workers: how many workers at most; by default the number of usable CPUs.
+        initializer: a function that every worker runs before its first call.
+        initargs: its arguments.
+        max_tasks_per_child: replace a worker after so many calls. None: never.
+        **options: more options of `AsyncExecutor`.
+
+    Raises:
+        ValueError: an option is out of its range.
+        TypeError: `initializer` is not callable.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        *,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        max_tasks_per_child: int | None = None,
+        **options: Any,
+    ) -> None:
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if max_tasks_per_child is not None and not isinstance(max_tasks_per_child, int):
+            raise TypeError("max_tasks_per_child must be an integer")
+        executor = AsyncExecutor(
+            max_workers=max_workers,
+            initializer=initializer,
+            initargs=initargs,
+            max_calls_per_worker=max_tasks_per_child,
+            **options,
+        )
+        self._host = Hosted(executor)
+        self._feed = Feed(self._host)
+        self._lock = threading.Lock()
+        self._shut = False
+        weakref.finalize(self, self._feed.let_go).atexit = False
+
+    def submit(
+        self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
+    ) -> concurrent.futures.Future[T]:
+        """Run ``fn(*args, **kwargs)`` on a worker; return its future at once.
+
+        Raises:
+            RuntimeError: the pool was shut down, or belongs to another process.
+            BrokenProcessPool: the initializer has failed.
+        """
+        future: PoolFuture[T] = PoolFuture()
+        # Under the lock, so that nothing is added behind what a shutdown waits for.
+        with self._lock:
+            if self._shut or self._host.foreign or self._feed.broken is not None:
+                self._refuse()
+            self._feed.put((future, fn, args, kwargs))
+        return future
+
+    def _refuse(self) -> None:
+        if self._host.foreign:
+            raise ForkedError("this pool belongs to another process; make one in this process")
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if self._feed.broken is not None:
+            from greenlithops.sync.pool_errors import as_pool_error  # noqa: PLC0415 - for errors
+
+            raise as_pool_error(self._feed.broken)
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """Return an iterator over ``fn``'s results, in the order of the arguments.
+
+        Args:
+            fn: takes one argument from each of the iterables.
+            *iterables: consumed at once, or with `buffersize` as results are taken.
+            timeout: seconds from this call after which waiting for a result gives up.
+            chunksize: accepted; calls travel together by themselves.
+            buffersize: how many calls may be ahead of the results taken.
+
+        Raises:
+            TimeoutError: from the iterator, when the time is up.
+            ValueError: `chunksize` or `buffersize` is less than 1.
+        """
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        deadline = None if timeout is None else timeout + time.monotonic()
+        arguments = zip(*iterables, strict=False)
+        first = arguments if buffersize is None else itertools.islice(arguments, buffersize)
+        futures = collections.deque(self.submit(fn, *args) for args in first)
+        more = iter(()) if buffersize is None else arguments
+        return _results(weakref.ref(self), fn, futures, more, deadline)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls, and end the workers when all calls have ended.
+
+        Args:
+            wait: return only then.
+            cancel_futures: cancel the calls that no worker has yet.
+        """
+        with self._lock:
+            self._shut = True
+        if self._host.foreign or not background().running:
+            return
+        if cancel_futures:
+            background().call(self._feed.cancel_waiting)
+        if wait:
+            background().call(_close, self._feed)
+        else:
+            self._feed.let_go()
+
+    def __repr__(self) -> str:
+        state = "shut down" if self._shut else "open"
+        return f"<PoolExecutor {self._host.executor.id} {state}>"
+
+
+async def _close(feed: Feed) -> None:
+    await feed.close(kill=False)
+
+
+def _results(
+    pool: weakref.ref[PoolExecutor],
+    fn: Callable[..., T],
+    futures: collections.deque[concurrent.futures.Future[T]],
+    more: Iterator[tuple[Any, ...]],
+    deadline: float | None,
+) -> Generator[T, None, None]:
+    """Give results in order; closed early, or by an error, cancel what no worker has yet."""
+    try:
+        while futures:
+            executor = pool()
+            if executor is not None and (args := next(more, None)) is not None:
+                futures.append(executor.submit(fn, *args))
+            del executor
+            future = futures.popleft()
+            try:
+                left = None if deadline is None else deadline - time.monotonic()
+                result = future.result(left)
+            except BaseException:
+                future.cancel()
+                raise
+            del future
+            yield result
+            del result
+    finally:
+        for future in futures:
+            future.cancel()
