@@ -77,10 +77,11 @@ def by_kind(told):
     return results, ends[0]
 
 
-def test_the_script_counts_identifiers():
+@pytest.mark.parametrize("script", ["identifiers.py", "sync_identifiers.py"])
+def test_a_script_counts_identifiers(script):
     folder = Path(sysconfig.get_path("stdlib")) / "asyncio"
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "identifiers.py"), str(folder)],
+        [sys.executable, str(EXAMPLES / script), str(folder)],
         capture_output=True,
         text=True,
         timeout=scripts.LIMIT,
