@@ -184,9 +184,11 @@ class Job(Generic[T]):
         ledger = tracker.work.ledger
         if ledger.base:
             raise NotReady("results of this job were already consumed by iterating over it")
+        if tracker.cancelled and not ledger.size:
+            raise CallCancelled(f"{self!r} was cancelled before its first call")
         if return_exceptions:
             return [tracker.outcome(index) for index in range(ledger.size)]
-        if ledger.counts[CANCELLED]:
+        if ledger.counts[CANCELLED] or tracker.cancelled:
             raise CallCancelled(f"{ledger.counts[CANCELLED]} calls of {self!r} were cancelled")
         return ledger.values()
 
@@ -215,23 +217,35 @@ class Job(Generic[T]):
         asked for.
         """
         tracker = self._tracker
-        fresh = tracker.start_order()
+        tracker.iterated = True
+        ledger = tracker.work.ledger
+        place = 0
         seen: set[int] = set()
-        while True:
-            while fresh:
-                index = fresh.popleft()
-                yield Future(tracker, index)
-                seen.add(index)
-                oldest = tracker.consumed
-                while oldest in seen:
-                    seen.discard(oldest)
-                    oldest += 1
-                if oldest > tracker.consumed:
-                    tracker.consume(oldest)
-            if tracker.over:
-                break
-            await tracker.news()
+        while await self._more(place):
+            place = max(place, ledger.order_base)
+            index = ledger.order[place - ledger.order_base]
+            place += 1
+            yield Future(tracker, index)
+            seen.add(index)
+            oldest = tracker.consumed
+            while oldest in seen:
+                seen.discard(oldest)
+                oldest += 1
+            tracker.consume(oldest)
         tracker.raise_input_error()
+
+    async def _more(self, place: int) -> bool:
+        """Wait until more calls have ended than `place`; return False if no more will."""
+        ledger, tracker = self._tracker.work.ledger, self._tracker
+        try:
+            while place >= ledger.order_base + len(ledger.order):
+                if tracker.over:
+                    return False
+                await tracker.news()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        return True
 
     async def wait(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - asyncio.wait's name
         """Wait until every call has ended; return whether they have within `timeout` seconds.

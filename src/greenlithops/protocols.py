@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from greenlithops.models import Event, Limits
+    from greenlithops.worker.journal import Journal
 
 EnergyKind = Literal["measured", "estimated"]
 
@@ -62,10 +63,7 @@ class WorkerHandle(Protocol):
 
     socket: socket.socket  #: the client's end of the stream
     pid: int
-
-    def running(self) -> tuple[int, int, int] | None:
-        """Return batch, position and start (monotonic ns) of the synchronous call that runs."""
-        ...
+    journal: Journal  #: what the worker tells without a message
 
     def kill(self) -> None:
         """End the worker at once, with everything that its calls have started."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import logging
 import os
 import pickle
 import socket
@@ -13,6 +14,8 @@ from typing import Any
 from greenlithops.errors import ProtocolError
 from greenlithops.worker import frames
 from greenlithops.worker.frames import FrameReader, Sealer
+
+logger = logging.getLogger(__name__)
 
 OnFrame = Callable[[int, memoryview, list[Any]], None]
 OnLost = Callable[[str], None]
@@ -59,7 +62,7 @@ class Channel:
         """Read what has already arrived: the last words of a worker that has ended."""
         while self._open and (self._frames or self._receive()):
             while self._frames:
-                self._on_frame(*self._frames.popleft())
+                self._pass_on()
 
     def close(self) -> None:
         """Close the stream; nothing is called back any more."""
@@ -94,9 +97,17 @@ class Channel:
     def _handle(self) -> None:
         """Pass one frame on; the next one when others on the loop have had their turn."""
         if self._frames and self._open:
-            self._on_frame(*self._frames.popleft())
+            self._pass_on()
             if self._frames:
                 self._loop.call_soon(self._handle)
+
+    def _pass_on(self) -> None:
+        try:
+            self._on_frame(*self._frames.popleft())
+        except Exception as error:
+            # The calls that it was about must not wait for ever: they end with their worker.
+            logger.exception("a frame of a worker could not be handled")
+            self._lose(f"its message could not be handled: {error!r}")
 
     def _flush(self) -> None:
         out = self._out

@@ -23,7 +23,7 @@ MAX_BATCH = 500
 PREFETCH_SECONDS = 0.1  #: calls shorter than this wait at the worker for their turn
 RECALL_SECONDS = 0.002  #: less work than this is not worth moving to an idle worker
 FEED_SECONDS = 0.0005  #: how long the event loop may be held
-MAX_BARREN = 3  #: workers in a row that end before they give any outcome
+MAX_BARREN = 3  #: workers in a row that end before they are ready
 
 
 class Observer(Protocol):
@@ -94,13 +94,15 @@ class Dispatcher:
         if self._closing:
             return
         stop = time.monotonic() + FEED_SECONDS
-        for done in [work for work in self._works if work.finished]:
-            self._works.remove(done)
-        while (work := self._next_work()) is not None:
+        for work in list(self._works):
+            work.look()
+            if work.finished:
+                self._works.remove(work)
+        while (next_work := self._next_work()) is not None:
             lane = self._lane_for_more()
             if lane is None:
                 return
-            if (batch := work.take(self._batch_size(lane, work))) is not None:
+            if (batch := next_work.take(self._batch_size(lane, next_work))) is not None:
                 lane.give(batch)
             if time.monotonic() > stop:
                 self.wake()
@@ -212,10 +214,10 @@ class Dispatcher:
         """A worker has ended."""
         self._lanes.remove(lane)
         self._observer.worker_ended(lane.name)
-        if not lane.outcomes_seen and not lane.closing:
+        if not lane.ready and not lane.closing:
             self._barren += 1
             if self._barren >= MAX_BARREN:
-                text = f"{self._barren} workers in a row ended before they gave any outcome"
+                text = f"{self._barren} workers in a row ended before they were ready"
                 self._break(WorkerLost(f"{text}: {lane.exit_words or 'no reason is known'}"))
         if self._works:
             self.wake()

@@ -14,10 +14,11 @@ from greenlithops.dispatch import plan
 from greenlithops.dispatch.batch import Batch, RemoteFunction
 from greenlithops.dispatch.dispatcher import Dispatcher
 from greenlithops.dispatch.images import ImageCache
+from greenlithops.dispatch.inputs import Input
 from greenlithops.dispatch.serialize import ClassBook
 from greenlithops.dispatch.start import open_lanes
 from greenlithops.dispatch.tracker import Tracker
-from greenlithops.dispatch.work import Input, Work
+from greenlithops.dispatch.work import Work
 from greenlithops.models import Event, EventKind, WorkerOptions
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Engine:
         energy: str,
         hooks: Sequence[Hook],
     ) -> Engine:
-        """Open everything that jobs need, with a first worker; others start when there are calls."""
+        """Open everything that jobs need, with a first worker; others start with calls."""
         engine = cls(engine_id, options)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(backend)

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import signal
 import time
+from array import array
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from greenlithops.protocols import WorkerHandle
+    from greenlithops.worker.journal import Journal
 
 EXIT_GRACE = 1.0  #: seconds that a worker has to end by itself
 CANCEL_GRACE = 0.1  #: seconds that a cancelled call has to end by itself
@@ -168,7 +170,7 @@ class Lane:
     # Time.
 
     def _running(self) -> tuple[Batch, int, int] | None:
-        found = self._handle.running() if self._handle and not self.ended.done() else None
+        found = self._handle.journal.running() if self._handle else None
         if found is None or found[0] not in self.batches:
             return None
         batch = self.batches[found[0]]
@@ -225,7 +227,10 @@ class Lane:
         batch = self.batches.get(content[0])
         if batch is None:
             return
-        outcomes = Outcomes.from_wire(content[1:], raw, self.name)
+        self._book(batch, Outcomes.from_wire(content[1:], raw, self.name))
+        self._owner.lane_changed(self)
+
+    def _book(self, batch: Batch, outcomes: Outcomes) -> None:
         outcomes.cold = not self.outcomes_seen
         count = len(outcomes.blobs)
         for position in outcomes.positions:
@@ -238,7 +243,6 @@ class Lane:
         spent = sum(times[1::6]) + sum(times[4::6])
         batch.function.learn(spent / 1e9 / count + 5e-6, count)
         batch.work.outcomes(batch, outcomes)
-        self._owner.lane_changed(self)
 
     def _on_returned(self, content: list[tuple[int, int]]) -> None:
         self.recalling = False
@@ -271,7 +275,8 @@ class Lane:
             return
         channel.drain_now()
         channel.close()
-        running = handle.running()
+        running = handle.journal.running()
+        self._read_journal(handle.journal)
         if self._timer is not None:
             self._timer.cancel()
         batches, self.batches = list(self.batches.values()), {}
@@ -286,10 +291,27 @@ class Lane:
         self.ended.set_result(None)
         self._owner.lane_ended(self)
 
+    def _read_journal(self, journal: Journal) -> None:
+        """Book outcomes that the worker had no time to send."""
+        for number, position, status, blob, times, log in journal.entries():
+            batch = self.batches.get(number)
+            if batch is None or batch.finished[position]:
+                continue
+            outcomes = Outcomes(
+                array("I", [position]),
+                bytes([status]),
+                [blob],
+                array("q", times),
+                self.name,
+                logs={position: log} if log else {},
+            )
+            self._book(batch, outcomes)
+
     def _settle(
         self, batch: Batch, running: tuple[int, int, int] | None, status: int, words: str
     ) -> None:
         back: list[int] = []
+        first = True
         for position in list(batch.unfinished()):
             key = (batch.number, position)
             if self._kill_reason and self._kill_reason[:2] == key:
@@ -299,8 +321,12 @@ class Lane:
             ):
                 what = f"call {batch.indices[position]} of {batch.work.name}"
                 batch.work.lost(batch, position, lost_error(what, self.name, status, words))
+            elif running is None and first and batch.work.bereft(batch, position):
+                what = f"getting call {batch.indices[position]} of {batch.work.name}"
+                batch.work.lost(batch, position, lost_error(what, self.name, status, words))
             else:
                 back.append(position)
+            first = False
         batch.work.give_back(batch, back)
 
 

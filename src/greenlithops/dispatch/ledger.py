@@ -31,6 +31,8 @@ class Ledger:
         self.base = 0
         self.size = 0
         self.order = array("q")  #: indices in the order in which the calls ended
+        self.order_base = 0  #: how many of them were dropped from the front
+        self.ahead: set[int] = set()  #: calls that were cancelled before they were opened
         self.counts = [0, 0, 0, 0, 0]
         self.retried = 0
         self.attempts: dict[int, int] = {}
@@ -72,7 +74,9 @@ class Ledger:
         row = index - self.base
         if row < 0:
             return DONE
-        return self._states[row] if row < len(self._states) else WAITING
+        if row < len(self._states):
+            return self._states[row]
+        return CANCELLED if index in self.ahead else WAITING
 
     def value(self, index: int) -> Any:
         """Return the result or the exception of a call that has ended."""
@@ -118,6 +122,7 @@ class Ledger:
     ) -> None:
         """Book how one call ended."""
         row = index - self.base
+        self.ahead.discard(index)
         self.move(index, state)
         self._values[row] = value
         if times is not None:
@@ -141,6 +146,10 @@ class Ledger:
         """The size of all results so far."""
         return self._sums[3]
 
+    def size_out(self, index: int) -> int:
+        """The size of one result."""
+        return self._bytes_out[index - self.base]
+
     def values(self) -> list[Any]:
         """Return the results and exceptions of all calls that are kept, in order."""
         return list(self._values)
@@ -159,7 +168,9 @@ class Ledger:
         for book in (self.attempts, self.logs):
             for index in [i for i in book if i < self.base]:
                 del book[index]
-        self.order = array("q", [i for i in self.order if i >= self.base])
+        old = next((n for n, i in enumerate(self.order) if i >= self.base), len(self.order))
+        del self.order[:old]
+        self.order_base += old
         return size
 
     def stats(self, index: int) -> CallStats | None:

@@ -19,7 +19,7 @@ from greenlithops.errors import (
     SerializationError,
 )
 from greenlithops.worker.classes import digest_stream, register
-from greenlithops.worker.outbox import UNREADABLE, UNSENDABLE
+from greenlithops.worker.outbox import RAISED, UNREADABLE, UNSENDABLE
 from greenlithops.worker.pickling import Packer, Payload, pack_any, unpack
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def read_result(blob: bytes, buffers: list[Any], name: str, number: int) -> Any:
     """
     try:
         return unpack(blob, buffers)
-    except Exception as error:
+    except BaseException as error:  # even an exit: reading a result must not end the program
         raise ResultNotReadable(
             f"the result of call {number} of {name} arrived, but cannot be rebuilt here: "
             f"{type(error).__name__}: {error}"
@@ -181,7 +181,9 @@ def read_error(status: int, blob: bytes, name: str, number: int) -> Exception:
     pickled, kind, text, trace = pickle.loads(blob)
     call = f"call {number} of {name}"
     error: Exception
-    if status == UNSENDABLE:
+    if status != RAISED and kind == "MemoryError":
+        error = MemoryError(f"{text or 'out of memory'} while {call} was pickled or unpickled")
+    elif status == UNSENDABLE:
         error = ResultNotSerializable(f"the result of {call} cannot be pickled: {kind}: {text}")
     elif status == UNREADABLE:
         error = SerializationError(
@@ -190,22 +192,28 @@ def read_error(status: int, blob: bytes, name: str, number: int) -> Exception:
         )
     else:
         error = _rebuild(pickled, kind, text, trace)
-    error.add_note(f"\nRaised in a worker, in {call}:\n{trace}")
+    note = f"\nRaised in a worker, in {call}:\n{trace}"
+    try:
+        error.add_note(note)
+    except Exception:  # noqa: BLE001 - an exception may refuse to be changed
+        error = _described(kind, text, trace, "which takes no notes")
+        error.add_note(note)
     return error
 
 
 def _rebuild(pickled: bytes | None, kind: str, text: str, trace: str) -> Exception:
-    if pickled is not None:
-        try:
-            error = pickle.loads(pickled)
-        except Exception as failure:  # noqa: BLE001 - described below, with the reason
-            reason = f"which cannot be rebuilt here ({type(failure).__name__}: {failure})"
-        else:
-            if isinstance(error, Exception):
-                return error
-            reason = "which did not come back as an exception"
-    else:
-        reason = "which cannot travel as it is"
-    return RemoteError(
-        f"the call raised {kind}: {text} ({reason})", type_name=kind, remote_traceback=trace
-    )
+    if pickled is None:
+        return _described(kind, text, trace, "which cannot travel as it is")
+    try:
+        error = pickle.loads(pickled)
+    except BaseException as failure:  # noqa: BLE001 - even an exit; it is described
+        reason = f"which cannot be rebuilt here ({type(failure).__name__}: {failure})"
+        return _described(kind, text, trace, reason)
+    if isinstance(error, Exception):
+        return error
+    return _described(kind, text, trace, "which did not come back as an exception")
+
+
+def _described(kind: str, text: str, trace: str, reason: str) -> RemoteError:
+    message = f"the call raised {kind}: {text} ({reason})"
+    return RemoteError(message, type_name=kind, remote_traceback=trace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from greenlithops.energy.records import CallEnergy
 
 FORGET_AT_ONCE = 1024  #: consumed results of a lazy input are dropped in groups of this
-WAKE_EVERY = 64
+KEPT_BYTES = 16 << 20  #: … or when they take this much
 UNREAD_BYTES = 256 << 20  #: unread results of a lazy input may take this much
 
 Indices = range | list[int]
@@ -47,6 +46,7 @@ class Tracker:
         self.id = job_id
         self.work: Work
         self.over = False
+        self.cancelled = False  #: whether the input was cut short
         self.iterated = self.awaited = False
         self.first_error: int | None = None
         self.on_idle: Callable[[], None] | None = None
@@ -56,8 +56,8 @@ class Tracker:
         self._stop = stop
         self._callbacks: dict[int, list[Callable[[], object]]] = {}
         self._change: asyncio.Future[None] | None = None
-        self._fresh: collections.deque[int] | None = None
-        self._consumed = self._consumed_bytes = 0
+        self._consumed = self._kept_bytes = self._dropped_bytes = 0
+        self._starved = False
         self._live: dict[int, str] = {}
         self._energy_rows: dict[int, list[int]] = {}
         self._energy_known = 0
@@ -78,13 +78,16 @@ class Tracker:
 
     def ended(self, index: int) -> bool:
         """Return whether a call has ended."""
-        return self.work.ledger.state(index) not in (WAITING, SENT)
+        return self.over or self.work.ledger.state(index) not in (WAITING, SENT)
 
     def result(self, index: int) -> Any:
         """Return a call's result, or raise why there is none."""
         ledger = self.work.ledger
         state = ledger.state(index)
         if state in (WAITING, SENT):
+            if self.over:
+                self.raise_input_error()
+                raise CallCancelled(f"call {index} of {self.name} was never made")
             raise NotReady(f"call {index} of {self.name} has not ended yet; await it")
         if index < ledger.base:
             raise NotReady(f"the result of call {index} of {self.name} was consumed and dropped")
@@ -146,10 +149,8 @@ class Tracker:
     async def until(self, index: int) -> bool:
         """Wait until a call has ended; return False if there is no such call."""
         while not self.ended(index):
-            if self.over and index >= self.work.ledger.size:
-                return False
             await self.news()
-        return True
+        return index < self.work.ledger.size
 
     async def until_over(self, *, or_error: bool = False) -> None:
         """Wait until every call has ended; with `or_error`, or one has failed."""
@@ -165,24 +166,21 @@ class Tracker:
         else:
             self._callbacks.setdefault(index, []).append(callback)
 
-    def start_order(self) -> collections.deque[int]:
-        """Return where indices of calls appear as they end, from the first one on."""
-        self.iterated = True
-        if self._fresh is None:
-            self._fresh = collections.deque(self.work.ledger.order)
-        return self._fresh
-
     def consume(self, until: int) -> None:
         """Take note that the results before `until` have been used; drop them if they are many."""
-        ledger = self.work.ledger
-        self._consumed = max(self._consumed, until)
-        if not self.work.input.lazy or self.awaited:
+        ledger, lazy = self.work.ledger, self.work.input.lazy
+        if not lazy or self.awaited or until <= self._consumed:
             return
-        if until - ledger.base > FORGET_AT_ONCE:
+        for index in range(self._consumed, until):
+            self._kept_bytes += ledger.size_out(index)
+        self._consumed = until
+        if until - ledger.base > FORGET_AT_ONCE or self._kept_bytes > KEPT_BYTES:
             # The last one may still be read through its future.
-            self._consumed_bytes += ledger.forget(until - 1 - ledger.base)
-            self.work.wake()
-        elif until % WAKE_EVERY == 0:
+            dropped = ledger.forget(until - 1 - ledger.base)
+            self._dropped_bytes += dropped
+            self._kept_bytes -= dropped
+        if self._starved and self._room() > self._buffer // 4:
+            self._starved = False
             self.work.wake()
 
     @property
@@ -194,10 +192,12 @@ class Tracker:
         if self.awaited:
             return 1 << 30
         ledger = self.work.ledger
-        unread = ledger.size - self._consumed
-        if unread and ledger.bytes_out - self._consumed_bytes > UNREAD_BYTES:
-            return 0
-        return self._buffer - unread
+        room = self._buffer - (ledger.size - self._consumed)
+        unread = ledger.bytes_out - self._dropped_bytes - self._kept_bytes
+        if unread > UNREAD_BYTES:
+            room = 0
+        self._starved = self._starved or room <= 0
+        return room
 
     # Doing.
 
@@ -211,12 +211,14 @@ class Tracker:
     def cancel(self, indices: Indices) -> bool:
         """Cancel calls; return whether there were any that had not ended."""
         work = self.work
-        if indices and max(indices) >= work.ledger.size:
+        if self.over:
+            return False
+        if work.input.queue and max(indices, default=0) >= work.ledger.size:
             work.absorb()
         ended = work.cancel(indices)
         if ended:
             self._stop(self, set(ended))
-        self.calls_ended(ended)
+            self.calls_ended(ended)
         return bool(ended)
 
     def cancel_all(self) -> bool:
@@ -224,10 +226,14 @@ class Tracker:
         work = self.work
         if self.over:
             return False
-        work.input.end()
-        work.absorb()
-        work.input.total = None
-        return self.cancel(range(work.ledger.base, work.ledger.size))
+        self.cancelled = not work.input.ended
+        first = work.ledger.size
+        work.cancel_input()
+        ended = work.cancel(range(work.ledger.base, first))
+        if ended:
+            self._stop(self, set(ended))
+        self.calls_ended([*ended, *range(first, work.ledger.size)])
+        return True
 
     def leave(self) -> None:
         """The executor is being left: nothing can consume a lazy input's results any more."""
@@ -249,15 +255,21 @@ class Tracker:
         if self.on_idle is not None and self.work.idle:
             self.on_idle()
         if not self.over and self.work.finished:
-            self.over = True
-            self._on_finish(self)
-            self._tell(EventKind.JOB_FINISHED)
+            self._finish()
         if self._change is not None and not self._change.done():
             self._change.set_result(None)
 
+    def _finish(self) -> None:
+        self.over = True
+        self._call_back(list(self._callbacks))
+        self._on_finish(self)
+        self._tell(EventKind.JOB_FINISHED)
+        # Without these cycles, results go as soon as nobody holds them.
+        self.on_idle = None
+        self.work.listener = NOBODY
+        self.work.room = lambda: 0
+
     def _pass_on(self, indices: Indices) -> None:
-        if self._fresh is not None:
-            self._fresh.extend(indices)
         if self._live:
             for index in indices:
                 self._live.pop(index, None)
@@ -296,3 +308,19 @@ class Tracker:
     def _tell(self, kind: EventKind, **details: Any) -> None:
         if self._emit:
             self._emit(Event(kind, time.time(), self.id, self.name, **details))
+
+
+class _Nobody:
+    """Stands for a tracker of a job that is over, to which nothing happens any more."""
+
+    def calls_ended(self, indices: Indices) -> None:
+        pass
+
+    def call_retried(self, index: int, error: BaseException) -> None:
+        pass
+
+    def call_printed(self, index: int, text: str) -> None:
+        pass
+
+
+NOBODY = _Nobody()

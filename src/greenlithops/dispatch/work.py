@@ -22,8 +22,9 @@ from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory
 from greenlithops.worker import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    from greenlithops.dispatch.inputs import Input
     from greenlithops.dispatch.plan import Binder
     from greenlithops.dispatch.retry import RetryPolicy
     from greenlithops.energy.window import EnergyWindow
@@ -32,6 +33,7 @@ Entry = tuple[int, bytes, list[Any]]  #: index, pickled arguments, raw buffers
 
 TAKE_NS = 500_000  #: how long the event loop may be held while a batch is made
 TAKE_BYTES = 1 << 20
+MAX_DEATHS = 3  #: workers that may end before they begin with a call that they were given
 
 
 class Listener(Protocol):
@@ -45,58 +47,6 @@ class Listener(Protocol):
 
     def call_printed(self, index: int, text: str) -> None:
         """A running call has printed something."""
-
-
-class Input:
-    """Elements for calls: a plain iterator, or a queue that something else fills."""
-
-    def __init__(self, elements: Iterator[Any] | None, total: int | None, *, lazy: bool) -> None:
-        self._elements = elements
-        self.total = total
-        self._left = -1 if total is None else total
-        self.lazy = lazy  #: whether elements are made as they are taken
-        self.queue: collections.deque[Any] = collections.deque()
-        self.ended = False
-        self.error: BaseException | None = None
-        self.taken: Callable[[], None] | None = None  #: told when the queue has room again
-        self.closed: Callable[[], object] | None = None  #: told when no more is wanted
-
-    @property
-    def ready(self) -> bool:
-        """Whether an element can be had now."""
-        return bool(self.queue) or (self._elements is not None and not self.ended)
-
-    def next(self) -> Any:
-        """Return the next element; raises StopIteration when there is none now."""
-        if self._elements is None:
-            if not self.queue:
-                raise StopIteration
-            element = self.queue.popleft()
-            if self.taken:
-                self.taken()
-            return element
-        try:
-            element = next(self._elements)
-            self._left -= 1
-            if not self._left:
-                self.end()
-            return element  # noqa: TRY300 - an error of the user's iterator is what is tried
-        except StopIteration:
-            self.end()
-            raise
-        except Exception as error:  # noqa: BLE001 - the user's iterator may raise anything
-            self.end(error)
-            raise StopIteration from None
-
-    def end(self, error: BaseException | None = None) -> None:
-        """Take note that nothing more will come, and of the error that ended it."""
-        if self.closed and not self.ended:
-            self.closed()
-        self.ended = True
-        self.error = self.error or error
-        elements, self._elements = self._elements, None
-        if close := getattr(elements, "close", None):
-            close()
 
 
 class Work:
@@ -121,9 +71,8 @@ class Work:
         self.listener = listener
         self.energy = energy
         self.metered = array("q")  #: indices in the order in which they went to the meter
-        self.room: Callable[[], int] = lambda: (
-            1 << 30
-        )  #: how many more results the consumer has room for
+        #: how many more results the consumer has room for
+        self.room: Callable[[], int] = _unlimited
         self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
         self._bind = bind
         self._policy = policy
@@ -131,19 +80,24 @@ class Work:
         self._packer = ArgumentPacker(book)
         self._returned: collections.deque[Entry] = collections.deque()
         self._delayed: dict[int, asyncio.TimerHandle] = {}
+        self._deaths: dict[int, int] = {}
         self._max_memory = max_memory
 
     @property
     def ready(self) -> bool:
         """Whether a call can be handed out now."""
-        return bool(self._returned) or (self.input.ready and self.room() > 0)
+        if self._returned:
+            return True
+        if self.room() <= 0:
+            return False
+        return self.input.ready
 
     @property
     def remaining(self) -> int | None:
         """How many calls can still be handed out, or None if that is unknown."""
         if self.input.total is None:
             return len(self._returned) + len(self.input.queue) if self.input.ended else None
-        return self.input.total - self.ledger.size + len(self._returned)
+        return max(0, self.input.total - self.ledger.size) + len(self._returned)
 
     @property
     def finished(self) -> bool:
@@ -184,7 +138,8 @@ class Work:
         first = self.ledger.size
         entries: list[Entry] = []
         sizes: list[int] = []
-        failures: list[tuple[int, Exception]] = []
+        failures: list[tuple[int, Exception | None]] = []
+        cancelled = self.ledger.ahead
         take, bind, pack, name = self.input.next, self._bind, self._packer.pack, self.name
         stop = time.monotonic_ns() + TAKE_NS
         size = 0
@@ -193,6 +148,10 @@ class Work:
                 element = take()
             except StopIteration:
                 break
+            if cancelled and number in cancelled:
+                failures.append((number, None))
+                sizes.append(0)
+                continue
             try:
                 blob, raw = pack(bind(element, number), name, number)
             except GreenlithopsError as error:
@@ -200,6 +159,10 @@ class Work:
                 sizes.append(0)
                 continue
             length = len(blob) + sum(map(len, raw)) if raw else len(blob)
+            if self._max_memory and length > self._max_memory:
+                failures.append((number, _too_large(length, number, name, self._max_memory)))
+                sizes.append(0)
+                continue
             sizes.append(length)
             entries.append((number, blob, raw))
             size += length
@@ -207,12 +170,17 @@ class Work:
                 break
         self.ledger.open(sizes)
         for number, failure in failures:
-            self.ledger.close(number, FAILED, failure, None, 0, -1)
-        if failures:
+            state = FAILED if failure else CANCELLED
+            self.ledger.close(number, state, failure, None, 0, -1)
+        if failures or self.input.ended:
             self.listener.calls_ended([number for number, _ in failures])
-        elif self.input.ended:
-            self.listener.calls_ended([])
         return entries
+
+    def look(self) -> None:
+        """Find out whether the input has anything at all."""
+        if not self.input.ended and not self.input.ready and self.room() > 0:
+            if not self.input.look():
+                self.listener.calls_ended([])
 
     def absorb(self) -> None:
         """Open every call that waits in the input's queue, so that it has a row in the ledger."""
@@ -305,6 +273,12 @@ class Work:
             self.ledger.close(index, FAILED, error, None, 0, -1)
             self.listener.calls_ended([index])
 
+    def bereft(self, batch: Batch, position: int) -> bool:
+        """Return whether a call's workers have ended too often before they could begin with it."""
+        index = batch.indices[position]
+        self._deaths[index] = self._deaths.get(index, 0) + 1
+        return self._deaths[index] >= MAX_DEATHS
+
     def give_back(self, batch: Batch, positions: list[int]) -> None:
         """Take calls back that were not started, to be sent again."""
         for position in reversed(positions):
@@ -339,14 +313,28 @@ class Work:
 
     def cancel(self, indices: range | list[int]) -> list[int]:
         """Book calls as cancelled that have not ended; return those that were."""
+        ledger = self.ledger
         ended: list[int] = []
         for index in indices:
-            if self.ledger.state(index) in (WAITING, SENT) and index < self.ledger.size:
-                self.ledger.close(index, CANCELLED, None, None, 0, -1)
+            if ledger.state(index) not in (WAITING, SENT):
+                continue
+            if index >= ledger.size:
+                ledger.ahead.add(index)
+            else:
+                ledger.close(index, CANCELLED, None, None, 0, -1)
                 if timer := self._delayed.pop(index, None):
                     timer.cancel()
-                ended.append(index)
+            ended.append(index)
         return ended
+
+    def cancel_input(self) -> None:
+        """Take nothing more from the input; book what it still had as cancelled."""
+        source, ledger = self.input, self.ledger
+        source.end()
+        missing = len(source.queue) if source.total is None else source.total - ledger.size
+        source.queue.clear()
+        for index in ledger.open([0] * max(0, missing)):
+            ledger.close(index, CANCELLED, None, None, 0, -1)
 
     def fail_all(self, error: Exception) -> None:
         """End the job with an error: nothing can run it."""
@@ -364,11 +352,22 @@ class Work:
         self.listener.calls_ended(ended)
 
 
+def _unlimited() -> int:
+    return 1 << 30
+
+
 def _read_all(blobs: list[bytes]) -> list[Any] | None:
     try:
         return list(map(pickle.loads, blobs))
-    except Exception:  # noqa: BLE001 - the slow way tells which one, and why
+    except BaseException:  # noqa: BLE001 - the slow way tells which one, and why
         return None
+
+
+def _too_large(size: int, index: int, name: str, limit: int) -> OutOfMemory:
+    return OutOfMemory(
+        f"the arguments of call {index} of {name} take {size} bytes, more than its worker's "
+        f"max_memory of {limit} bytes"
+    )
 
 
 def _out_of_memory(error: MemoryError, index: int, name: str, limit: int) -> OutOfMemory:

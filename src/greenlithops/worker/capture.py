@@ -105,13 +105,24 @@ class Capture:
 
     def install(self) -> None:
         """Put the streams in the place of ``sys.stdout`` and ``sys.stderr``."""
-        for name, number in (("stdout", 1), ("stderr", 2)):
-            raw: Any = _Stream(self, number)  # unbuffered: nothing is lost when a worker dies
-            stream = io.TextIOWrapper(
-                raw, encoding="utf-8", errors="backslashreplace", write_through=True
-            )
-            setattr(sys, name, stream)
-            setattr(sys, f"__{name}__", stream)
+        self.out, self.err = self._stream(1), self._stream(2)
+        sys.stdout = sys.__stdout__ = self.out  # type: ignore[misc]  # they are ours to replace
+        sys.stderr = sys.__stderr__ = self.err  # type: ignore[misc]
+
+    def _stream(self, number: int) -> io.TextIOWrapper:
+        raw: Any = _Stream(self, number)  # unbuffered: nothing is lost when a worker dies
+        return io.TextIOWrapper(
+            raw, encoding="utf-8", errors="backslashreplace", write_through=True
+        )
+
+    def restore(self) -> None:
+        """Put the streams back where a call has replaced or closed them."""
+        if self.out.closed or self.err.closed:
+            self.install()
+        if sys.stdout is not self.out:
+            sys.stdout = self.out
+        if sys.stderr is not self.err:
+            sys.stderr = self.err
 
     def begin(self, *, live: bool) -> CallLog:
         """Return the log of the synchronous call that is about to run."""

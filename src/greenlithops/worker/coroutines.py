@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextvars
+import functools
+import logging
+import os
 import pickle
 import threading
 import time
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from greenlithops.worker.outbox import Outbox
 
 
+logger = logging.getLogger(__name__)
+
 _EMPTY = (pickle.dumps(None, 5), [])  # type: tuple[bytes, list[Any]]
 
 
@@ -40,7 +45,7 @@ class Meter:
 _meter: contextvars.ContextVar[Meter | None] = contextvars.ContextVar("meter", default=None)
 
 
-class Metered(Coroutine):  # type: ignore[type-arg]  # typing is not imported here
+class Metered(Coroutine):  # type: ignore[type-arg]  # its arguments would need typing
     """A coroutine that adds the CPU time of its steps to a meter."""
 
     __slots__ = ("_coroutine", "_meter")
@@ -70,7 +75,7 @@ class Metered(Coroutine):  # type: ignore[type-arg]  # typing is not imported he
         self._coroutine.close()
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self  # type: ignore[return-value]  # it has what ``await`` asks of a generator
+        return self
 
     def __iter__(self) -> Metered:
         return self
@@ -98,13 +103,19 @@ class AsyncRunner:
         self._tasks: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._environment: dict[str, str] = {}
         self._logs: dict[tuple[int, int], CallLog] = {}
+        self._closed = False
+        self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(_task_factory)
         threading.Thread(target=self._serve, name="coroutines", daemon=True).start()
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while not self._closed:
+            try:
+                self._loop.run_forever()
+            except BaseException:
+                logger.debug("a task of a call tried to end the program", exc_info=True)
         self._loop.close()
 
     def close(self) -> None:
@@ -116,6 +127,7 @@ class AsyncRunner:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks, timeout=1)
+            self._closed = True
             self._loop.stop()
 
         asyncio.run_coroutine_threadsafe(end(), self._loop)
@@ -156,6 +168,18 @@ class AsyncRunner:
                 self._environment = function.environment
             task = self._loop.create_task(self._run(item))
             self._tasks[batch, position] = task
+            task.add_done_callback(functools.partial(self._ended, batch, position))
+
+    def _ended(self, batch: int, position: int, task: asyncio.Task[None]) -> None:
+        """See to it that a call has an outcome, even if what runs it was ended from within."""
+        if self._tasks.pop((batch, position), None) is None:
+            return
+        error = None if task.cancelled() else task.exception()
+        payload = pack_error(error or RuntimeError("the call ended its own task"))
+        now = time.monotonic_ns()
+        times = (now, 0, 0, 0, 0, self._runner.peak)
+        self._outbox.put(batch, position, RAISED, payload, times, None, last=True)
+        self._start_waiting()
 
     async def _run(self, item: Item) -> None:
         batch, position, function, blob, buffers = item
@@ -176,6 +200,8 @@ class AsyncRunner:
             with environment(function.environment):
                 status, value = await self._await(call, arguments, function.timeout, meter)
             end = time.monotonic_ns()
+            if os.getpid() != self._pid:
+                os._exit(0)  # a child that the call forked came out of it
             del arguments
             status, payload = self._runner.pack(value) if status == DONE else (status, value)
         done = time.monotonic_ns()

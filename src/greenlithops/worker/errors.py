@@ -28,7 +28,7 @@ def pack_error(error: BaseException, *, skip: int = 0) -> Payload:
     try:
         lines = traceback.format_exception(type(error), error, frames)
         trace = "".join(lines)[-_TEXT_LIMIT:]
-    except Exception as failure:  # noqa: BLE001 - an exception may even fail to print itself
+    except BaseException as failure:  # noqa: BLE001 - an exception may even exit when printed
         trace = f"(the traceback cannot be shown: {failure!r})"
     pickled = _pickled(error)
     kind = type(error)
@@ -47,7 +47,7 @@ def _pickled(error: BaseException) -> bytes | None:
         stream, buffers = pack_any(error)
         if buffers:
             stream = pickle.dumps(error, 5)
-    except Exception:  # noqa: BLE001 - whatever its reduction raises, it is described instead
+    except BaseException:  # noqa: BLE001 - whatever its reduction raises, it is described instead
         return None
     return stream
 
@@ -55,5 +55,5 @@ def _pickled(error: BaseException) -> bytes | None:
 def _text(value: Any) -> str:
     try:
         return str(value)[:_TEXT_LIMIT]
-    except Exception as failure:  # noqa: BLE001 - an exception may even fail to print itself
+    except BaseException as failure:  # noqa: BLE001 - an exception may even exit when printed
         return f"(its text cannot be shown: {failure!r})"

@@ -17,6 +17,9 @@ class Host(Protocol):
     def greet(self, hello: dict[str, Any]) -> None:
         """Become what the client wants workers to be like."""
 
+    def confine(self, hello: dict[str, Any]) -> None:
+        """Set the limits for calls, after what the worker itself needs is there."""
+
     def prepare(self, function: Function) -> None:
         """Have the function find the surroundings that its client has."""
 

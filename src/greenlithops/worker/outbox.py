@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
+    from greenlithops.worker.journal import Journal
+
 DONE, RAISED, UNREADABLE, UNSENDABLE, CANCELLED, TIMED_OUT = range(6)  #: how a call ended
 
 FLUSH_NS = 1_000_000
@@ -50,10 +52,15 @@ def send_all(sock: socket.socket, pieces: list[Buffer]) -> None:
 
 
 class Outbox:
-    """Holds outcomes of one batch until they are worth a frame; safe between threads."""
+    """Holds outcomes of one batch until they are worth a frame; safe between threads.
 
-    def __init__(self, stream: Stream) -> None:
+    Meanwhile they stand in the journal, memory that the client sees too, so that they are not
+    lost when the next call kills the process.
+    """
+
+    def __init__(self, stream: Stream, journal: Journal) -> None:
         self._stream = stream
+        self._journal = journal
         self._lock = threading.Lock()
         self._batch = -1
         self._last_flush = 0
@@ -111,6 +118,8 @@ class Outbox:
             end = times[0] + times[1]
             if (
                 last
+                or buffers
+                or not self._journal.write(batch, position, status, blob, times, log)
                 or end - self._last_flush > FLUSH_NS
                 or len(self._blobs) >= MAX_HELD
                 or self._bytes >= MAX_HELD_BYTES
@@ -138,3 +147,4 @@ class Outbox:
         buffers = self._buffers
         self._clear()
         self._stream.send(OUTCOMES, message, buffers)
+        self._journal.clear()

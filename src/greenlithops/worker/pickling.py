@@ -99,14 +99,23 @@ class Packer:
         file = self._file
         try:
             self._plain.dump(value)
-            return file.getvalue()
-        finally:
-            if file.tell() > _KEPT_FILE_BYTES:
-                self._new_file()  # lets the memory of a large value go
-            else:
-                file.seek(0)
-                file.truncate()
-                self._plain.clear_memo()
+            data = file.getvalue()
+        except _NotPlain:
+            self._reset()
+            raise
+        except BaseException:
+            self._new_file()  # what is left of this one may be of no use
+            raise
+        self._reset()
+        return data
+
+    def _reset(self) -> None:
+        if self._file.tell() > _KEPT_FILE_BYTES:
+            self._new_file()  # lets the memory of a large value go
+        else:
+            self._file.seek(0)
+            self._file.truncate()
+            self._plain.clear_memo()
 
 
 def pack_any(value: Any, name_class: NameClass = digest_of) -> Payload:

@@ -14,7 +14,8 @@ import sys
 import time
 
 from greenlithops.worker.capture import Capture
-from greenlithops.worker.server import PAGE_BYTES, Server
+from greenlithops.worker.journal import JOURNAL_BYTES, Journal
+from greenlithops.worker.server import Server
 
 TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
 if TYPE_CHECKING:
@@ -32,27 +33,27 @@ class ProcessHost:
     def __init__(self, log: int) -> None:
         self.capture = Capture(log)
         self._parent = os.getppid()
-        self._directory = ""
-        self._path: list[str] = []
 
     def greet(self, hello: dict[str, Any]) -> None:
-        """Take over the client's path and arguments, and the limits for workers."""
+        """Take over the client's path and arguments."""
         sys.path[:] = hello["path"]
         sys.argv[:] = hello["argv"]
         self.capture.limit = hello["log_bytes"]
         self.capture.install()
         faulthandler.enable(file=2)
+
+    def confine(self, hello: dict[str, Any]) -> None:
+        """Set the limits for calls, after what the worker itself needs is there."""
         if limit := hello["max_memory"]:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
     def prepare(self, function: Function) -> None:
-        """Go to the directory that the client was in when it named the function."""
-        if function.directory != self._directory:
-            self._directory = function.directory
+        """Have the surroundings that the client had, whatever calls before did to them."""
+        if os.getcwd() != function.directory:
             os.chdir(function.directory)
-        if function.path != self._path:
-            self._path = function.path
+        if sys.path != function.path:
             sys.path[:] = function.path
+        self.capture.restore()
 
     def alive(self) -> bool:
         """Return whether the parent is the one that there was at the start."""
@@ -88,16 +89,16 @@ def die_with(lifeline: int) -> None:
         os._exit(1)  # it was closed before the signal was set
 
 
-def main(connection: int, lifeline: int, page: int, log: int) -> NoReturn:
+def main(connection: int, lifeline: int, journal: int, log: int) -> NoReturn:
     """Be a worker on inherited file descriptors; never returns."""
     die_with(lifeline)
-    memory = mmap.mmap(page, PAGE_BYTES)
-    os.close(page)
+    memory = mmap.mmap(journal, JOURNAL_BYTES)
+    os.close(journal)
     status = BROKEN_WORKER
     try:
         sock = socket.socket(fileno=connection)
-        words = memoryview(memory).cast("Q")
-        Server(sock, words, ProcessHost(log), time.process_time_ns).serve()
+        shared = Journal(memoryview(memory))
+        Server(sock, shared, ProcessHost(log), time.process_time_ns).serve()
     except OSError:
         status = LOST_CONNECTION
     except BaseException:  # noqa: BLE001 - the client reads it from the log and tells the user

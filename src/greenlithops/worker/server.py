@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from greenlithops.worker.host import Host
+    from greenlithops.worker.journal import Journal
 
     Item = tuple[int, int, Function, bytes, list[Any]]  #: batch, position, function, arguments
 
 
-PAGE_BYTES = 4096
-POSITION_BITS = 24  #: the page's word for a call is its batch, shifted by this, plus position + 1
 IDLE_POLL_MS = 1000
 BUSY_POLL_MS = 10
 LIVE_POLL_MS = 100
@@ -44,20 +43,20 @@ class Server:
 
     Args:
         sock: the stream; its first bytes are the key.
-        page: two words of memory that the client sees too: which call runs, and since when.
+        journal: memory that the client sees too: which call runs, and what was not sent yet.
         host: what the server runs in.
         clock: CPU time of what a synchronous call may use, in ns.
     """
 
-    def __init__(self, sock: socket.socket, page: memoryview, host: Host, clock: Any) -> None:
+    def __init__(self, sock: socket.socket, journal: Journal, host: Host, clock: Any) -> None:
         self._sock = sock
-        self._page = page
+        self._journal = journal
         self._host = host
         self._clock = clock
         key = sock.recv(frames.KEY_BYTES, socket.MSG_WAITALL)
         self._reader = frames.FrameReader(key, frames.TO_WORKER)
         self._stream = Stream(sock, frames.Sealer(key, frames.TO_CLIENT))
-        self._outbox = Outbox(self._stream)
+        self._outbox = Outbox(self._stream, journal)
         self._functions: dict[int, Function] = {}
         self._calls: collections.deque[Item] = collections.deque()
         self._wake = threading.Lock()
@@ -76,6 +75,7 @@ class Server:
         threading.Thread(
             target=self._listen, args=(early,), name="greenlithops-listener", daemon=True
         ).start()
+        host.confine(hello)
         try:
             for digest, stream, buffers in hello["classes"]:
                 announce(digest, stream, buffers)
@@ -122,14 +122,12 @@ class Server:
 
     def _run_one(self, runner: Runner, item: Item) -> None:
         batch, position, function, blob, buffers = item
-        page = self._page
         del item
         self._host.prepare(function)
         log = self._host.capture.begin(live=function.live)
         if function.live:
             self._running = (batch, position)
-        page[1] = time.monotonic_ns()
-        page[0] = (batch << POSITION_BITS) + position + 1
+        self._journal.begin(batch, position, time.monotonic_ns())
         if function.environment:
             with environment(function.environment):
                 status, payload, times = runner.run(function, blob, buffers)
@@ -140,7 +138,7 @@ class Server:
         text = log.text() if log else None
         last = not self._calls
         self._outbox.put(batch, position, status, payload, times, text, last=last)
-        page[0] = 0
+        self._journal.end()
 
     # Listening.
 
@@ -217,7 +215,7 @@ class Server:
             self._async.feed(items)
             return
         self._calls.extend(items)
-        self._busy = len(self._calls) > 1 or self._page[0] != 0
+        self._busy = len(self._calls) > 1 or self._journal.running() is not None
         self._wants_live = self._wants_live or function.live
         self._release()
 

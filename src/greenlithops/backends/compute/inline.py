@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from greenlithops.errors import UsageError
 from greenlithops.models import Limits
 from greenlithops.worker.capture import CallLog, Capture, task_log
-from greenlithops.worker.server import POSITION_BITS, Server
+from greenlithops.worker.journal import JOURNAL_BYTES, Journal
+from greenlithops.worker.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,8 @@ class _ThreadHost:
 
     def greet(self, hello: dict[str, Any]) -> None:
         self.capture.limit = hello["log_bytes"]
+
+    def confine(self, hello: dict[str, Any]) -> None:
         if hello["max_memory"]:
             raise UsageError("the inline backend cannot limit memory; use 'localhost'")
 
@@ -92,14 +95,14 @@ class InlineWorker:
         self._ended = False
         self.pid = os.getpid()
         self.socket, self._theirs = socket.socketpair()
-        self._page = memoryview(bytearray(16)).cast("Q")
+        self.journal = Journal(memoryview(bytearray(JOURNAL_BYTES)))
         self._thread = threading.Thread(target=self._run, name="greenlithops-inline", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         status = 0
         try:
-            Server(self._theirs, self._page, _ThreadHost(), time.thread_time_ns).serve()
+            Server(self._theirs, self.journal, _ThreadHost(), time.thread_time_ns).serve()
         except (OSError, SystemExit):
             status = 1  # its client let it go
         except BaseException as error:  # noqa: BLE001 - told to the user as the reason
@@ -116,13 +119,6 @@ class InlineWorker:
         if not self._ended:
             self._ended = True
             self._on_exit(status)
-
-    def running(self) -> tuple[int, int, int] | None:
-        """Return batch, position and start (monotonic ns) of the synchronous call that runs."""
-        word = self._page[0]
-        if not word:
-            return None
-        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, self._page[1]
 
     def kill(self) -> None:
         """Let the thread go: it is told to stop, and forgotten in any case.

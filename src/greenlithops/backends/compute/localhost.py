@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from greenlithops.errors import ExecutorError
 from greenlithops.models import Limits
-from greenlithops.worker.server import PAGE_BYTES, POSITION_BITS
+from greenlithops.worker.journal import JOURNAL_BYTES, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,14 +41,14 @@ class LocalWorker:
         self._on_exit = on_exit
         ours, theirs = socket.socketpair()
         lifeline_end, self._lifeline = os.pipe()
-        page = anonymous_file("greenlithops-page")
+        shared = anonymous_file("greenlithops-journal")
         self._log = anonymous_file("greenlithops-log")
         try:
-            os.truncate(page, PAGE_BYTES)
+            os.truncate(shared, JOURNAL_BYTES)
             fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
-            self._page_map = mmap.mmap(page, PAGE_BYTES)
-            self._page = memoryview(self._page_map).cast("Q")
-            descriptors = (theirs.fileno(), lifeline_end, page, self._log)
+            self._memory = mmap.mmap(shared, JOURNAL_BYTES)
+            self.journal = Journal(memoryview(self._memory))
+            descriptors = (theirs.fileno(), lifeline_end, shared, self._log)
             self._process = subprocess.Popen(
                 [
                     *interpreter(),
@@ -70,7 +70,7 @@ class LocalWorker:
         finally:
             theirs.close()
             os.close(lifeline_end)
-            os.close(page)
+            os.close(shared)
         self.socket = ours
         self.pid = self._process.pid
         self._watch()
@@ -97,13 +97,6 @@ class LocalWorker:
         self.kill()
         self._on_exit(self._process.wait())
 
-    def running(self) -> tuple[int, int, int] | None:
-        """Return batch and position of the synchronous call that runs, and its start (ns)."""
-        word, start = self._page[0], self._page[1]
-        if not word:
-            return None
-        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, start
-
     def kill(self) -> None:
         """Kill the process and every process that its calls have started."""
         try:
@@ -121,8 +114,8 @@ class LocalWorker:
         """Release what the client held for the process, after its end."""
         os.close(self._lifeline)
         os.close(self._log)
-        self._page.release()
-        self._page_map.close()
+        self.journal.release()
+        self._memory.close()
 
 
 def anonymous_file(name: str) -> int:

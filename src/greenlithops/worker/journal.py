@@ -1,0 +1,96 @@
+"""Memory that a worker and its client both see: which call runs, and what has just ended.
+
+It costs a worker well under a microsecond a call, and tells the client, without any message, when
+a call began, which call a worker died of, and the outcomes that the worker had not sent yet.
+"""
+
+from __future__ import annotations
+
+import struct
+
+TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Entry = tuple[int, int, int, bytes, tuple[int, ...], str | None]
+
+JOURNAL_BYTES = 256 * 1024
+POSITION_BITS = 24  #: a running call is its batch, shifted by this, plus its position, plus 1
+
+_WORDS = struct.Struct("<QQQ")  #: running call, its start (monotonic ns), bytes of entries
+_ENTRY = struct.Struct("<QIIII6q")  #: batch, position, status, lengths of blob and log, times
+
+
+class Journal:
+    """The shared memory, from either side.
+
+    Args:
+        memory: `JOURNAL_BYTES` of writable memory, zero at first.
+    """
+
+    def __init__(self, memory: memoryview) -> None:
+        self._memory = memory.cast("B")
+        self._words = self._memory[: _WORDS.size].cast("Q")
+
+    def begin(self, batch: int, position: int, start: int) -> None:
+        """Say that a call begins."""
+        self._words[1] = start
+        self._words[0] = (batch << POSITION_BITS) + position + 1
+
+    def end(self) -> None:
+        """Say that no call runs."""
+        self._words[0] = 0
+
+    def running(self) -> tuple[int, int, int] | None:
+        """Return batch, position and start (monotonic ns) of the call that runs."""
+        word = self._words[0]
+        if not word:
+            return None
+        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, self._words[1]
+
+    def write(  # noqa: PLR0917 - once for every call, and keywords cost
+        self,
+        batch: int,
+        position: int,
+        status: int,
+        blob: bytes,
+        times: tuple[int, ...],
+        log: str | None,
+    ) -> bool:
+        """Write an outcome down; return False if there is no room for it."""
+        text = log.encode() if log else b""
+        used = self._words[2]
+        start = _WORDS.size + used + _ENTRY.size
+        stop = start + len(blob) + len(text)
+        if stop > JOURNAL_BYTES:
+            return False
+        self._memory[start : start + len(blob)] = blob
+        if text:
+            self._memory[start + len(blob) : stop] = text
+        place = start - _ENTRY.size
+        sizes = (len(blob), len(text))
+        _ENTRY.pack_into(self._memory, place, batch, position, status, *sizes, *times)
+        self._words[2] = stop - _WORDS.size  # last, so that only whole entries count
+        return True
+
+    def clear(self) -> None:
+        """Forget the outcomes: they have been sent."""
+        self._words[2] = 0
+
+    def entries(self) -> Iterator[Entry]:
+        """Give the outcomes that were written down: batch, position, status, blob, times, log."""
+        place, stop = _WORDS.size, _WORDS.size + self._words[2]
+        while place < stop:
+            batch, position, status, size, text_size, *times = _ENTRY.unpack_from(
+                self._memory, place
+            )
+            start = place + _ENTRY.size
+            place = start + size + text_size
+            text = bytes(self._memory[start + size : place]).decode("utf-8", "replace")
+            blob = bytes(self._memory[start : start + size])
+            yield batch, position, status, blob, tuple(times), text or None
+
+    def release(self) -> None:
+        """Let go of the memory."""
+        self._words.release()
+        self._memory.release()
