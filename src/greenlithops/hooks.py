@@ -39,7 +39,7 @@ class HookThread:
             for hook in self._hooks:
                 try:
                     hook(event)
-                except Exception:
+                except BaseException:  # even an exit is not the end of the other hooks
                     logger.exception("a hook failed", extra={"hook": repr(hook)})
         try:
             self._loop.call_soon_threadsafe(self._finish)

@@ -98,10 +98,15 @@ class Dispatcher:
             work.look()
             if work.finished:
                 self._works.remove(work)
+        refused = 0
         while (next_work := self._next_work()) is not None:
-            lane = self._lane_for_more()
+            lane = self._lane_for_more(next_work.function)
             if lane is None:
-                return
+                refused += 1
+                if refused >= len(self._works):
+                    return
+                continue
+            refused = 0
             if (batch := next_work.take(self._batch_size(lane, next_work))) is not None:
                 lane.give(batch)
             if time.monotonic() > stop:
@@ -117,15 +122,15 @@ class Dispatcher:
                 return work
         return None
 
-    def _lane_for_more(self) -> Lane | None:
+    def _lane_for_more(self, function: RemoteFunction) -> Lane | None:
         """Return an idle worker, else a new one, else one that can do with more to come."""
-        lanes = [lane for lane in self._lanes if self._has_room(lane)]
+        lanes = [lane for lane in self._lanes if self._has_room(lane, function)]
         best = min(lanes, key=lambda lane: (lane.load, not lane.ready), default=None)
         if best is not None and not best.load:
             return best
         return self._grow() or best
 
-    def _has_room(self, lane: Lane) -> bool:
+    def _has_room(self, lane: Lane, function: RemoteFunction) -> bool:
         if lane.closing or lane.taken >= self._max_calls:
             return False
         if not lane.load:
@@ -134,8 +139,11 @@ class Dispatcher:
             return False
         seconds = 0.0
         for batch in lane.batches.values():
-            if batch.function.is_async:
-                return lane.load < self._concurrency
+            other = batch.function
+            if other.is_async:
+                # Variables belong to the process, so coroutines with others must wait.
+                same = other.wire_options["environment"] == function.wire_options["environment"]
+                return lane.load < self._concurrency and (same or not function.is_async)
             if batch.function.seconds is None:
                 return False
             seconds += batch.left * batch.function.seconds

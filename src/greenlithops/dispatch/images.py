@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import operator
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,36 +16,36 @@ if TYPE_CHECKING:
 KEPT = 64
 _CONSTANTS = (int, float, str, bytes, bool, complex, type(None))
 
-Fingerprint = tuple[int, ...]
+Fingerprint = tuple[object, ...]
 
 
 def fingerprint(function: Any) -> Fingerprint | None:
-    """Return the identities of all that a plain function refers to, or None if that may change.
+    """Return all that a plain function refers to, or None if that may change.
 
     Data that can change while its identity stays (a list, an instance, a class of the user's
     own) makes a function different without a trace, so there is no fingerprint for it.
     """
-    found: list[int] = []
+    found: list[object] = []
     return tuple(found) if _collect(function, found, set()) else None
 
 
-def _collect(function: Any, found: list[int], seen: set[int]) -> bool:  # noqa: C901 - one rule a line
+def _collect(function: Any, found: list[object], seen: set[int]) -> bool:  # noqa: C901 - one rule a line
     if id(function) in seen:
         return True
     seen.add(id(function))
     if type(function) is not FunctionType or function.__closure__ or function.__dict__:
         return False
-    found += (id(function), id(function.__code__))
+    found += (function, function.__code__)
     for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
         if not isinstance(default, _CONSTANTS):
             return False
-        found.append(id(default))
+        found.append(default)
     names = function.__globals__
     for name in _names(function.__code__):
         if name not in names:
             continue
         value = names[name]
-        found.append(id(value))
+        found.append(value)
         if isinstance(value, (*_CONSTANTS, BuiltinFunctionType)):
             continue
         if isinstance(value, ModuleType):
@@ -66,12 +67,15 @@ def _names(code: CodeType) -> list[str]:
     return names
 
 
+def _same(one: Fingerprint, other: Fingerprint) -> bool:
+    return len(one) == len(other) and all(map(operator.is_, one, other))
+
+
 class ImageCache:
     """The images of the functions that were used last."""
 
     def __init__(self) -> None:
-        # The function is held too, so that its identity stays its own.
-        self._images: collections.OrderedDict[int, tuple[Any, Fingerprint, FunctionImage]] = (
+        self._images: collections.OrderedDict[int, tuple[Fingerprint, FunctionImage]] = (
             collections.OrderedDict()
         )
 
@@ -85,13 +89,13 @@ class ImageCache:
         if mark is None:
             return pack_function(function, book)
         kept = self._images.get(id(function))
-        if kept is not None and kept[1] == mark:
+        if kept is not None and _same(kept[0], mark):
             self._images.move_to_end(id(function))
-            return kept[2]
+            return kept[1]
         image = pack_function(function, book)
         if book.definitions:
             return image  # it names classes that every job must look at anew
-        self._images[id(function)] = (function, mark, image)
+        self._images[id(function)] = (mark, image)
         if len(self._images) > KEPT:
             self._images.popitem(last=False)
         return image

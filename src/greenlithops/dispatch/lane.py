@@ -94,8 +94,8 @@ class Lane:
         self.taken += batch.left
         calls, raw = batch.wire()
         self._send(frames.CALLS, calls, raw)
-        if function.timeout is not None and self._timer is None:
-            self._timer = self._loop.call_later(function.timeout, self._check_time)
+        if function.timeout is not None:
+            self._check_time_in(function.timeout)
 
     def knows(self, function: RemoteFunction) -> bool:
         """Return whether the worker has the function already."""
@@ -176,6 +176,13 @@ class Lane:
         batch = self.batches[found[0]]
         return (batch, found[1], found[2]) if not batch.finished[found[1]] else None
 
+    def _check_time_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= self._loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._check_time)
+
     def _check_time(self) -> None:
         """Kill the worker if its call runs for too long; else look again when it might."""
         self._timer = None
@@ -194,7 +201,7 @@ class Lane:
         elif late := self._late_coroutine():
             self.kill(*late, late[0].work.timeout_error(late[0].indices[late[1]]))
             return
-        self._timer = self._loop.call_later(max(wait, 0.001), self._check_time)
+        self._check_time_in(max(wait, 0.001))
 
     def _late_coroutine(self) -> tuple[Batch, int] | None:
         # A coroutine's timeout is kept in the worker. This is for one that blocks its loop.

@@ -47,12 +47,6 @@ def is_local(module: ModuleType) -> bool:
 
 def local_modules() -> tuple[ModuleType, ...]:
     """Return the imported modules that must travel by value."""
-    return _scan(len(sys.modules))
-
-
-@functools.lru_cache(maxsize=1)
-def _scan(_: int) -> tuple[ModuleType, ...]:
-    # Looking at every module takes a millisecond, so it is done when there are more or fewer.
     return tuple(
         module
         for name, module in list(sys.modules.items())

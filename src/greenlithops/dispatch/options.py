@@ -59,12 +59,16 @@ def environment_items(variables: Mapping[str, object] | None) -> tuple[tuple[str
     """Return environment variables as they are set: ``True`` becomes ``"True"``.
 
     Raises:
-        UsageError: a name is not a string, is empty or has a ``=``.
+        UsageError: a name is not a string, is empty or has a ``=``, or a value has a NUL.
     """
     for name in variables or ():
         if not isinstance(name, str) or not name or "=" in name or "\0" in name:
             raise UsageError(f"{name!r} cannot be the name of an environment variable")
-    return tuple((name, str(value)) for name, value in (variables or {}).items())
+    items = tuple((name, str(value)) for name, value in (variables or {}).items())
+    for name, value in items:
+        if "\0" in value:
+            raise UsageError(f"the environment variable {name} cannot have a NUL in its value")
+    return items
 
 
 def byte_count(size: int | str) -> int:
@@ -78,7 +82,10 @@ def byte_count(size: int | str) -> int:
     match = _SIZE.fullmatch(size) if isinstance(size, str) else None
     if match is None:
         raise UsageError(f"{size!r} is not a size; write bytes, or a text such as '512 MiB'")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
+    number = int(float(match[1]) * _UNITS[match[2].lower()])
+    if number < 1:
+        raise UsageError(f"a size must be at least one byte, not {size!r}")
+    return number
 
 
 def default_workers() -> int:

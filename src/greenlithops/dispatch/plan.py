@@ -155,7 +155,10 @@ class _Plan:
         if self._var_kwargs in named and isinstance(named[self._var_kwargs], dict):
             named |= named.pop(self._var_kwargs)
         if self._var_args in named:
-            extra = tuple(named.pop(self._var_args))
+            extra = named.pop(self._var_args)
+            if not isinstance(extra, (list, tuple)):
+                raise self._misfit(f"{_short(extra)} for *{self._var_args}, which is no list")
+            extra = tuple(extra)
             if extra:
                 # What comes before *args must be given by position too.
                 before = [p.name for p in known.values() if p.kind in _POSITIONAL]
@@ -185,5 +188,8 @@ class _Plan:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the text is only for the error that is on its way
+        text = f"(a {type(value).__name__} that cannot be shown)"
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - a line's worth

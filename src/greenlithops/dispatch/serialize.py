@@ -6,6 +6,7 @@ import pickle
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.modules import local_modules, travels_by_value
@@ -23,9 +24,11 @@ from greenlithops.worker.outbox import RAISED, UNREADABLE, UNSENDABLE
 from greenlithops.worker.pickling import Packer, Payload, pack_any, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
 
 _registry_lock = threading.Lock()
+MAX_DEPTH = 20  #: how far into a value the search for what cannot be pickled goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,14 @@ class ClassBook:
         self.definitions: dict[bytes, Payload] = {}
         self._digests: dict[int, tuple[type, bytes | None]] = {}
         self._defining = False
+        self._modules: tuple[ModuleType, ...] | None = None
+
+    @property
+    def modules(self) -> tuple[ModuleType, ...]:
+        """The user's own modules, found once for a job."""
+        if self._modules is None:
+            self._modules = local_modules()
+        return self._modules
 
     def name(self, cls: type) -> bytes | None:
         """Return the digest of a class of the user's own; None for one that can be imported."""
@@ -77,7 +88,7 @@ def pack_function(function: Callable[..., Any], book: ClassBook) -> FunctionImag
     """
     name = describe(function)
     try:
-        with _by_value():
+        with _by_value(book.modules):
             stream, buffers = pack_any(function, book.name)
     except Exception as by_value:  # noqa: BLE001 - a reduction may raise anything
         try:
@@ -92,12 +103,12 @@ def pack_function(function: Callable[..., Any], book: ClassBook) -> FunctionImag
 
 
 @contextmanager
-def _by_value() -> Iterator[None]:
+def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
     import cloudpickle  # noqa: PLC0415 - loads while the first worker starts
 
     with _registry_lock:
         known = cloudpickle.list_registry_pickle_by_value()
-        added = [module for module in local_modules() if module.__name__ not in known]
+        added = [module for module in modules if module.__name__ not in known]
         for module in added:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -129,36 +140,46 @@ class ArgumentPacker:
             ) from error
 
     def _pack_object(self, value: Any) -> Payload:
-        with _by_value():
+        with _by_value(self._book.modules):
             return pack_any(value, self._book.name)
 
 
-def culprit(value: Any, error: BaseException, path: str = "") -> str:
+def culprit(value: Any, error: BaseException) -> str:
     """Return a text that names the smallest part of `value` that cannot be pickled, and why."""
-    parts: list[tuple[str, Any]] = []
-    if isinstance(value, (list, tuple)):
-        parts = [(f"{path}[{i}]", part) for i, part in enumerate(value)]
-    elif isinstance(value, dict):
-        parts = [(f"{path}[{key!r}]", part) for key, part in value.items()]
-    elif callable(value) and getattr(value, "__closure__", None):
-        names = value.__code__.co_freevars
-        for name, cell in zip(names, value.__closure__, strict=True):
-            try:
-                parts.append((f"its variable {name!r}", cell.cell_contents))
-            except ValueError:  # an empty cell
+    path = ""
+    seen = {id(value)}
+    found = True
+    while found and len(seen) < MAX_DEPTH:
+        found = False
+        for where, part in _parts(value, path)[:1000]:
+            if id(part) in seen:
                 continue
-    elif getattr(value, "__defaults__", None):
-        parts = [("a default value of its parameters", part) for part in value.__defaults__]
-    elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
-        parts = [(f"{path}.{name}", part) for name, part in vars(value).items()]
-    for where, part in parts[:1000]:
-        try:
-            pack_any(part)
-        except Exception as inner:  # noqa: BLE001 - this is the part that is looked for
-            return culprit(part, inner, where)
+            try:
+                pack_any(part)
+            except Exception as inner:  # noqa: BLE001 - this is the part that is looked for
+                path, value, error = where, part, inner
+                seen.add(id(part))
+                found = True
+                break
     kind = type(value)
     where = f"{path} " if path else ""
     return f"{where}({kind.__module__}.{kind.__qualname__}): {type(error).__name__}: {error}"
+
+
+def _parts(value: Any, path: str) -> list[tuple[str, Any]]:
+    """Return what a value consists of, with a text that says where it is."""
+    if isinstance(value, (list, tuple)):
+        return [(f"{path}[{i}]", part) for i, part in enumerate(value)]
+    if isinstance(value, dict):
+        return [(f"{path}[{key!r}]", part) for key, part in value.items()]
+    if isinstance(value, FunctionType):
+        captured = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+        cells = [(name, cell) for name, cell in captured if cell != CellType()]
+        parts = [(f"its variable {name!r}", cell.cell_contents) for name, cell in cells]
+        return parts + [("a default value", part) for part in value.__defaults__ or ()]
+    if hasattr(value, "__dict__") and not isinstance(value, type):
+        return [(f"{path}.{name}", part) for name, part in vars(value).items()]
+    return []
 
 
 def read_result(blob: bytes, buffers: list[Any], name: str, number: int) -> Any:

@@ -18,7 +18,7 @@ from greenlithops.dispatch.serialize import (
     read_error,
     read_result,
 )
-from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory
+from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory, UsageError
 from greenlithops.worker import outbox
 
 if TYPE_CHECKING:
@@ -158,6 +158,12 @@ class Work:
                 failures.append((number, error))
                 sizes.append(0)
                 continue
+            except Exception as error:  # noqa: BLE001 - whatever the element does when looked at
+                refusal = UsageError(f"element {number} of the input cannot be used: {error!r}")
+                refusal.__cause__ = error
+                failures.append((number, refusal))
+                sizes.append(0)
+                continue
             length = len(blob) + sum(map(len, raw)) if raw else len(blob)
             if self._max_memory and length > self._max_memory:
                 failures.append((number, _too_large(length, number, name, self._max_memory)))
@@ -178,9 +184,9 @@ class Work:
 
     def look(self) -> None:
         """Find out whether the input has anything at all."""
-        if not self.input.ended and not self.input.ready and self.room() > 0:
-            if not self.input.look():
-                self.listener.calls_ended([])
+        waits = not self.input.ended and not self.input.ready and self.room() > 0
+        if waits and not self.input.look():
+            self.listener.calls_ended([])
 
     def absorb(self) -> None:
         """Open every call that waits in the input's queue, so that it has a row in the ledger."""
@@ -293,7 +299,11 @@ class Work:
         index = batch.indices[position]
         ledger, policy = self.ledger, self._policy
         attempt = ledger.attempts.get(index, 1)
-        if not policy.wants(error, attempt):
+        try:
+            if not policy.wants(error, attempt):
+                return False
+        except Exception as failure:  # noqa: BLE001 - the user's filter may raise anything
+            error.add_note(f"\nIt was not retried, since the filter for retries raised {failure!r}")
             return False
         if policy.budget is not None and ledger.retried >= policy.budget:
             return False

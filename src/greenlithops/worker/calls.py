@@ -75,11 +75,18 @@ class Runner:
         self.peak = self._system = self._children = 0
         self.account(0)
 
-    def run(self, function: Function, blob: bytes, buffers: list[Any]) -> Result:
+    def run(
+        self,
+        function: Function,
+        blob: bytes,
+        buffers: list[Any],
+        prepare: Callable[[Function], None],
+    ) -> Result:
         """Run one call to its end; whatever it does to itself becomes its outcome."""
         cpu = self._clock()
         received = start = end = time.monotonic_ns()
         try:
+            prepare(function)
             call = function.load()
             arguments = unpack(blob, buffers)
         except BaseException as error:  # noqa: BLE001 - becomes the outcome of the call

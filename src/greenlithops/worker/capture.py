@@ -86,7 +86,7 @@ class _Stream(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        (task_log.get() or self._capture.current).write(view)
+        self._capture.log().write(view)
         return len(view)
 
 
@@ -100,8 +100,12 @@ class Capture:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.limit = _CHUNK
-        self.current = CallLog(self.limit)
+        self.set_limit(_CHUNK)
+
+    def set_limit(self, limit: int) -> None:
+        """Keep so many bytes of what each call prints."""
+        self.limit = limit
+        self.current = CallLog(limit)
 
     def install(self) -> None:
         """Put the streams in the place of ``sys.stdout`` and ``sys.stderr``."""
@@ -124,6 +128,11 @@ class Capture:
         if sys.stderr is not self.err:
             sys.stderr = self.err
 
+    def log(self) -> CallLog:
+        """Return the log of the call that runs here."""
+        mine = task_log.get()
+        return self.current if mine is None else mine
+
     def begin(self, *, live: bool) -> CallLog:
         """Return the log of the synchronous call that is about to run."""
         if live or self.current:
@@ -141,7 +150,7 @@ class Capture:
         size = os.lseek(self._descriptor, 0, os.SEEK_END)
         if not size:
             return
-        log = task_log.get() or self.current
+        log = self.log()
         for offset in range(0, size, _CHUNK):
             log.write(os.pread(self._descriptor, _CHUNK, offset))
         os.ftruncate(self._descriptor, 0)

@@ -12,6 +12,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import ExitStack
 
 from greenlithops.worker.calls import LONG_NS, Function, Runner, environment
 from greenlithops.worker.errors import pack_error
@@ -102,6 +103,7 @@ class AsyncRunner:
         self._runner = Runner(time.thread_time_ns)
         self._tasks: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._environment: dict[str, str] = {}
+        self._surroundings = ExitStack()
         self._logs: dict[tuple[int, int], CallLog] = {}
         self._closed = False
         self._pid = os.getpid()
@@ -165,10 +167,16 @@ class AsyncRunner:
                 return
             batch, position, function, _, _ = item
             if not self._tasks:
-                self._environment = function.environment
+                self._surround(function.environment)
             task = self._loop.create_task(self._run(item))
             self._tasks[batch, position] = task
             task.add_done_callback(functools.partial(self._ended, batch, position))
+
+    def _surround(self, variables: dict[str, str]) -> None:
+        """Set environment variables for as long as calls with these variables run."""
+        self._surroundings.close()
+        self._surroundings.enter_context(environment(variables))
+        self._environment = variables
 
     def _ended(self, batch: int, position: int, task: asyncio.Task[None]) -> None:
         """See to it that a call has an outcome, even if what runs it was ended from within."""
@@ -197,8 +205,7 @@ class AsyncRunner:
             status, payload = UNREADABLE, pack_error(error)
         else:
             start = time.monotonic_ns()
-            with environment(function.environment):
-                status, value = await self._await(call, arguments, function.timeout, meter)
+            status, value = await self._await(call, arguments, function.timeout, meter)
             end = time.monotonic_ns()
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the call forked came out of it
@@ -212,6 +219,8 @@ class AsyncRunner:
         del self._tasks[key]
         self._logs.pop(key, None)
         text = log.text() if log else None
+        if not self._tasks:
+            self._surround({})
         self._outbox.put(batch, position, status, payload, times, text, last=True)
         self._start_waiting()
 

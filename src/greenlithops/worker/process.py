@@ -38,7 +38,7 @@ class ProcessHost:
         """Take over the client's path and arguments."""
         sys.path[:] = hello["path"]
         sys.argv[:] = hello["argv"]
-        self.capture.limit = hello["log_bytes"]
+        self.capture.set_limit(hello["log_bytes"])
         self.capture.install()
         faulthandler.enable(file=2)
 

@@ -123,16 +123,16 @@ class Server:
     def _run_one(self, runner: Runner, item: Item) -> None:
         batch, position, function, blob, buffers = item
         del item
-        self._host.prepare(function)
+        prepare = self._host.prepare
         log = self._host.capture.begin(live=function.live)
         if function.live:
             self._running = (batch, position)
         self._journal.begin(batch, position, time.monotonic_ns())
         if function.environment:
             with environment(function.environment):
-                status, payload, times = runner.run(function, blob, buffers)
+                status, payload, times = runner.run(function, blob, buffers, prepare)
         else:
-            status, payload, times = runner.run(function, blob, buffers)
+            status, payload, times = runner.run(function, blob, buffers, prepare)
         self._running = None
         self._host.capture.collect()
         text = log.text() if log else None

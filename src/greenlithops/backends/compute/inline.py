@@ -66,7 +66,7 @@ class _ThreadHost:
         self.capture: Capture = _ThreadCapture()
 
     def greet(self, hello: dict[str, Any]) -> None:
-        self.capture.limit = hello["log_bytes"]
+        self.capture.set_limit(hello["log_bytes"])
 
     def confine(self, hello: dict[str, Any]) -> None:
         if hello["max_memory"]:
