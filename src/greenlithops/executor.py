@@ -120,7 +120,7 @@ class AsyncExecutor:
         backend = self._backend
         self._engine = await Engine.open(
             self.id,
-            compute_backend(backend) if isinstance(backend, str) else backend,
+            await compute_backend(backend) if isinstance(backend, str) else backend,
             self._worker_options,
             max_workers=self._max_workers,
             initializer=self._initializer,

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import BackendNotFound
+from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
     from greenlithops.protocols import SupportsWorkers
@@ -20,7 +21,7 @@ COMPUTE = {
 }
 
 
-def compute_backend(name: str) -> SupportsWorkers:
+async def compute_backend(name: str) -> SupportsWorkers:
     """Return a new compute backend.
 
     Raises:
@@ -35,7 +36,7 @@ def compute_backend(name: str) -> SupportsWorkers:
                 raise
             raise BackendNotFound(f"the backend {name!r} needs {error.name}: {hint}") from error
     else:
-        factory = _entry_point(name)
+        factory = await off_loop(_entry_point, name)  # it looks at every installed package
     backend: SupportsWorkers = factory()
     return backend
 

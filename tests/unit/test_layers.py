@@ -10,9 +10,10 @@ import greenlithops
 
 ROOT = Path(greenlithops.__file__).parent
 
-BASE = {"errors", "models", "protocols"}
+BASE = {"errors", "models", "offload", "protocols"}
 BELOW = {
     "errors": set(),
+    "offload": set(),
     "models": {"errors"},
     "protocols": {"errors", "models"},
     "worker": BASE,

@@ -106,13 +106,13 @@ def test_every_module_says_why_it_is_there(name):
     assert len(module.__doc__.splitlines()[0]) <= 105
 
 
-def test_backends_by_name():
-    assert compute_backend("localhost").name == "localhost"
-    assert compute_backend("inline").name == "inline"
+async def test_backends_by_name():
+    assert (await compute_backend("localhost")).name == "localhost"
+    assert (await compute_backend("inline")).name == "inline"
     with pytest.raises(BackendNotFound, match="did you mean 'localhost'"):
-        compute_backend("localhots")
+        await compute_backend("localhots")
     with pytest.raises(BackendNotFound, match="inline, localhost"):
-        compute_backend("zzz")
+        await compute_backend("zzz")
 
 
 async def test_an_unknown_backend_is_told_at_the_latest_on_entering():

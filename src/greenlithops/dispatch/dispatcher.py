@@ -22,6 +22,7 @@ TARGET_SECONDS = 0.02  #: how much work a batch holds
 MAX_BATCH = 500
 PREFETCH_SECONDS = 0.1  #: calls shorter than this wait at the worker for their turn
 RECALL_SECONDS = 0.002  #: less work than this is not worth moving to an idle worker
+STUCK_SECONDS = 0.005  #: a call that runs longer than this holds up the quick ones behind it
 FEED_SECONDS = 0.0005  #: how long the event loop may be held
 MAX_BARREN = 3  #: workers in a row that end before they are ready
 
@@ -186,16 +187,22 @@ class Dispatcher:
         """Take calls back from a busy worker when another one has nothing to do."""
         if not any(lane.ready and not lane.load and not lane.closing for lane in self._lanes):
             return
+        waiting = False
         for lane in sorted(self._lanes, key=lambda lane: -lane.load):
-            if lane.load < 2:  # noqa: PLR2004 - one call runs; there must be another that waits
-                return
             functions = [batch.function for batch in lane.batches.values()]
-            if any(function.is_async for function in functions):
+            if lane.load < 2 or any(function.is_async for function in functions):  # noqa: PLR2004 - one runs
                 continue
             seconds = max((function.seconds or 1.0) for function in functions)
+            if lane.running_seconds() > STUCK_SECONDS:
+                # It may never end, or wait for one of those behind it: they all must go.
+                lane.recall(lane.load - 1)
+                return
             if lane.load * seconds > RECALL_SECONDS:
                 lane.recall(lane.load // 2)
                 return
+            waiting = True
+        if waiting:
+            self._loop.call_later(STUCK_SECONDS, self.wake)
 
     # What lanes tell.
 

@@ -176,6 +176,11 @@ class Lane:
         batch = self.batches[found[0]]
         return (batch, found[1], found[2]) if not batch.finished[found[1]] else None
 
+    def running_seconds(self) -> float:
+        """Return how long the synchronous call that runs has been running; 0.0 if none does."""
+        running = self._running()
+        return (time.monotonic_ns() - running[2]) / 1e9 if running else 0.0
+
     def _check_time_in(self, seconds: float) -> None:
         if self._timer is not None:
             if self._timer.when() <= self._loop.time() + seconds:

@@ -66,14 +66,20 @@ class RetryPolicy:
             attempt: how often the call has run.
             draw: gives a number between 0 and 1; for tests.
         """
-        full = min(self.max_delay, self.delay * self.factor ** (attempt - 1))
+        try:
+            full = min(self.max_delay, self.delay * self.factor ** (attempt - 1))
+        except OverflowError:
+            full = self.max_delay if self.delay else 0.0
         return full * (1 - self.jitter * draw())
 
 
-def as_policy(retries: RetryPolicy | int | None) -> RetryPolicy:
+def as_policy(retries: object) -> RetryPolicy:
     """Return the policy that a `retries` argument stands for: a number means extra attempts."""
     if retries is None:
         return RetryPolicy(attempts=1)
+    if not isinstance(retries, (int, RetryPolicy)):
+        kind = type(retries).__name__
+        raise UsageError(f"retries must be a number or a RetryPolicy, not {kind}")
     if isinstance(retries, int):
         if retries < 0:
             raise UsageError(f"retries must not be negative, not {retries}")

@@ -193,9 +193,12 @@ class Tracker:
             return 1 << 30
         ledger = self.work.ledger
         room = self._buffer - (ledger.size - self._consumed)
-        unread = ledger.bytes_out - self._dropped_bytes - self._kept_bytes
-        if unread > UNREAD_BYTES:
-            room = 0
+        ended = len(ledger.order) + ledger.order_base
+        if ended:
+            # What is under way will probably be as large as what has come so far.
+            unread = ledger.bytes_out - self._dropped_bytes - self._kept_bytes
+            size = max(1, ledger.bytes_out // ended)
+            room = min(room, (UNREAD_BYTES - unread) // size - ledger.counts[SENT])
         self._starved = self._starved or room <= 0
         return room
 

@@ -16,26 +16,25 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary
 
 from greenlithops.energy.carbon import carbon_intensity
-from greenlithops.energy.cpu_time import CpuacctClock, StatClock, open_cpu_clock
+from greenlithops.energy.cpu_time import open_cpu_clock
 from greenlithops.energy.meters import Selection, select_meter
 from greenlithops.energy.timeline import Timeline
 from greenlithops.energy.window import EnergyWindow
 from greenlithops.errors import ExecutorClosed
+from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from greenlithops.energy.carbon import CarbonIntensity
     from greenlithops.energy.cpu_time import CpuClock
 
-T = TypeVar("T")
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
 
@@ -92,10 +91,10 @@ class EnergySampler:
     async def __aenter__(self) -> Self:
         if self.timeline is not None:
             if self.intensity is None:
-                self.intensity = await _off_loop(carbon_intensity)
+                self.intensity = await off_loop(carbon_intensity)
             # Last, since whoever is cancelled here has nothing to close yet.
             if self._clock is None:
-                self._clock = await _off_loop(open_cpu_clock)
+                self._clock = await off_loop(open_cpu_clock, discard=lambda clock: clock.close())
             self._loop = asyncio.get_running_loop()
             self.sample()
             self._schedule()
@@ -214,7 +213,7 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
     async with shared.lock:
         sampler = shared.samplers.get(choice)
         if sampler is None:
-            selection = await _off_loop(select_meter, choice)
+            selection = await off_loop(select_meter, choice, discard=Selection.close)
             try:
                 sampler = await EnergySampler(selection).__aenter__()
             except BaseException:
@@ -230,23 +229,3 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
         if not shared.users[choice]:
             del shared.samplers[choice], shared.users[choice]
             await sampler.__aexit__(None, None, None)
-
-
-async def _off_loop(function: Callable[..., T], *args: object) -> T:
-    """Open something in a thread of its own, which ends with that: probing files may block."""
-    pool = ThreadPoolExecutor(1, "greenlithops-energy")
-    opening = asyncio.get_running_loop().run_in_executor(pool, function, *args)
-    pool.shutdown(wait=False)
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_unused)
-        raise
-
-
-def _close_unused(opening: asyncio.Future[T]) -> None:
-    """Close what was opened for a caller who waits no more."""
-    if not opening.cancelled() and opening.exception() is None:
-        result = opening.result()
-        if isinstance(result, Selection | CpuacctClock | StatClock):
-            result.close()

@@ -133,13 +133,28 @@ class Runner:
         """Return the CPU time with that of reaped children, and the kernel's part of it (ns)."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.peak = usage.ru_maxrss * MAXRSS_UNIT
+        self.peak = peak_memory() or usage.ru_maxrss * MAXRSS_UNIT
         below = int((children.ru_utime + children.ru_stime) * 1e9)
         kernel = int((usage.ru_stime + children.ru_stime) * 1e9)
         cpu += below - self._children
         system = min(cpu, kernel - self._system)
         self._children, self._system = below, kernel
         return cpu, system
+
+
+def peak_memory() -> int | None:
+    """Return the peak of this process's resident memory in bytes, or None if the kernel is silent.
+
+    ``ru_maxrss`` would count what the client had resident when it started the process.
+    """
+    try:
+        with open("/proc/self/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        return None
+    return None
 
 
 @contextmanager

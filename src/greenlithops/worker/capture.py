@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextvars
 import io
 import os
@@ -18,7 +19,7 @@ _CHUNK = 1 << 20
 class CallLog:
     """The output of one call, bounded: its first and its last half, and how much is missing."""
 
-    __slots__ = ("_cut", "_fresh", "_half", "_head", "_lock", "_tail")
+    __slots__ = ("_cut", "_decoder", "_fresh", "_half", "_head", "_lock", "_tail")
 
     def __init__(self, limit: int, *, live: bool = False) -> None:
         self._half = limit // 2
@@ -26,6 +27,8 @@ class CallLog:
         self._tail = bytearray()
         self._cut = 0
         self._fresh = bytearray() if live else None
+        # A character may come in two parts.
+        self._decoder: Any = codecs.getincrementaldecoder("utf-8")("replace") if live else None
         self._lock = threading.Lock()
 
     def write(self, data: bytes | memoryview) -> None:
@@ -61,7 +64,8 @@ class CallLog:
         """Return what was written since the last time this was asked, of a live log."""
         with self._lock:
             fresh, self._fresh = self._fresh or b"", bytearray()
-            return fresh.decode("utf-8", "replace")
+            text: str = self._decoder.decode(fresh)
+            return text
 
     def __bool__(self) -> bool:
         return bool(self._head)

@@ -89,6 +89,8 @@ class FrameReader:
         self._target: memoryview | None = None
         self._filled = 0
         self._header = b""
+        self._body = bytearray()
+        self._body_bytes = 0
         self._kind = 0
         self._count = 0
         self._message: memoryview | None = None
@@ -141,9 +143,18 @@ class FrameReader:
             # A copy, since the staging memory is used again.
             self._open_body(memoryview(bytes(body)))
         else:
-            self._target = memoryview(bytearray(body_bytes))
-            self._filled = 0
+            self._body_bytes = body_bytes
+            self._grow_body(bytearray())
         return True
+
+    def _grow_body(self, body: bytearray) -> None:
+        """Make room for more of a long body: a length is not believed before it is authentic."""
+        filled = len(body)
+        grown = bytearray(filled + min(self._body_bytes - filled, max(filled, STAGING_BYTES)))
+        grown[:filled] = body
+        self._body = grown
+        self._target = memoryview(grown)
+        self._filled = filled
 
     def _fill_target(self, frames: list[Frame]) -> bool:
         target = self._target
@@ -160,7 +171,11 @@ class FrameReader:
             return False
         self._target = None
         if self._message is None:
-            self._open_body(target)
+            if len(self._body) < self._body_bytes:
+                self._grow_body(self._body)
+            else:
+                body, self._body = self._body, bytearray()
+                self._open_body(memoryview(body))
             return True
         return self._next_buffer(frames)
 
