@@ -37,6 +37,17 @@ async def test_a_running_call_is_stopped(executor, function):
         assert await executor.map(square, range(100)) == await others
 
 
+@pytest.mark.parametrize("function", [sleep_long, spin, hold_the_lock])
+async def test_the_worker_of_a_cancelled_call_is_free_again(function):
+    async with gl.AsyncExecutor(max_workers=1) as executor:
+        await executor.submit(square, 1)
+        call = executor.submit(function)
+        await asyncio.sleep(0.2)
+        call.cancel()
+        async with soon():
+            assert await executor.submit(square, 4) == 16
+
+
 async def test_a_running_coroutine_is_stopped_and_its_neighbours_are_not(tmp_path):
     async def work(number):
         try:

@@ -1,5 +1,6 @@
 """A thousand executors, a hundred thousand calls: nothing grows."""
 
+import asyncio
 import gc
 import os
 import resource
@@ -32,6 +33,15 @@ async def test_a_thousand_executors_leave_nothing_behind():
             await one(number)
     assert not await snapshot.settled_here()
     assert resident() - before < max(before // 10, 8 << 20)
+
+
+async def test_a_closed_executor_leaves_no_timer():
+    loop = asyncio.get_running_loop()
+    await one(0)
+    await asyncio.sleep(1.5)  # longer than a worker may take to end
+    timers = [handle for handle in loop._scheduled if not handle.cancelled()]
+    ours = [h for h in timers if "greenlithops" in str(getattr(h._callback, "__module__", ""))]
+    assert ours == []
 
 
 async def test_a_hundred_thousand_calls_leave_nothing_behind(executor):
