@@ -101,6 +101,7 @@ class FunctionExecutor(Reading):
     ) -> ResponseFuture:
         """Run one call: a tuple is spread over the parameters, a dictionary names them."""
         work = self._submission("A", func, [data], runtime_memory, timeout, extra_env)
+        work.single = True
         return self._submitted("call_async", work)[0]
 
     def map(

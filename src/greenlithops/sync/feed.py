@@ -39,7 +39,6 @@ class Feed:
         self._waiting: collections.deque[Item] = collections.deque()
         self._woken = False
         self._executor: AsyncExecutor | None = None
-        self._opening: asyncio.Task[None] | None = None
         #: the futures of each job's calls, by index
         self._under_way: dict[Tracker, dict[int, PoolFuture[Any]]] = {}
         self._followers: set[asyncio.Task[None]] = set()
@@ -47,12 +46,21 @@ class Feed:
 
     # In any thread.
 
+    def open(self) -> None:
+        """Open the executor, before the first call: at the end of the program it is too late.
+
+        Raises:
+            Exception: it cannot be opened.
+        """
+        if self._executor is None:
+            background().keep(self)
+            self._executor = background().call_anyway(self._host.open)
+
     def put(self, item: Item) -> None:
         """Add a call."""
         self._waiting.append(item)
         if not self._woken:
             self._woken = True
-            background().keep(self)
             background().post(self._drain)
 
     def let_go(self) -> None:
@@ -64,10 +72,6 @@ class Feed:
 
     def _drain(self) -> None:
         self._woken = False
-        if self._executor is None:
-            if self._opening is None:
-                self._opening = asyncio.create_task(self._open(), name="opening a pool")
-            return
         waiting = self._waiting
         same: Callable[..., Any] | None = None
         tracker: Tracker | None = None
@@ -93,17 +97,6 @@ class Feed:
         if waiting and not self._woken:
             self._woken = True
             asyncio.get_running_loop().call_soon(self._drain)
-
-    async def _open(self) -> None:
-        try:
-            self._executor = await self._host.open()
-        except Exception as error:  # noqa: BLE001 - the calls tell why there is no executor
-            while self._waiting:
-                self._waiting.popleft()[0].fail(error)
-        finally:
-            self._opening = None
-        if self._waiting:
-            self._drain()
 
     def _submit(
         self,
@@ -135,26 +128,36 @@ class Feed:
 
     async def _follow(self, tracker: Tracker, group: dict[int, PoolFuture[Any]]) -> None:
         """Hand out the outcomes of one job's calls as they come."""
-        fresh = tracker.start_order()
+        place = 0
+        try:
+            while True:
+                place = self._hand_out(tracker, group, place)
+                if tracker.over:
+                    break
+                await tracker.news()
+        except Exception as error:  # a fault of ours must not let anybody wait for ever
+            for future in group.values():
+                future.fail(error)
+            raise
+        finally:
+            del self._under_way[tracker]
+
+    def _hand_out(self, tracker: Tracker, group: dict[int, PoolFuture[Any]], place: int) -> int:
+        """Hand out the outcomes from the `place`-th on; return where the next ones will be."""
         ledger = tracker.work.ledger
-        while True:
-            done = []
-            while fresh:
-                index = fresh.popleft()
-                future = group.pop(index, None)
-                if future is None:
-                    continue
-                future._call = None
-                if ledger.state(index) == CallState.DONE.value:
-                    done.append((future, ledger.value(index)))
-                else:
-                    self._failed(future, Future(tracker, index))
-            if done:
-                finish_all(done)
-            if tracker.over:
-                break
-            await tracker.news()
-        del self._under_way[tracker]
+        order = ledger.order
+        done = []
+        for index in order[place:]:
+            future = group.pop(index, None)
+            if future is None:
+                continue
+            future._call = None
+            if ledger.state(index) == CallState.DONE.value:
+                done.append((future, ledger.value(index)))
+            else:
+                self._failed(future, Future(tracker, index))
+        finish_all(done)
+        return len(order)
 
     def _failed(self, future: PoolFuture[Any], call: Future[Any]) -> None:
         if call.cancelled():
@@ -182,9 +185,7 @@ class Feed:
 
     async def close(self, *, kill: bool) -> None:
         """End the executor: when every call has ended, or at once with `kill`."""
-        while not kill and (self._waiting or self._opening):
-            if self._opening:
-                await asyncio.wait([self._opening])
+        while self._waiting and not kill:
             self._drain()
             await asyncio.sleep(0)
         if self._followers and not kill:

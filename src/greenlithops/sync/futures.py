@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -261,16 +260,17 @@ class ResponseFuture:
     # Its way to other processes.
 
     def _settled(self) -> Settled:
-        with contextlib.suppress(Exception):
-            self._settle()
         if not self._call.done():
-            self._settle()  # raises the reason again
-        (found,) = background().call(gathered, [self._call])
+            background().call(settle, (self._call,), 1, None)
+        calls = [self._call]
+        inside = background().inside  # as when it is an argument of another call
+        ((stats, energy),) = gathered(calls) if inside else background().call(gathered, calls)
         call = self._call
-        return Settled(call.state, self._value(), self._failure(), *found, call.logs)
+        return Settled(call.state, self._value(), self._failure(), stats, energy, call.logs)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Nothing is kept where another process could ask for it later: the outcome travels.
+        self._check_process()
         settled = self._call if isinstance(self._call, Settled) else self._settled()
         return ResponseFuture, (self._record.bare(), self._number, settled)
 

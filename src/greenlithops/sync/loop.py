@@ -69,7 +69,7 @@ class _Crossing(Generic[T]):
             self._finish(None)
             return
         self._task = asyncio.get_running_loop().create_task(self._run(value), name="sync call")
-        self._task.add_done_callback(self._ended)
+        self._task.add_done_callback(lambda _: self._ended(value))
 
     async def _run(self, coroutine: Coroutine[Any, Any, T]) -> None:
         error: BaseException | None = None
@@ -79,8 +79,10 @@ class _Crossing(Generic[T]):
             error = raised
         self._finish(error)
 
-    def _ended(self, _: asyncio.Task[None]) -> None:
-        self._finish(asyncio.CancelledError())  # it was cancelled before it began
+    def _ended(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        if not self._over:  # it was cancelled before it began
+            coroutine.close()
+            self._finish(asyncio.CancelledError())
 
     def _finish(self, error: BaseException | None) -> None:
         if not self._over:
@@ -124,8 +126,17 @@ class BackgroundLoop:
             UsageError: this is the loop's own thread, which must not wait for itself.
             ExecutorClosed: the program is ending.
         """
+        self._warn_in_a_loop()
+        return self.call_anyway(function, *args)
+
+    def call_anyway(self, function: Callable[..., Any], /, *args: Any) -> Any:
+        """Do the same without a warning to those who have an event loop themselves."""
         loop = self._started()
-        self._check_caller()
+        if self.inside:
+            raise UsageError(
+                "this would wait for the event loop from within it: in a callback or hook, use "
+                "the asynchronous face, or another thread"
+            )
         crossing: _Crossing[Any] = _Crossing(function, args)
         try:
             loop.call_soon_threadsafe(crossing.start)
@@ -203,13 +214,8 @@ class BackgroundLoop:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
-    def _check_caller(self) -> None:
-        if self.inside:
-            raise UsageError(
-                "this would wait for the event loop from within it: in a callback or hook, use "
-                "the asynchronous face, or another thread"
-            )
-        if not self._warned and _in_a_loop() and not _in_notebook():
+    def _warn_in_a_loop(self) -> None:
+        if not self._warned and not self.inside and _in_a_loop() and not _in_notebook():
             self._warned = True
             warnings.warn(
                 "a blocking call of greenlithops holds up the event loop that runs in this "

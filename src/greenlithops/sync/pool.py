@@ -15,7 +15,7 @@ from greenlithops.executor import AsyncExecutor
 from greenlithops.sync.feed import Feed
 from greenlithops.sync.hosted import Hosted
 from greenlithops.sync.loop import background
-from greenlithops.sync.pool_future import PoolFuture
+from greenlithops.sync.pool_future import PoolFuture, pool_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -81,6 +81,7 @@ class PoolExecutor(concurrent.futures.Executor):
         with self._lock:
             if self._shut or self._host.foreign or self._feed.broken is not None:
                 self._refuse()
+            self._feed.open()
             self._feed.put((future, fn, args, kwargs))
         return future
 
@@ -90,9 +91,7 @@ class PoolExecutor(concurrent.futures.Executor):
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if self._feed.broken is not None:
-            from greenlithops.sync.pool_errors import as_pool_error  # noqa: PLC0415 - for errors
-
-            raise as_pool_error(self._feed.broken)
+            raise pool_error(self._feed.broken)
 
     def map(
         self,

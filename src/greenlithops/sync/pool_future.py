@@ -7,7 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from greenlithops.errors import ForkedError
+from greenlithops.errors import ForkedError, InitializerFailed, WorkerLost
 from greenlithops.models import CallState
 from greenlithops.sync.callbacks import CallbackThread
 from greenlithops.sync.frames import trimmed
@@ -118,10 +118,8 @@ class PoolFuture(concurrent.futures.Future[T]):
 
     def fail(self, error: BaseException) -> None:
         """End with an error, unless it was cancelled."""
-        from greenlithops.sync.pool_errors import as_pool_error  # noqa: PLC0415 - only for errors
-
         try:
-            self.set_exception(trimmed(as_pool_error(error)))
+            self.set_exception(trimmed(pool_error(error)))
         except concurrent.futures.InvalidStateError:
             self.notify_cancelled()
 
@@ -131,6 +129,17 @@ class PoolFuture(concurrent.futures.Future[T]):
             self.set_result(value)
         except concurrent.futures.InvalidStateError:
             self.notify_cancelled()
+
+
+def pool_error(error: BaseException) -> BaseException:
+    """Return an error as one of the standard library's, where it has one like it."""
+    if not isinstance(error, (WorkerLost, InitializerFailed)):
+        return error
+    try:
+        from greenlithops.sync.pool_errors import as_pool_error  # noqa: PLC0415 - rarely needed
+    except RuntimeError:  # when the program is ending, multiprocessing cannot be imported
+        return error
+    return as_pool_error(error)
 
 
 def finish_all(ended: Iterable[tuple[PoolFuture[Any], Any]]) -> None:

@@ -59,6 +59,7 @@ class Submission:
     timeout: float | None
     extra_env: Mapping[str, object] | None
     mapped: Submission | None = None  #: the job whose results this one reduces
+    single: bool = False  #: whether this is one call, whose data the caller may use again
     upstream: list[list[ResponseFuture]] | None = None  #: what each call waits for
     _bind: plan.Binder = plan.passed_on
 
@@ -107,6 +108,11 @@ class Submission:
         elif self.upstream is not None:
             chain = Chain(self._maker(executor, values=False), host.chains)
             self.record.calls = [chain.add([f._call for f in one]) for one in self.upstream]
+        elif self.single:
+            call = self._maker(executor, values=False)(self.data, 0)
+            # Pickled now, since programs reuse the data of one call for the next.
+            call._tracker.work.absorb()
+            self.record.calls = [call]
         else:
             job: Any = executor.map(
                 self.function,
@@ -116,8 +122,8 @@ class Submission:
                 extra_env=self.extra_env,
             )
             self.record.calls = [job[index] for index in range(len(self.data))]
-            if self.record.calls:
-                note_function(self.record, self.record.calls[0])
+        if self.record.calls:
+            note_function(self.record, self.record.calls[0])
         self.record.serialize_seconds = time.perf_counter() - start
 
     def _maker(

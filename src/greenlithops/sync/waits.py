@@ -76,7 +76,7 @@ def block(
     for future in futures:
         if future._call.done():
             future._note()
-            if throw_except and error is None and future.error:
+            if throw_except and error is None and future.error and not future._read:
                 error = future._failure()
     if error is not None:
         return error, True
