@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-# ruff: noqa: SLF001 - the parts of this face know each other, and the executor below
+# ruff: noqa: SLF001 - the parts of this face know each other
 import asyncio
 import collections
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch import plan
 from greenlithops.errors import InitializerFailed
 from greenlithops.job import Future
 from greenlithops.models import CallState
+from greenlithops.sync.below import ended_since, one_more, tracker_of
 from greenlithops.sync.loop import background
-from greenlithops.sync.pool_future import finish_all
+from greenlithops.sync.pool_future import PENDING, finish_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Item = tuple[PoolFuture[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 AT_ONCE = 250  #: calls that are moved before the loop has its next turn
-JOB_SIZE = 1000  #: calls that share a job
 
 
 class Feed:
@@ -73,25 +72,24 @@ class Feed:
     def _drain(self) -> None:
         self._woken = False
         waiting = self._waiting
+        last: Future[Any] | None = None
         same: Callable[..., Any] | None = None
-        tracker: Tracker | None = None
         for _ in range(AT_ONCE):
             try:
                 future, function, args, kwargs = waiting.popleft()
             except IndexError:
                 return
-            if future._state != "PENDING":
+            if future._state != PENDING:
                 future.notify_cancelled()
                 continue
-            if tracker is None or function is not same or not tracker.work.accepting(JOB_SIZE):
+            # What is submitted together is one function, mostly: it need not be looked at again.
+            call = one_more(last, args, kwargs) if last and function is same else None
+            if call is None:
                 call = self._submit(future, function, args, kwargs)
                 if call is None:
                     continue
-                same, tracker = function, call._tracker
-            else:
-                # What was submitted together is the same function: it need not be looked at.
-                call = Future(tracker, tracker.push(plan.call_arguments(args, kwargs)))
-            self._under_way[tracker][call.index] = future
+            last, same = call, function
+            self._under_way[tracker_of(call)][call.index] = future
             future._drop = self._dropped
             future._call = call
         if waiting and not self._woken:
@@ -111,7 +109,7 @@ class Feed:
         except Exception as error:  # noqa: BLE001 - the function cannot be pickled, most likely
             future.fail(error)
             return None
-        tracker = call._tracker
+        tracker = tracker_of(call)
         if tracker not in self._under_way:
             group: dict[int, PoolFuture[Any]] = {}
             self._under_way[tracker] = group
@@ -145,9 +143,9 @@ class Feed:
     def _hand_out(self, tracker: Tracker, group: dict[int, PoolFuture[Any]], place: int) -> int:
         """Hand out the outcomes from the `place`-th on; return where the next ones will be."""
         ledger = tracker.work.ledger
-        order = ledger.order
         done = []
-        for index in order[place:]:
+        ended = ended_since(tracker, place)
+        for index in ended:
             future = group.pop(index, None)
             if future is None:
                 continue
@@ -157,7 +155,7 @@ class Feed:
             else:
                 self._failed(future, Future(tracker, index))
         finish_all(done)
-        return len(order)
+        return place + len(ended)
 
     def _failed(self, future: PoolFuture[Any], call: Future[Any]) -> None:
         if call.cancelled():

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.job import Future
 from greenlithops.models import CallState
 
 if TYPE_CHECKING:
@@ -46,13 +45,6 @@ class JobRecord:
         more = ("runtime_memory", "backend", "created", "creation_seconds", "function_bytes")
         some = (*names, *more, "serialize_seconds")
         return JobRecord(**{name: getattr(self, name) for name in some})
-
-
-def note_function(record: JobRecord, call: Call) -> None:
-    """Take note of how large the pickled function is."""
-    if isinstance(call, Future):
-        image = call._tracker.work.function.image  # noqa: SLF001 - our own layer below
-        record.function_bytes = len(image.stream) + sum(len(raw) for raw in image.buffers)
 
 
 def gathered(calls: list[Call]) -> list[tuple[CallStats | None, CallEnergy | None]]:

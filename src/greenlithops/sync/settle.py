@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.job import Future
 from greenlithops.models import CallState
+from greenlithops.sync.below import tracker_of
 from greenlithops.sync.chain import Chain, Deferred
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class _Watch:
         self._before_failed = False
         for call in calls:
             if isinstance(call, Future):
-                source: Tracker | Chain = call._tracker  # noqa: SLF001 - our own layer below
+                source: Tracker | Chain = tracker_of(call)
             elif isinstance(call, Deferred):
                 source = call.chain
             else:
@@ -145,7 +146,7 @@ def cancel(calls: Sequence[Call]) -> int:
             continue
         count += 1
         if isinstance(call, Future):
-            trackers.setdefault(call._tracker, []).append(call.index)  # noqa: SLF001 - see above
+            trackers.setdefault(tracker_of(call), []).append(call.index)
         else:
             call.cancel()
     for tracker, indices in trackers.items():

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch import plan
 from greenlithops.errors import UsageError
+from greenlithops.job import Future
+from greenlithops.sync.below import function_bytes
 from greenlithops.sync.chain import Chain
 from greenlithops.sync.futures import ResponseFuture
-from greenlithops.sync.record import note_function
 from greenlithops.sync.settle import cancel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from greenlithops.executor import AsyncExecutor
-    from greenlithops.job import Future
     from greenlithops.sync.hosted import Hosted
     from greenlithops.sync.record import JobRecord
 
@@ -109,10 +109,7 @@ class Submission:
             chain = Chain(self._maker(executor, values=False), host.chains)
             self.record.calls = [chain.add([f._call for f in one]) for one in self.upstream]
         elif self.single:
-            call = self._maker(executor, values=False)(self.data, 0)
-            # Pickled now, since programs reuse the data of one call for the next.
-            call._tracker.work.absorb()
-            self.record.calls = [call]
+            self.record.calls = [self._maker(executor, values=False)(self.data, 0)]
         else:
             job: Any = executor.map(
                 self.function,
@@ -122,8 +119,8 @@ class Submission:
                 extra_env=self.extra_env,
             )
             self.record.calls = [job[index] for index in range(len(self.data))]
-        if self.record.calls:
-            note_function(self.record, self.record.calls[0])
+        if self.record.calls and isinstance(self.record.calls[0], Future):
+            self.record.function_bytes = function_bytes(self.record.calls[0])
         self.record.serialize_seconds = time.perf_counter() - start
 
     def _maker(

@@ -39,6 +39,13 @@ def until(condition, seconds=10):
     return condition()
 
 
+@pytest.fixture
+def warm(pool):
+    """A pool that is open: opening it blocks for a moment."""
+    pool.submit(square, 1).result(10)
+    return pool
+
+
 # Submitting.
 
 
@@ -171,13 +178,6 @@ def _callback_threads():
     return [t for t in threading.enumerate() if t.name == "greenlithops-callbacks"]
 
 
-@pytest.fixture
-def warm(pool):
-    """A pool that is open: opening it blocks for a moment."""
-    pool.submit(square, 1).result(10)
-    return pool
-
-
 async def test_it_is_taken_by_asyncio(warm):
     pool = warm
     loop = asyncio.get_running_loop()
@@ -216,8 +216,8 @@ def test_map_submits_at_once_and_raises_when_it_is_the_turn(pool):
         next(results)
 
 
-def test_map_gives_up_when_the_time_is_up(pool):
-    results = pool.map(nap, [0, 0, 0.5], timeout=0.2)
+def test_map_gives_up_when_the_time_is_up(warm):
+    results = warm.map(nap, [0, 0, 1], timeout=0.5)
     assert [next(results), next(results)] == [0, 0]
     with pytest.raises(TimeoutError):
         next(results)
