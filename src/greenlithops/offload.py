@@ -1,13 +1,13 @@
-"""Running what may block for a moment in a thread that ends with it and leaves nothing."""
+"""Doing things to their end: in a thread that ends with them, or in spite of cancellation."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 T = TypeVar("T")
 
@@ -35,3 +35,21 @@ async def off_loop(
 
         working.add_done_callback(drop)
         raise
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await something that must not be left half done; heed a cancellation only after it.
+
+    It must be short, or bound its own waits.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result

@@ -20,6 +20,7 @@ from greenlithops.dispatch.start import open_lanes
 from greenlithops.dispatch.tracker import Tracker
 from greenlithops.dispatch.work import Work
 from greenlithops.models import Event, EventKind, WorkerOptions
+from greenlithops.offload import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -83,7 +84,7 @@ class Engine:
                 concurrency=options.concurrency,
                 max_calls=options.max_calls,
             )
-            stack.push_async_callback(engine._dispatcher.close, kill=True)
+            stack.push_async_callback(lambda: to_the_end(engine._dispatcher.close(kill=True)))
             # A worker takes longer to start than the meter to open, so it goes first.
             engine._dispatcher.warm()
             if energy != "off":
@@ -124,7 +125,7 @@ class Engine:
             group = self.start(function, source, plan.passed_on, options, image=image, book=book)
             group.on_idle = lambda: self._close_group(key, source)
             self._groups[key] = group
-        return group, group.push(plan.call_arguments(args, kwargs))
+        return group, group.work.push(plan.call_arguments(args, kwargs))
 
     def _close_group(self, key: tuple[Any, ...], source: Input) -> None:
         """End the job of submitted calls when the last of them has ended."""
@@ -252,16 +253,7 @@ class Engine:
             task.cancel()
         for tracker in list(self.trackers):
             tracker.cancel_all()
-        closing = asyncio.ensure_future(self._end(kill=kill))
-        cancelled: asyncio.CancelledError | None = None
-        while not closing.done():
-            try:
-                await asyncio.wait([closing])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        closing.result()
-        if cancelled is not None:
-            raise cancelled
+        await to_the_end(self._end(kill=kill))
 
     async def _end(self, *, kill: bool) -> None:
         if self._tasks:

@@ -51,22 +51,22 @@ class Ledger:
         self._first_queued: int | None = None
         self._last_end = 0
 
-    def open(self, bytes_in: Sequence[int]) -> range:
-        """Open calls that are about to be sent; return their indices."""
+    def open(self, bytes_in: Sequence[int], state: int = SENT) -> range:
+        """Open calls that wait or are about to be sent; return their indices."""
         count = len(bytes_in)
         first = self.size
         now = time.monotonic_ns()
         if self._first_queued is None:
             self._first_queued = now
         self.size += count
-        self._states.extend(bytes([SENT]) * count)
+        self._states.extend(bytes([state]) * count)
         self._values.extend([None] * count)
         self._queued.extend(array("q", [now]) * count)
         self._times.frombytes(bytes(8 * FIELDS * count))
         self._bytes_in.extend(bytes_in)
         self._bytes_out.frombytes(bytes(8 * count))
         self._worker.extend(array("i", [-1]) * count)
-        self.counts[SENT] += count
+        self.counts[state] += count
         return range(first, self.size)
 
     def state(self, index: int) -> int:

@@ -204,20 +204,11 @@ class Tracker:
 
     # Doing.
 
-    def push(self, arguments: Any) -> int:
-        """Add a call to a job of submitted calls; return its index."""
-        work = self.work
-        work.input.queue.append(arguments)
-        work.wake()
-        return work.ledger.size + len(work.input.queue) - 1
-
     def cancel(self, indices: Indices) -> bool:
         """Cancel calls; return whether there were any that had not ended."""
         work = self.work
         if self.over:
             return False
-        if work.input.queue and max(indices, default=0) >= work.ledger.size:
-            work.absorb()
         ended = work.cancel(indices)
         if ended:
             self._stop(self, set(ended))

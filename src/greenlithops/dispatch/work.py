@@ -96,7 +96,8 @@ class Work:
     def remaining(self) -> int | None:
         """How many calls can still be handed out, or None if that is unknown."""
         if self.input.total is None:
-            return len(self._returned) + len(self.input.queue) if self.input.ended else None
+            known = self.input.ended or not self.input.lazy
+            return len(self._returned) + len(self.input.queue) if known else None
         return max(0, self.input.total - self.ledger.size) + len(self._returned)
 
     @property
@@ -112,7 +113,7 @@ class Work:
 
     def accepting(self, most: int) -> bool:
         """Whether a job of submitted calls takes one more, with room for `most` altogether."""
-        return not self.input.ended and self.ledger.size + len(self.input.queue) < most
+        return not self.input.ended and self.ledger.size < most
 
     def take(self, limit: int) -> Batch | None:
         """Return up to `limit` calls to be sent; fewer, if making them takes long."""
@@ -122,13 +123,11 @@ class Work:
             if self.ledger.state(entry[0]) == WAITING:
                 self.ledger.move(entry[0], SENT)
                 entries.append(entry)
-        if entries or not self.input.ready:
-            indices: list[int] | range = [index for index, _, _ in entries]
-        else:
+        if not entries and self.input.ready:
             entries = self._take_new(min(limit, self.room()))
-            indices = [index for index, _, _ in entries]
-            if entries and indices[-1] - indices[0] + 1 == len(entries):
-                indices = range(indices[0], indices[-1] + 1)
+        indices: list[int] | range = [index for index, _, _ in entries]
+        if indices and indices == list(run := range(indices[0], indices[0] + len(indices))):
+            indices = run  # neighbours are booked together
         if not entries:
             return None
         buffers = {place: raw for place, (_, _, raw) in enumerate(entries) if raw}
@@ -140,9 +139,9 @@ class Work:
         sizes: list[int] = []
         failures: list[tuple[int, Exception | None]] = []
         cancelled = self.ledger.ahead
-        take, bind, pack, name = self.input.next, self._bind, self._packer.pack, self.name
+        take, pack = self.input.next, self._pack
         stop = time.monotonic_ns() + TAKE_NS
-        size = 0
+        total = 0
         for number in range(first, first + limit):
             try:
                 element = take()
@@ -153,26 +152,15 @@ class Work:
                 sizes.append(0)
                 continue
             try:
-                blob, raw = pack(bind(element, number), name, number)
+                blob, raw, size = pack(element, number)
             except GreenlithopsError as error:
                 failures.append((number, error))
                 sizes.append(0)
                 continue
-            except Exception as error:  # noqa: BLE001 - whatever the element does when looked at
-                refusal = UsageError(f"element {number} of the input cannot be used: {error!r}")
-                refusal.__cause__ = error
-                failures.append((number, refusal))
-                sizes.append(0)
-                continue
-            length = len(blob) + sum(map(len, raw)) if raw else len(blob)
-            if self._max_memory and length > self._max_memory:
-                failures.append((number, _too_large(length, number, name, self._max_memory)))
-                sizes.append(0)
-                continue
-            sizes.append(length)
+            sizes.append(size)
             entries.append((number, blob, raw))
-            size += length
-            if size > TAKE_BYTES or time.monotonic_ns() > stop:
+            total += size
+            if total > TAKE_BYTES or time.monotonic_ns() > stop:
                 break
         self.ledger.open(sizes)
         for number, failure in failures:
@@ -182,18 +170,44 @@ class Work:
             self.listener.calls_ended([number for number, _ in failures])
         return entries
 
+    def _pack(self, element: Any, number: int) -> tuple[bytes, list[Any], int]:
+        """Return the arguments of a call as a payload, and its size.
+
+        Raises:
+            GreenlithopsError: the element cannot be used; the text says why.
+        """
+        try:
+            blob, raw = self._packer.pack(self._bind(element, number), self.name, number)
+        except GreenlithopsError:
+            raise
+        except Exception as error:  # whatever the element does when it is looked at
+            text = f"element {number} of the input cannot be used: {error!r}"
+            raise UsageError(text) from error
+        size = len(blob) + sum(map(len, raw)) if raw else len(blob)
+        if self._max_memory and size > self._max_memory:
+            raise _too_large(size, number, self.name, self._max_memory)
+        return blob, raw, size
+
+    def push(self, arguments: Any) -> int:
+        """Add a call; return its index. What it is called with is what the arguments are now."""
+        index = self.ledger.size
+        try:
+            blob, raw, size = self._pack(arguments, index)
+        except GreenlithopsError as error:
+            self.ledger.open([0])
+            self.ledger.close(index, FAILED, error, None, 0, -1)
+            asyncio.get_running_loop().call_soon(self.listener.calls_ended, [index])
+            return index
+        self.ledger.open([size], WAITING)
+        self._returned.append((index, blob, raw))
+        self.wake()
+        return index
+
     def look(self) -> None:
         """Find out whether the input has anything at all."""
         waits = not self.input.ended and not self.input.ready and self.room() > 0
         if waits and not self.input.look():
             self.listener.calls_ended([])
-
-    def absorb(self) -> None:
-        """Open every call that waits in the input's queue, so that it has a row in the ledger."""
-        entries = self._take_new(len(self.input.queue))
-        for entry in entries:
-            self.ledger.move(entry[0], WAITING)
-        self._returned.extend(entries)
 
     def outcomes(self, batch: Batch, outcomes: Outcomes) -> None:
         """Book outcomes of a batch of this job."""
