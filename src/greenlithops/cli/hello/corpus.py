@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import site
-import sys
 import sysconfig
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,19 +22,13 @@ class Source(NamedTuple):
 
 
 def installation() -> list[str]:
-    """Return the folders of the running Python: its library, and all of its packages."""
-    base = {
-        "base": sys.base_prefix,
-        "platbase": sys.base_exec_prefix,
-        "installed_base": sys.base_prefix,
-        "installed_platbase": sys.base_exec_prefix,
-    }
-    libraries = ("stdlib", "platstdlib", "purelib", "platlib")
-    paths = [sysconfig.get_path(name, vars=where) for where in (None, base) for name in libraries]
-    paths += site.getsitepackages([sys.prefix, sys.base_prefix])
-    if site.ENABLE_USER_SITE:
-        paths.append(site.getusersitepackages())
-    return _outermost(path for path in paths if os.path.isdir(path))  # noqa: PTH112 - fast import
+    """Return the folders that the running Python imports from: its library and its packages."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return _outermost(
+        path
+        for name in names
+        if os.path.isdir(path := sysconfig.get_path(name))  # noqa: PTH112 - fast import
+    )
 
 
 def _outermost(folders: Iterable[str]) -> list[str]:
@@ -48,18 +40,27 @@ def _outermost(folders: Iterable[str]) -> list[str]:
     return kept
 
 
-def python_files(folders: Iterable[str]) -> Iterator[Source]:
+def python_files(folders: Iterable[str], *, imported: bool = False) -> Iterator[Source]:
     """Give every regular ``.py`` file below the folders; what cannot be listed is passed over.
 
     Links to folders are not followed, so that no file comes twice.
+
+    Args:
+        folders: where to look.
+        imported: leave out packages that the running Python does not import: those of its base,
+            in a virtual environment.
     """
     waiting = list(folders)
+    packages = os.path.realpath(sysconfig.get_path("purelib"))
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        if entry.name != "__pycache__":
+                        foreign = (
+                            imported and entry.name == "site-packages" and entry.path != packages
+                        )
+                        if entry.name != "__pycache__" and not foreign:
                             waiting.append(entry.path)
                     elif entry.name.endswith(".py") and entry.is_file():
                         yield Source(entry.path, entry.stat().st_size)

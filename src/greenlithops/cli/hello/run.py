@@ -75,7 +75,8 @@ def count_identifiers(
     executor = AsyncExecutor(max_workers=workers)
     folders = [folder] if folder is not None else installation()
     # Before there is a loop, since a walk through a slow disk would hold it up.
-    groups = grouped(python_files(folders), workers or default_workers())
+    sources = python_files(folders, imported=folder is None)
+    groups = grouped(sources, workers or default_workers())
     if not groups:
         raise NothingToCount(f"there is no .py file in {', '.join(folders)}")
 
