@@ -148,7 +148,7 @@ def peak_memory() -> int | None:
     ``ru_maxrss`` would count what the client had resident when it started the process.
     """
     try:
-        with open("/proc/self/status", "rb") as file:
+        with open("/proc/self/status", "rb") as file:  # noqa: PTH123 - pathlib is not imported here
             for line in file:
                 if line.startswith(b"VmHWM:"):
                     return int(line.split()[1]) * 1024
