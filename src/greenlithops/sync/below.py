@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch import plan
-from greenlithops.job import Future
+from greenlithops.dispatch.inputs import as_input
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from greenlithops.dispatch.tracker import Tracker
-
-JOB_SIZE = 1000  #: submitted calls that share a job
+    from greenlithops.executor import AsyncExecutor
+    from greenlithops.job import Future
 
 
 def tracker_of(call: Future[Any]) -> Tracker:
@@ -26,14 +26,17 @@ def function_bytes(call: Future[Any]) -> int:
     return len(image.stream) + sum(len(raw) for raw in image.buffers)
 
 
-def one_more(
-    call: Future[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Future[Any] | None:
-    """Submit a call of the same function as `call`; return None if that job takes no more."""
-    tracker = tracker_of(call)
-    if not tracker.work.accepting(JOB_SIZE):
-        return None
-    return Future(tracker, tracker.work.push(plan.call_arguments(args, kwargs)))
+def start_many(
+    executor: AsyncExecutor, function: Callable[..., Any], arguments: list[plan.Arguments]
+) -> Tracker:
+    """Start calls of one function, given the arguments of each, as a job.
+
+    Raises:
+        FunctionNotSerializable: the function cannot be pickled.
+    """
+    engine = executor._running_engine()  # noqa: SLF001 - see above
+    source = as_input(arguments)
+    return engine.start(function, source, plan.passed_on, executor._defaults)  # noqa: SLF001 - see above
 
 
 def ended_since(tracker: Tracker, place: int) -> Sequence[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: SLF001 - the parts of this face know each other
 # ruff: noqa: ARG002, PLR0917 - the parameters are Lithops', also where they mean nothing here
+import itertools
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
@@ -67,6 +68,7 @@ class FunctionExecutor(Reading):
         self.backend = self.mode = LOCALHOST
         self.is_lithops_worker = in_worker()
         self.total_jobs = 0
+        self._numbers = itertools.count()
         self.data_cleaner = bool(found.config["lithops"].get("data_cleaner", True))
         self.log_path: str | None = None
         self._memory = found.runtime_memory
@@ -83,7 +85,8 @@ class FunctionExecutor(Reading):
             options = dict(self._options)
             if memory is not None:
                 options["max_memory"] = megabytes(memory)
-            host = self._hosts[memory] = Hosted(AsyncExecutor(**options))
+            # Another thread may have been faster; what is not opened needs no end.
+            host = self._hosts.setdefault(memory, Hosted(AsyncExecutor(**options)))
             weakref.finalize(self, host.let_go).atexit = False
         return host
 
@@ -194,8 +197,8 @@ class FunctionExecutor(Reading):
         if mapped is not None:
             number = mapped.number
         else:
-            number = self.total_jobs
-            self.total_jobs += 1
+            number = next(self._numbers)  # threads may make jobs at the same time
+            self.total_jobs = number + 1
         record = JobRecord(
             self.executor_id,
             f"{letter}{number:03d}",

@@ -7,10 +7,11 @@ import asyncio
 import collections
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.dispatch import plan
 from greenlithops.errors import InitializerFailed
 from greenlithops.job import Future
 from greenlithops.models import CallState
-from greenlithops.sync.below import ended_since, one_more, tracker_of
+from greenlithops.sync.below import ended_since, start_many, tracker_of
 from greenlithops.sync.loop import background
 from greenlithops.sync.pool_future import PENDING, finish_all
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     Item = tuple[PoolFuture[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
-AT_ONCE = 250  #: calls that are moved before the loop has its next turn
+AT_ONCE = 1000  #: calls that are moved before the loop has its next turn
+MANY = 8  #: calls from which a job of their own is worth it
 
 
 class Feed:
@@ -72,51 +74,55 @@ class Feed:
     def _drain(self) -> None:
         self._woken = False
         waiting = self._waiting
-        last: Future[Any] | None = None
-        same: Callable[..., Any] | None = None
-        for _ in range(AT_ONCE):
-            try:
-                future, function, args, kwargs = waiting.popleft()
-            except IndexError:
-                return
-            if future._state != PENDING:
-                future.notify_cancelled()
+        run: list[Item] = []  # calls of one function, which were submitted one after the other
+        for _ in range(min(len(waiting), AT_ONCE)):
+            item = waiting.popleft()
+            if item[0]._state != PENDING:
+                item[0].notify_cancelled()
                 continue
-            # What is submitted together is one function, mostly: it need not be looked at again.
-            call = one_more(last, args, kwargs) if last and function is same else None
-            if call is None:
-                call = self._submit(future, function, args, kwargs)
-                if call is None:
-                    continue
-            last, same = call, function
-            self._under_way[tracker_of(call)][call.index] = future
-            future._drop = self._dropped
-            future._call = call
+            if run and item[1] is not run[0][1]:
+                self._start(run)
+                run = []
+            run.append(item)
+        if run:
+            self._start(run)
         if waiting and not self._woken:
             self._woken = True
             asyncio.get_running_loop().call_soon(self._drain)
 
-    def _submit(
-        self,
-        future: PoolFuture[Any],
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Future[Any] | None:
-        assert self._executor is not None  # noqa: S101 - it was opened before
+    def _start(self, run: list[Item]) -> None:
+        executor = self._executor
+        assert executor is not None  # noqa: S101 - it is opened before anything is put in
+        function = run[0][1]
         try:
-            call: Future[Any] = self._executor.submit(function, *args, **kwargs)
+            if len(run) < MANY:
+                for future, _, args, kwargs in run:
+                    call: Future[Any] = executor.submit(function, *args, **kwargs)
+                    self._expect(tracker_of(call), [future], call.index)
+                return
+            calls = [plan.call_arguments(args, kwargs) for _, _, args, kwargs in run]
+            tracker = start_many(executor, function, calls)
         except Exception as error:  # noqa: BLE001 - the function cannot be pickled, most likely
-            future.fail(error)
-            return None
-        tracker = tracker_of(call)
-        if tracker not in self._under_way:
-            group: dict[int, PoolFuture[Any]] = {}
-            self._under_way[tracker] = group
+            for future, *_ in run:
+                if future._call is None:
+                    future.fail(error)
+            return
+        self._expect(tracker, [future for future, *_ in run], 0)
+
+    def _expect(self, tracker: Tracker, futures: list[PoolFuture[Any]], first: int) -> None:
+        """Connect futures with the calls of a job from number `first` on."""
+        group = self._under_way.get(tracker)
+        if group is None:
+            group = self._under_way[tracker] = {}
             task = asyncio.create_task(self._follow(tracker, group), name="a pool's calls")
             self._followers.add(task)
             task.add_done_callback(self._followers.discard)
-        return call
+        for index, future in enumerate(futures, first):
+            group[index] = future
+            future._drop = self._dropped
+            future._call = Future(tracker, index)
+            if future._state != PENDING:  # cancelled just now, when there was no call to drop
+                self._dropped(future)
 
     def _dropped(self, future: PoolFuture[Any]) -> None:
         """Cancel the call of a future that its user has cancelled."""
