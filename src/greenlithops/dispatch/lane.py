@@ -329,7 +329,8 @@ class Lane:
             if self._kill_reason and self._kill_reason[:2] == key:
                 batch.work.lost(batch, position, self._kill_reason[2])
             elif (running and running[:2] == key) or (
-                batch.function.is_async and self._kill_reason is None
+                # Coroutines run side by side. Unless another call is to blame, any may be.
+                batch.function.is_async and self._kill_reason is None and not running
             ):
                 what = f"call {batch.indices[position]} of {batch.work.name}"
                 batch.work.lost(batch, position, lost_error(what, self.name, status, words))

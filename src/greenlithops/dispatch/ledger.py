@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WAITING, SENT, DONE, FAILED, CANCELLED = (state.value for state in CallState)
+_NO_TIMES = array("q", [0] * 6)
 FIELDS = 6  #: start, wall, CPU, system CPU, serialization (ns), peak memory (bytes)
 
 
@@ -51,23 +52,40 @@ class Ledger:
         self._first_queued: int | None = None
         self._last_end = 0
 
-    def open(self, bytes_in: Sequence[int], state: int = SENT) -> range:
-        """Open calls that wait or are about to be sent; return their indices."""
+    def open(self, bytes_in: Sequence[int]) -> range:
+        """Open calls that are about to be sent; return their indices."""
         count = len(bytes_in)
         first = self.size
         now = time.monotonic_ns()
         if self._first_queued is None:
             self._first_queued = now
         self.size += count
-        self._states.extend(bytes([state]) * count)
+        self._states.extend(bytes([SENT]) * count)
         self._values.extend([None] * count)
         self._queued.extend(array("q", [now]) * count)
         self._times.frombytes(bytes(8 * FIELDS * count))
         self._bytes_in.extend(bytes_in)
         self._bytes_out.frombytes(bytes(8 * count))
         self._worker.extend(array("i", [-1]) * count)
-        self.counts[state] += count
+        self.counts[SENT] += count
         return range(first, self.size)
+
+    def open_one(self, bytes_in: int) -> int:
+        """Open one call that waits; return its index."""
+        index = self.size
+        now = time.monotonic_ns()
+        if self._first_queued is None:
+            self._first_queued = now
+        self.size = index + 1
+        self._states.append(WAITING)
+        self._values.append(None)
+        self._queued.append(now)
+        self._times.extend(_NO_TIMES)
+        self._bytes_in.append(bytes_in)
+        self._bytes_out.append(0)
+        self._worker.append(-1)
+        self.counts[WAITING] += 1
+        return index
 
     def state(self, index: int) -> int:
         """Return the state of a call as a number of `CallState`."""

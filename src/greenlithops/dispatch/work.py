@@ -194,12 +194,12 @@ class Work:
         try:
             blob, raw, size = self._pack(arguments, index)
         except GreenlithopsError as error:
-            self.ledger.open([0])
-            self.ledger.close(index, FAILED, error, None, 0, -1)
+            self.ledger.close(self.ledger.open_one(0), FAILED, error, None, 0, -1)
             asyncio.get_running_loop().call_soon(self.listener.calls_ended, [index])
             return index
-        self.ledger.open([size], WAITING)
-        self._returned.append((index, blob, raw))
+        # The caller may change an array before it is sent.
+        raw = [buffer if buffer.readonly else bytearray(buffer) for buffer in raw]
+        self._returned.append((self.ledger.open_one(size), blob, raw))
         self.wake()
         return index
 

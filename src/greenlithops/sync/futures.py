@@ -22,13 +22,7 @@ _GATHER = 500  #: calls whose statistics are fetched together
 
 
 class ResponseFuture:
-    """One call.
-
-    Attributes:
-        call_id: its number in its job, as five digits.
-        executor_id: the executor that made it, ``"<6 hex>-<n>"``.
-        job_id: its job in that executor: ``A000``, ``M001``, ``R001`` …
-    """
+    """One call."""
 
     class State:
         """The names of the states."""
@@ -62,15 +56,50 @@ class ResponseFuture:
         self._read = False
         self._produce_output = True
 
-    call_id = property(lambda self: f"{self._number:05d}")
-    job_id = property(lambda self: self._record.job_id)
-    job_key = property(lambda self: self._record.job_key)
-    executor_id = property(lambda self: self._record.executor_id)
-    function_name = property(lambda self: self._record.function_name)
-    execution_timeout = property(lambda self: self._record.execution_timeout)
-    runtime_name = property(lambda self: self._record.backend)
-    runtime_memory = property(lambda self: self._record.runtime_memory)
-    backend = property(lambda self: self._record.backend)
+    @property
+    def call_id(self) -> str:
+        """Its number in its job, as five digits."""
+        return f"{self._number:05d}"
+
+    @property
+    def job_id(self) -> str:
+        """Its job in its executor, such as ``A000``, ``M001`` or ``R001``."""
+        return self._record.job_id
+
+    @property
+    def job_key(self) -> str:
+        """Its executor and its job."""
+        return self._record.job_key
+
+    @property
+    def executor_id(self) -> str:
+        """The executor that made it, ``"<6 hex>-<n>"``."""
+        return self._record.executor_id
+
+    @property
+    def function_name(self) -> str:
+        """The function's name."""
+        return self._record.function_name
+
+    @property
+    def execution_timeout(self) -> float | None:
+        """Seconds that the call may run."""
+        return self._record.execution_timeout
+
+    @property
+    def runtime_name(self) -> str:
+        """The backend's name, since local workers have no runtime of their own."""
+        return self._record.backend
+
+    @property
+    def runtime_memory(self) -> int | None:
+        """Memory that the call's worker may allocate, in MB; None for no limit."""
+        return self._record.runtime_memory
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return self._record.backend
 
     # Its state. A call that has ended is `ready` until somebody has looked at its outcome.
 
@@ -241,6 +270,17 @@ class ResponseFuture:
             else:
                 self._gather()
         return self._final if self._final is not None else job_stats(self._record)
+
+    @property
+    def energy(self) -> CallEnergy | None:
+        """What the call cost; None until it has ended, or if energy is switched off."""
+        if isinstance(self._call, Settled):
+            return self._call.energy
+        if not self._call.done():
+            return None
+        self._check_process()
+        ((_, energy),) = background().call(gathered, [self._call])
+        return energy
 
     def _gather(self) -> None:
         # One visit to the loop is for the neighbours too, whose turn will come.
