@@ -7,7 +7,9 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -108,14 +110,18 @@ def driving(folder):
 
 
 @pytest.fixture(params=["light", "dark"])
-def browser(tmp_path, request):
+def browser(request):
     """A browser with a new profile, which prefers one colour scheme."""
     if not shutil.which("chromedriver"):
         pytest.fail("chromedriver is missing: run tests/integration/setup as root")
     dark = ["--blink-settings=preferredColorScheme=0"] if request.param == "dark" else []
-    options = {"args": [*FLAGS, *dark, f"--user-data-dir={tmp_path / 'profile'}"]}
-    wanted = {"alwaysMatch": {"goog:chromeOptions": options}}
-    with driving(tmp_path) as driver:
+    with (
+        # The browser makes a socket there, whose path must be shorter than pytest's own folders.
+        tempfile.TemporaryDirectory(prefix="gl-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        driving(Path(folder)) as driver,
+    ):
+        options = {"args": [*FLAGS, *dark, f"--user-data-dir={folder}/profile"]}
+        wanted = {"alwaysMatch": {"goog:chromeOptions": options}}
         answer = driver.post("/session", json={"capabilities": wanted})
         assert answer.status_code == 200, answer.text
         browser = Browser(driver, answer.json()["value"]["sessionId"])
