@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import collections
 import pickle
-import time
 from array import array
 from operator import add
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
+from greenlithops.dispatch.intake import Entry, Intake
 from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, FIELDS, SENT, WAITING, Ledger
-from greenlithops.dispatch.serialize import (
-    ArgumentPacker,
-    ClassBook,
-    read_error,
-    read_result,
-)
-from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory, UsageError
+from greenlithops.dispatch.serialize import read_error, read_result
+from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory
 from greenlithops.worker import outbox
 
 if TYPE_CHECKING:
@@ -27,12 +22,9 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.inputs import Input
     from greenlithops.dispatch.plan import Binder
     from greenlithops.dispatch.retry import RetryPolicy
+    from greenlithops.dispatch.serialize import ClassBook
     from greenlithops.energy.window import EnergyWindow
 
-Entry = tuple[int, bytes, list[Any]]  #: index, pickled arguments, raw buffers
-
-TAKE_NS = 500_000  #: how long the event loop may be held while a batch is made
-TAKE_BYTES = 1 << 20
 MAX_DEATHS = 3  #: workers that may end before they begin with a call that they were given
 
 
@@ -74,10 +66,9 @@ class Work:
         #: how many more results the consumer has room for
         self.room: Callable[[], int] = _unlimited
         self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
-        self._bind = bind
         self._policy = policy
         self.book = book
-        self._packer = ArgumentPacker(book)
+        self._intake = Intake(source, bind, self.name, book, max_memory)
         self._returned: collections.deque[Entry] = collections.deque()
         self._delayed: dict[int, asyncio.TimerHandle] = {}
         self._deaths: dict[int, int] = {}
@@ -134,65 +125,20 @@ class Work:
         return Batch(self, indices, [blob for _, blob, _ in entries], buffers)
 
     def _take_new(self, limit: int) -> list[Entry]:
-        first = self.ledger.size
-        entries: list[Entry] = []
-        sizes: list[int] = []
-        failures: list[tuple[int, Exception | None]] = []
-        cancelled = self.ledger.ahead
-        take, pack = self.input.next, self._pack
-        stop = time.monotonic_ns() + TAKE_NS
-        total = 0
-        for number in range(first, first + limit):
-            try:
-                element = take()
-            except StopIteration:
-                break
-            if cancelled and number in cancelled:
-                failures.append((number, None))
-                sizes.append(0)
-                continue
-            try:
-                blob, raw, size = pack(element, number)
-            except GreenlithopsError as error:
-                failures.append((number, error))
-                sizes.append(0)
-                continue
-            sizes.append(size)
-            entries.append((number, blob, raw))
-            total += size
-            if total > TAKE_BYTES or time.monotonic_ns() > stop:
-                break
-        self.ledger.open(sizes)
-        for number, failure in failures:
-            state = FAILED if failure else CANCELLED
-            self.ledger.close(number, state, failure, None, 0, -1)
-        if failures or self.input.ended:
-            self.listener.calls_ended([number for number, _ in failures])
-        return entries
-
-    def _pack(self, element: Any, number: int) -> tuple[bytes, list[Any], int]:
-        """Return the arguments of a call as a payload, and its size.
-
-        Raises:
-            GreenlithopsError: the element cannot be used; the text says why.
-        """
-        try:
-            blob, raw = self._packer.pack(self._bind(element, number), self.name, number)
-        except GreenlithopsError:
-            raise
-        except Exception as error:  # whatever the element does when it is looked at
-            text = f"element {number} of the input cannot be used: {error!r}"
-            raise UsageError(text) from error
-        size = len(blob) + sum(map(len, raw)) if raw else len(blob)
-        if self._max_memory and size > self._max_memory:
-            raise _too_large(size, number, self.name, self._max_memory)
-        return blob, raw, size
+        ledger = self.ledger
+        taken = self._intake.take(ledger.size, limit, ledger.ahead)
+        ledger.open(taken.sizes)
+        for number, failure in taken.failures:
+            ledger.close(number, FAILED if failure else CANCELLED, failure, None, 0, -1)
+        if taken.failures or self.input.ended:
+            self.listener.calls_ended([number for number, _ in taken.failures])
+        return taken.entries
 
     def push(self, arguments: Any) -> int:
         """Add a call; return its index. What it is called with is what the arguments are now."""
         index = self.ledger.size
         try:
-            blob, raw, size = self._pack(arguments, index)
+            blob, raw, size = self._intake.pack(arguments, index)
         except GreenlithopsError as error:
             self.ledger.close(self.ledger.open_one(0), FAILED, error, None, 0, -1)
             asyncio.get_running_loop().call_soon(self.listener.calls_ended, [index])
@@ -385,13 +331,6 @@ def _read_all(blobs: list[bytes]) -> list[Any] | None:
         return list(map(pickle.loads, blobs))
     except BaseException:  # noqa: BLE001 - the slow way tells which one, and why
         return None
-
-
-def _too_large(size: int, index: int, name: str, limit: int) -> OutOfMemory:
-    return OutOfMemory(
-        f"the arguments of call {index} of {name} take {size} bytes, more than its worker's "
-        f"max_memory of {limit} bytes"
-    )
 
 
 def _out_of_memory(error: MemoryError, index: int, name: str, limit: int) -> OutOfMemory:
