@@ -193,8 +193,8 @@ class AsyncExecutor:
             function: a function, coroutine function, or any other callable that can be pickled.
             iterdata: any iterable or asynchronous iterable. What has no length is taken as there
                 is room for it: endless generators are fine while their results are consumed.
-            extra_args: more positional arguments (a tuple) or named ones (a mapping) for every
-                call.
+            extra_args: more positional arguments for every call (a tuple), or, where elements
+                are dictionaries, more named ones (a mapping).
             timeout: seconds that each call may run.
             retries: extra attempts for failed calls, or a `RetryPolicy`.
             extra_env: environment variables around each call.
@@ -206,8 +206,7 @@ class AsyncExecutor:
             FunctionNotSerializable: the function cannot be pickled.
             UsageError: `iterdata` is not iterable, or an option is out of its range.
         """
-        if buffer < 1:
-            raise UsageError(f"buffer must be at least 1, not {buffer}")
+        checked_counts(buffer=buffer or 0)
         options = self._options(timeout, retries, extra_env, live_logs=live_logs)
         engine = self._running_engine()
         source = as_input(iterdata)

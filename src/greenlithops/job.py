@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from greenlithops.dispatch.ledger import CANCELLED
-from greenlithops.errors import CallCancelled, NotReady
+from greenlithops.errors import CallCancelled, NotReady, UsageError
 from greenlithops.models import CallState, CallStats, JobStats, Progress
 
 if TYPE_CHECKING:
@@ -252,6 +252,8 @@ class Job(Generic[T]):
 
         Nothing is cancelled when the time is up, and no call's error is raised.
         """
+        if timeout is not None and not timeout >= 0:
+            raise UsageError(f"timeout must be a number of seconds, not {timeout!r}")
         try:
             async with asyncio.timeout(timeout):
                 await self._tracker.until_over()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import UsageError
 from greenlithops.models import CallOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from greenlithops.dispatch.retry import RetryPolicy
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -39,7 +38,7 @@ def checked_timeout(seconds: float | None) -> float | None:
     Raises:
         UsageError: it is not a positive number.
     """
-    if seconds is not None and not seconds > 0:
+    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
         raise UsageError(f"timeout must be a positive number of seconds, not {seconds!r}")
     return seconds
 
@@ -51,16 +50,19 @@ def checked_counts(**counts: int | None) -> None:
         UsageError: one is less; the text names it.
     """
     for name, number in counts.items():
-        if number is not None and number < 1:
-            raise UsageError(f"{name} must be at least 1, not {number}")
+        if number is not None and not (isinstance(number, int) and number >= 1):
+            raise UsageError(f"{name} must be a whole number of at least 1, not {number!r}")
 
 
-def environment_items(variables: Mapping[str, object] | None) -> tuple[tuple[str, str], ...]:
+def environment_items(variables: Any) -> tuple[tuple[str, str], ...]:
     """Return environment variables as they are set: ``True`` becomes ``"True"``.
 
     Raises:
         UsageError: a name is not a string, is empty or has a ``=``, or a value has a NUL.
     """
+    if variables is not None and not isinstance(variables, Mapping):
+        kind = type(variables).__name__
+        raise UsageError(f"environment variables must be a mapping of names to values, not {kind}")
     for name in variables or ():
         if not isinstance(name, str) or not name or "=" in name or "\0" in name:
             raise UsageError(f"{name!r} cannot be the name of an environment variable")

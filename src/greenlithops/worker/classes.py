@@ -70,6 +70,34 @@ def digest_stream(stream: bytes, buffers: list[Any]) -> bytes:
     return digest.digest()
 
 
+def _lost_slots(obj: Any) -> bool:
+    """Return whether an instance has a dictionary only because its class travelled.
+
+    cloudpickle rebuilds classes without their slots, so such an instance's state would not fit
+    the class that it goes back to.
+    """
+    cls: Any = type(obj)
+    return (
+        cls in _digests
+        and any("__slots__" in base.__dict__ for base in cls.__mro__[:-1])
+        and hasattr(obj, "__dict__")
+        and cls.__reduce_ex__ is object.__reduce_ex__
+        and cls.__reduce__ is object.__reduce__
+        and cls.__getstate__ is object.__getstate__
+    )
+
+
+def new_object(cls: Any) -> Any:
+    """Return an instance without attributes."""
+    return cls.__new__(cls)
+
+
+def set_attributes(obj: Any, state: dict[str, Any]) -> None:
+    """Give a new instance its attributes, whether its class keeps them in slots or not."""
+    for name, value in state.items():
+        object.__setattr__(obj, name, value)
+
+
 @functools.cache
 def object_pickler() -> Any:
     """Return cloudpickle's pickler, which names classes instead of describing them."""
@@ -83,6 +111,9 @@ def object_pickler() -> Any:
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, type) and (digest := self._name_class(obj)) is not None:
                 return known_class, (digest,)
+            if _lost_slots(obj):
+                state = dict(obj.__dict__)
+                return new_object, (type(obj),), state, None, None, set_attributes
             return super().reducer_override(obj)
 
     return ObjectPickler
