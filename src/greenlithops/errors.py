@@ -11,6 +11,7 @@ GreenlithopsError
   + ExecutorError (RuntimeError)       the executor cannot do what was asked
     - ExecutorClosed
     - ForkedError                      the executor belongs to another process
+    - OtherLoop                        the executor belongs to another event loop
     - BackendNotFound
     - NotReady                         a result was read before it was there
   + CallError                          one call did not give a result
@@ -71,6 +72,10 @@ class ExecutorClosed(ExecutorError):
 
 class ForkedError(ExecutorError):
     """The executor was made in another process; make one in this process."""
+
+
+class OtherLoop(ExecutorError):
+    """The executor, job or future belongs to another event loop; use it in that loop."""
 
 
 class BackendNotFound(ExecutorError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterable
@@ -14,12 +15,13 @@ from greenlithops.dispatch.options import (
     Options,
     byte_count,
     checked_counts,
+    checked_hooks,
     checked_timeout,
     default_workers,
     environment_items,
 )
 from greenlithops.dispatch.retry import RetryPolicy, as_policy
-from greenlithops.errors import ExecutorClosed, ForkedError, UsageError
+from greenlithops.errors import ExecutorClosed, ForkedError, OtherLoop, UsageError
 from greenlithops.job import Future, Job
 from greenlithops.models import WorkerOptions
 from greenlithops.reduction import Reduction
@@ -97,6 +99,10 @@ class AsyncExecutor:
         )
         if initializer is not None and not callable(initializer):
             raise UsageError(f"initializer must be callable, not {type(initializer).__name__}")
+        if not isinstance(energy, str):
+            raise UsageError(f"energy must be the name of a meter, 'auto' or 'off', not {energy!r}")
+        if not isinstance(backend, str) and not hasattr(backend, "start_worker"):
+            raise UsageError(f"backend must be a name or a backend, not {backend!r}")
         self._initializer = (initializer, initargs) if initializer else None
         self._worker_options = WorkerOptions(
             concurrency=worker_concurrency,
@@ -108,7 +114,7 @@ class AsyncExecutor:
             checked_timeout(timeout), as_policy(retries), environment_items(extra_env)
         )
         self._energy_choice = energy
-        self._hooks = tuple(hooks)
+        self._hooks = checked_hooks(hooks)
         self._pid = os.getpid()
         self._open = False
         self._engine: Engine | None = None
@@ -292,6 +298,8 @@ class AsyncExecutor:
         self._check_process()
         if self._engine is None or not self._open:
             raise ExecutorClosed("this executor is not open; use it in 'async with'")
+        if asyncio.get_running_loop() is not self._engine.loop:
+            raise OtherLoop
         return self._engine
 
     def _options(

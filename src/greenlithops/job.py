@@ -139,7 +139,8 @@ class Job(Generic[T]):
 
     Await a job for the list of its results, in the order of the input; the first error is raised
     as soon as it is known, and the other calls go on. Iterate over it asynchronously for the
-    results one by one, in the order of the input, as they come.
+    results one by one, in the order of the input, as they come. Where the input has no length, such
+    as a generator, leaving the iteration early cancels the rest of the job.
     """
 
     __slots__ = ("__weakref__", "_tracker")
@@ -200,7 +201,11 @@ class Job(Generic[T]):
             result = tracker.result(index)
             index += 1
             tracker.consume(index)
-            yield result
+            try:
+                yield result
+            except GeneratorExit:
+                tracker.abandon()
+                raise
         tracker.raise_input_error()
 
     async def _until(self, index: int) -> bool:
@@ -225,7 +230,11 @@ class Job(Generic[T]):
             place = max(place, ledger.order_base)
             index = ledger.order[place - ledger.order_base]
             place += 1
-            yield Future(tracker, index)
+            try:
+                yield Future(tracker, index)
+            except GeneratorExit:
+                tracker.abandon()
+                raise
             seen.add(index)
             oldest = tracker.consumed
             while oldest in seen:

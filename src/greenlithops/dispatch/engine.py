@@ -43,6 +43,7 @@ class Engine:
 
     def __init__(self, engine_id: str, options: WorkerOptions) -> None:
         self.id = engine_id
+        self.loop = asyncio.get_running_loop()
         self.trackers: set[Tracker] = set()
         self.energy: EnergyWindow | None = None
         self._options = options

@@ -332,10 +332,12 @@ class Lane:
                 # Coroutines run side by side. Unless another call is to blame, any may be.
                 batch.function.is_async and self._kill_reason is None and not running
             ):
-                what = f"call {batch.indices[position]} of {batch.work.name}"
+                what = f"ran call {batch.indices[position]} of {batch.work.name}"
                 batch.work.lost(batch, position, lost_error(what, self.name, status, words))
             elif running is None and first and batch.work.bereft(batch, position):
-                what = f"getting call {batch.indices[position]} of {batch.work.name}"
+                what = f"was given call {batch.indices[position]} of {batch.work.name}"
+                if not self.ready:
+                    what = f"started (or ran its initializer) for {what[10:]}"
                 batch.work.lost(batch, position, lost_error(what, self.name, status, words))
             else:
                 back.append(position)
@@ -357,7 +359,7 @@ def lost_error(what: str, worker: str, status: int, words: str) -> WorkerLost:
         reason = "failed"
     else:
         reason = f"exited with status {status}"
-    text = f"worker {worker} {reason} while it ran {what}"
+    text = f"worker {worker} {reason} while it {what}"
     if words:
         text += f"\nIts last words:\n{words}"
     return WorkerLost(

@@ -13,6 +13,7 @@ from greenlithops.models import CallOptions
 
 if TYPE_CHECKING:
     from greenlithops.dispatch.retry import RetryPolicy
+    from greenlithops.protocols import Hook
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?\s*", re.IGNORECASE)
@@ -52,6 +53,17 @@ def checked_counts(**counts: int | None) -> None:
     for name, number in counts.items():
         if number is not None and not (isinstance(number, int) and number >= 1):
             raise UsageError(f"{name} must be a whole number of at least 1, not {number!r}")
+
+
+def checked_hooks(hooks: Any) -> tuple[Hook, ...]:
+    """Return hooks as a tuple.
+
+    Raises:
+        UsageError: they are not callables in a sequence.
+    """
+    if not isinstance(hooks, (list, tuple)) or not all(map(callable, hooks)):
+        raise UsageError(f"hooks must be a list of functions of an event, not {hooks!r}")
+    return tuple(hooks)
 
 
 def environment_items(variables: Any) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.ledger import CANCELLED, FAILED, SENT, WAITING
-from greenlithops.errors import CallCancelled, ExecutorClosed, NotReady
+from greenlithops.errors import CallCancelled, ExecutorClosed, NotReady, OtherLoop
 from greenlithops.models import Event, EventKind, Progress
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Tracker:
         stop: Callable[[Tracker, set[int]], None],
     ) -> None:
         self.id = job_id
+        self.loop = asyncio.get_running_loop()
         self.work: Work
         self.over = False
         self.cancelled = False  #: whether the input was cut short
@@ -140,10 +141,16 @@ class Tracker:
 
     # Waiting.
 
+    def check_loop(self) -> None:
+        """Raise if the job belongs to another loop: what is awaited here would never come."""
+        if asyncio.get_running_loop() is not self.loop:
+            raise OtherLoop
+
     def news(self) -> asyncio.Future[None]:
         """Return a future that is done when something has changed."""
+        self.check_loop()
         if self._change is None or self._change.done():
-            self._change = asyncio.get_running_loop().create_future()
+            self._change = self.loop.create_future()
         return asyncio.shield(self._change)
 
     async def until(self, index: int) -> bool:
@@ -161,8 +168,9 @@ class Tracker:
 
     def when_done(self, index: int, callback: Callable[[], object]) -> None:
         """Have `callback` called on the loop when a call has ended."""
+        self.check_loop()
         if self.ended(index):
-            asyncio.get_running_loop().call_soon(callback)
+            self.loop.call_soon(callback)
         else:
             self._callbacks.setdefault(index, []).append(callback)
 
@@ -229,6 +237,11 @@ class Tracker:
         self.calls_ended([*ended, *range(first, work.ledger.size)])
         return True
 
+    def abandon(self) -> None:
+        """Nobody goes on iterating: an input that only iterating drives has no use any more."""
+        if self.work.input.lazy and not self.awaited:
+            self.cancel_all()
+
     def leave(self) -> None:
         """The executor is being left: nothing can consume a lazy input's results any more."""
         lazy = self.work.input.lazy and self.iterated and not self.awaited
@@ -274,10 +287,9 @@ class Tracker:
                 self._tell_end(index)
 
     def _call_back(self, indices: Iterable[int]) -> None:
-        loop = asyncio.get_running_loop()
         for index in indices:
             for callback in self._callbacks.pop(index, ()):
-                loop.call_soon(callback)
+                self.loop.call_soon(callback)
 
     def call_retried(self, index: int, error: BaseException) -> None:
         """A call failed and will run again."""

@@ -81,18 +81,18 @@ class Reading:
         error = self._block(futures, throw_except, ALL_COMPLETED, timeout, show_progressbar)
         values: list[Any] = []
         if error is None:
-            wanted = [f for f in futures if f._produce_output and (fs or not f._read)]
+            wanted = [f for f in futures if f._produce_output and (fs is not None or not f._read)]
             values, error = outcomes(wanted, throw_except=throw_except)
         if error is not None:
             raise error.with_traceback(None)
-        if not fs:
+        if fs is None:
             for future in wanted:
                 future._read = True
         return values[0] if len(values) == 1 and self.last_call != "map" else values
 
     def _awaited(self, fs: Any) -> list[ResponseFuture]:
         self._check_process()
-        return as_list(fs) if fs else list(self.futures)
+        return list(self.futures) if fs is None else as_list(fs)
 
     def _block(
         self,

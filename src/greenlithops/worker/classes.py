@@ -79,7 +79,9 @@ def _lost_slots(obj: Any) -> bool:
     cls: Any = type(obj)
     return (
         cls in _digests
-        and any("__slots__" in base.__dict__ for base in cls.__mro__[:-1])
+        and any(base.__dict__.get("__slots__") for base in cls.__mro__[:-1])
+        and not hasattr(cls, "__getnewargs__")
+        and not hasattr(cls, "__getnewargs_ex__")
         and hasattr(obj, "__dict__")
         and cls.__reduce_ex__ is object.__reduce_ex__
         and cls.__reduce__ is object.__reduce__
