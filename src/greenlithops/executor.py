@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterable
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
 from greenlithops.dispatch import plan
 from greenlithops.dispatch.engine import Engine
@@ -199,6 +199,7 @@ class AsyncExecutor:
             function: a function, coroutine function, or any other callable that can be pickled.
             iterdata: any iterable or asynchronous iterable. What has no length is taken as there
                 is room for it: endless generators are fine while their results are consumed.
+                Elements are pickled when it is their turn, so do not change them meanwhile.
             extra_args: more positional arguments for every call (a tuple), or, where elements
                 are dictionaries, more named ones (a mapping).
             timeout: seconds that each call may run.
@@ -281,6 +282,9 @@ class AsyncExecutor:
         """What all calls of this executor cost so far; None if energy is switched off."""
         window = self._engine.energy if self._engine else None
         return window.report() if window is not None else None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self!r} lives in this process and cannot be pickled")
 
     def __repr__(self) -> str:
         state = "open" if self._open else "closed"

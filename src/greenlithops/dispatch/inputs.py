@@ -100,7 +100,9 @@ def as_input(elements: Any) -> Input:
     if not isinstance(elements, Iterable):
         raise UsageError(f"map needs an iterable of elements, not {type(elements).__name__}")
     if isinstance(elements, Sized):
-        return Input(iter(elements), len(elements), lazy=False)
+        # A copy, since the program may change it before its elements are taken.
+        fixed = elements if isinstance(elements, range) else list(elements)
+        return Input(iter(fixed), len(elements), lazy=False)
     return Input(iter(elements), None, lazy=True)
 
 

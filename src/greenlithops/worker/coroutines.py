@@ -105,7 +105,7 @@ class AsyncRunner:
         self._environment: dict[str, str] = {}
         self._surroundings = ExitStack()
         self._logs: dict[tuple[int, int], CallLog] = {}
-        self._closed = False
+        self._closed = self._flushing = False
         self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(_task_factory)
@@ -221,8 +221,16 @@ class AsyncRunner:
         text = log.text() if log else None
         if not self._tasks:
             self._surround({})
-        self._outbox.put(batch, position, status, payload, times, text, last=True)
+        self._outbox.put(batch, position, status, payload, times, text, last=False)
+        if not self._flushing:
+            # Others that end in the same turn of the loop go together.
+            self._flushing = True
+            self._loop.call_soon(self._flush)
         self._start_waiting()
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._outbox.flush()
 
     @staticmethod
     async def _await(

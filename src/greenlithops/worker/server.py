@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import pickle
 import select
@@ -66,15 +67,17 @@ class Server:
         self._async: Any = None
         self._running: tuple[int, int] | None = None
         self._hello: dict[str, Any] = {}
+        self._listener: threading.Thread | None = None
 
     def serve(self) -> None:
         """Run calls until the client says that it is over."""
         early = self._await_hello()
         hello, host = self._hello, self._host
         host.greet(hello)
-        threading.Thread(
+        self._listener = threading.Thread(
             target=self._listen, args=(early,), name="greenlithops-listener", daemon=True
-        ).start()
+        )
+        self._listener.start()
         host.confine(hello)
         try:
             for digest, stream, buffers in hello["classes"]:
@@ -90,6 +93,13 @@ class Server:
         if self._async:
             self._async.close()
         host.leave()
+
+    def stop_listening(self) -> None:
+        """End the listening thread, so that the socket can be closed; not from that thread."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):  # the other side may have gone
+                self._sock.shutdown(socket.SHUT_RDWR)
+            self._listener.join()
 
     def _await_hello(self) -> list[frames.Frame]:
         """Read the greeting; return what came together with it."""

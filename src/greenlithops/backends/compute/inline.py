@@ -101,14 +101,18 @@ class InlineWorker:
 
     def _run(self) -> None:
         status = 0
+        server: Server | None = None
         try:
-            Server(self._theirs, self.journal, _ThreadHost(), time.thread_time_ns).serve()
+            server = Server(self._theirs, self.journal, _ThreadHost(), time.thread_time_ns)
+            server.serve()
         except (OSError, SystemExit):
             status = 1  # its client let it go
         except BaseException as error:  # noqa: BLE001 - told to the user as the reason
             status = 1
             self._words = f"{type(error).__name__}: {error}"
         finally:
+            if server is not None:
+                server.stop_listening()
             self._theirs.close()
         try:
             self._loop.call_soon_threadsafe(self._exit, status)
