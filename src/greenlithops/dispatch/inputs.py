@@ -101,9 +101,13 @@ def as_input(elements: Any) -> Input:
         raise UsageError(f"map needs an iterable of elements, not {type(elements).__name__}")
     if isinstance(elements, Sized):
         # A copy, since the program may change it before its elements are taken.
-        fixed = elements if isinstance(elements, range) else list(elements)
+        fixed = elements if _immutable(elements) else list(elements)
         return Input(iter(fixed), len(elements), lazy=False)
     return Input(iter(elements), None, lazy=True)
+
+
+def _immutable(elements: object) -> bool:
+    return isinstance(elements, (range, tuple))
 
 
 async def pump(
