@@ -21,8 +21,7 @@ async def test_a_call_a_job_and_an_executor_have_energy_of_a_kind(executor):
         assert record.method
     assert total.calls == 6
     assert whole.calls >= 6
-    if call.joules is None:
-        pytest.skip(f"no meter here: {call.reason}")
+    assert call.joules is not None, call.reason  # the model works where no counter can be read
     assert call.joules > 0
     assert call.cpu_s == pytest.approx(job[2].stats.cpu_seconds)
     assert call.joules_low is None or call.joules_low <= call.joules
@@ -33,8 +32,7 @@ async def test_calls_never_get_more_than_the_machine_burned(executor):
     jobs = [executor.map(spin, [0.03] * 8), executor.map(pause, [0.05] * 6)]
     await gl.gather(*jobs)
     calls = [future.energy for job in jobs for future in job.futures]
-    if any(call.joules is None for call in calls):
-        pytest.skip("no meter here")
+    assert all(call.joules is not None for call in calls)
     for job in jobs:
         mine = sum(future.energy.joules for future in job.futures)
         assert mine == pytest.approx(job.energy.joules, rel=1e-6)
