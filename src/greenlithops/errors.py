@@ -21,7 +21,27 @@ GreenlithopsError
       . OutOfMemory (MemoryError)
     - InitializerFailed (RuntimeError)
     - RemoteError                      stands for an exception that could not travel
+    - EnergyBudgetExceeded             the job was stopped before the call ran: no joules left
+  + EnergyError                        something about energy cannot be told
+    - NotEnoughEvidence (ValueError)   an answer would have to be invented
+    - IntensityUnavailable (ConnectionError)  a source of carbon intensity did not answer
+    - EnergyLogUnreadable (ValueError) a line of an energy log is not one of ours
   + ProtocolError (ConnectionError)    bytes that are not from one of our workers
+  + StorageError (OSError)             object storage did not do what was asked
+    - NoSuchBucket (FileNotFoundError)
+    - NoSuchKey (FileNotFoundError)
+    - NoSuchUpload                     a multipart upload was finished or aborted already
+    - AccessDenied (PermissionError)
+    - PreconditionFailed (FileExistsError)
+    - BucketTaken (FileExistsError)    somebody else has a bucket of this name
+    - InvalidRange (ValueError)
+    - InvalidName (ValueError)         of a bucket or an object
+    - StorageFull
+    - ChecksumMismatch                 bytes were altered on the way
+    - NotSupported (NotImplementedError)
+    - StorageUnavailable (ConnectionError)  may be there again later
+      . StorageThrottled               asked for less; says when to come back
+      . StorageTimeout (TimeoutError)
 """
 
 from __future__ import annotations
@@ -150,5 +170,134 @@ class RemoteError(CallError):
         return type(self), (str(self),), state
 
 
+class EnergyBudgetExceeded(CallError):
+    """The job was stopped before this call ran, since its energy budget was spent.
+
+    Attributes:
+        budget: the joules that it might use, or None if that is not known any more.
+        joules: those that its finished calls had used.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        budget: float | None = None,
+        joules: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.joules = joules
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self),), {"budget": self.budget, "joules": self.joules}
+
+
+class EnergyError(GreenlithopsError):
+    """Something about energy cannot be told."""
+
+
+class NotEnoughEvidence(EnergyError, ValueError):
+    """The data do not support an answer; one would have to be invented."""
+
+
+class IntensityUnavailable(EnergyError, ConnectionError):
+    """The source of carbon intensity did not answer, or not with what can be used."""
+
+
+class EnergyLogUnreadable(EnergyError, ValueError):
+    """A line of an energy log is not a record of ours."""
+
+
 class ProtocolError(GreenlithopsError, ConnectionError):
     """Bytes arrived that are not from one of our workers, or not whole."""
+
+
+class StorageError(GreenlithopsError, OSError):
+    """Object storage did not do what was asked of it.
+
+    Attributes:
+        bucket: the bucket that it is about, or None.
+        key: the object that it is about, or None.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, bucket: str | None = None, key: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.bucket = bucket
+        self.key = key
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self),), dict(self.__dict__)
+
+
+class NoSuchBucket(StorageError, FileNotFoundError):
+    """There is no such bucket."""
+
+
+class NoSuchKey(StorageError, FileNotFoundError):
+    """The bucket has no object of this key."""
+
+
+class NoSuchUpload(StorageError):
+    """The multipart upload does not exist: it was finished or aborted."""
+
+
+class AccessDenied(StorageError, PermissionError):
+    """The credentials are missing or wrong, or do not allow this."""
+
+
+class PreconditionFailed(StorageError, FileExistsError):
+    """The object is there already, or is not the one that was expected."""
+
+
+class BucketTaken(StorageError, FileExistsError):
+    """Somebody else has a bucket of this name."""
+
+
+class InvalidRange(StorageError, ValueError):
+    """The range lies outside of the object."""
+
+
+class InvalidName(StorageError, ValueError):
+    """The storage cannot have a bucket or an object of this name."""
+
+
+class StorageFull(StorageError):
+    """There is no space left for the object."""
+
+
+class ChecksumMismatch(StorageError):
+    """Bytes arrived that are not those that were sent."""
+
+
+class NotSupported(StorageError, NotImplementedError):
+    """This storage cannot do that."""
+
+
+class StorageUnavailable(StorageError, ConnectionError):
+    """The storage did not answer, or could not just now; the operation may be tried again.
+
+    Attributes:
+        retry_after: seconds that the storage asked to wait before that, or None.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        bucket: str | None = None,
+        key: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, bucket=bucket, key=key)
+        self.retry_after = retry_after
+
+
+class StorageThrottled(StorageUnavailable):
+    """The storage refused because too much was asked of it at once."""
+
+
+class StorageTimeout(StorageUnavailable, TimeoutError):
+    """The storage did not answer in time."""

@@ -133,7 +133,11 @@ class EnergySampler:
             self._stop(str(error))
 
     def open_window(
-        self, parent: EnergyWindow | None = None, *, running: bool = True
+        self,
+        parent: EnergyWindow | None = None,
+        *,
+        running: bool = True,
+        observer: bool = False,
     ) -> EnergyWindow:
         """Begin to keep the timeline, and return what is to be told of the calls.
 
@@ -142,11 +146,13 @@ class EnergySampler:
                 Calls are added to one window only, lest their energy be given twice.
             running: whether calls begin now. False for a window that is only a parent: it has none
                 of its own, so nothing need be kept for them.
+            observer: its calls contain calls of other windows, or are contained in them: each is
+                given its share of the machine's energy, whatever others were given.
         """
         if self._loop is None and self.timeline is not None and self.failure is None:
             raise ExecutorClosed("The energy sampler is not open: use it in `async with`.")
         self.mark()
-        window = EnergyWindow(self, parent, running=running)
+        window = EnergyWindow(self, parent, running=running, observer=observer)
         self._windows.add(window)
         self._schedule()
         return window

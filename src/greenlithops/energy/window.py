@@ -36,7 +36,12 @@ class EnergyWindow:
     """
 
     def __init__(
-        self, sampler: EnergySampler, parent: EnergyWindow | None = None, *, running: bool = True
+        self,
+        sampler: EnergySampler,
+        parent: EnergyWindow | None = None,
+        *,
+        running: bool = True,
+        observer: bool = False,
     ) -> None:
         self._sampler = sampler
         self._timeline = timeline = sampler.timeline
@@ -55,6 +60,7 @@ class EnergyWindow:
         self._machine = MachineAccount(len(self._domains), opened)
         self._tally = Tally(len(self._domains))
         self._tallies: list[Tally] = [self._tally, *(parent._tallies if parent else ())]  # noqa: SLF001
+        self._observer = observer
         self._closed = False
 
     def add(self, starts: array[int], ends: array[int], cpu: array[int]) -> None:
@@ -244,13 +250,16 @@ class EnergyWindow:
         timeline = self._timeline
         # One nanosecond more at either side, for calls of no duration at an edge.
         intervals = timeline.between(min(starts) - 1, max(ends) + 1) if timeline else ()
+        if self._observer:  # what others have claimed is nothing to it, nor its claims to them
+            intervals = [replace(interval, claimed_ns=0.0, given=()) for interval in intervals]
         claims: Sequence[Claim] = ()
         if timeline is None or not intervals:
             unknown = array("d", [_NAN]) * len(starts)
             self._keep([unknown] * max(1, len(self._domains)))
         else:
             shares = attribute(intervals, starts, ends, cpu)
-            timeline.commit(intervals, shares.claims)
+            if not self._observer:
+                timeline.commit(intervals, shares.claims)
             self._keep(shares.joules)
             claims = shares.claims
         call_ns, cpu_ns = sum(ends) - sum(starts), sum(cpu)
