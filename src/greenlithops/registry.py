@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.errors import BackendNotFound
+from greenlithops.errors import BackendNotFound, UsageError
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenlithops.objects import StorageBackend
     from greenlithops.protocols import SupportsWorkers
 
 ENTRY_POINTS = "greenlithops.compute"
+STORAGE_ENTRY_POINTS = "greenlithops.storage"
 
 #: name: module, class, how to install what it needs
 COMPUTE = {
     "inline": ("greenlithops.backends.compute.inline", "InlineBackend", None),
     "localhost": ("greenlithops.backends.compute.localhost", "LocalhostBackend", None),
 }
+
+
+_STORAGE = "greenlithops.backends.storage"
+
+#: name: module, class or function that makes it, how to install what it needs
+STORAGE = {
+    "memory": (f"{_STORAGE}.memory", "MemoryStorage", None),
+    "localhost": (f"{_STORAGE}.localhost", "LocalhostStorage", None),
+}
+
+#: the storage that a URL's scheme names
+SCHEMES = {"memory": "memory", "localhost": "localhost"}
 
 
 async def compute_backend(name: str) -> SupportsWorkers:
@@ -28,26 +45,63 @@ async def compute_backend(name: str) -> SupportsWorkers:
         BackendNotFound: no backend has this name, or what it needs is not installed.
     """
     if name in COMPUTE:
-        module, attribute, hint = COMPUTE[name]
-        try:
-            factory: Any = getattr(import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            if hint is None:
-                raise
-            raise BackendNotFound(f"the backend {name!r} needs {error.name}: {hint}") from error
+        factory = _imported(name, COMPUTE[name])
     else:
-        factory = await off_loop(_entry_point, name)  # it looks at every installed package
+        # It looks at every installed package.
+        factory = await off_loop(_entry_point, "compute backend", ENTRY_POINTS, name, [*COMPUTE])
     backend: SupportsWorkers = factory()
     return backend
 
 
-def _entry_point(name: str) -> Any:
+def storage_backend(name: str, options: Mapping[str, Any]) -> StorageBackend:
+    """Return a new storage backend.
+
+    Args:
+        name: one of `STORAGE`, or one that another package provides.
+        options: the keyword arguments of what makes it.
+
+    Raises:
+        BackendNotFound: no storage has this name, or what it needs is not installed.
+        UsageError: it has no such option.
+    """
+    if name in STORAGE:
+        factory = _imported(name, STORAGE[name])
+    else:
+        factory = _entry_point("storage", STORAGE_ENTRY_POINTS, name, [*STORAGE])
+    _check_options(name, factory, options)
+    backend: StorageBackend = factory(**options)
+    return backend
+
+
+def _check_options(name: str, factory: Any, options: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(factory).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for option in options:
+        if option not in parameters:
+            hint = _hint(option, [*parameters]) if parameters else "it has none"
+            raise UsageError(f"the storage {name!r} has no option {option!r}; {hint}")
+
+
+def _imported(name: str, place: tuple[str, str, str | None]) -> Any:
+    module, attribute, hint = place
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if hint is None:
+            raise
+        raise BackendNotFound(f"the backend {name!r} needs {error.name}: {hint}") from error
+
+
+def _entry_point(what: str, group: str, name: str, own: list[str]) -> Any:
     from importlib.metadata import entry_points  # noqa: PLC0415 - only for names of others
 
-    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    found = {point.name: point for point in entry_points(group=group)}
     if name in found:
         return found[name].load()
-    known = sorted({*COMPUTE, *found})
+    raise BackendNotFound(f"there is no {what} {name!r}; {_hint(name, [*own, *found])}")
+
+
+def _hint(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-    raise BackendNotFound(f"there is no compute backend {name!r}; {hint}")
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"

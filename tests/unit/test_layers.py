@@ -10,11 +10,12 @@ import greenlithops
 
 ROOT = Path(greenlithops.__file__).parent
 
-BASE = {"errors", "models", "offload", "protocols"}
+BASE = {"errors", "models", "objects", "offload", "protocols"}
 BELOW = {
     "errors": set(),
     "offload": set(),
     "models": {"errors"},
+    "objects": {"errors"},
     "protocols": {"errors", "models"},
     "worker": BASE,
     "energy": BASE,

@@ -1,0 +1,1 @@
+"""The object storages, each behind `greenlithops.objects.StorageBackend`."""

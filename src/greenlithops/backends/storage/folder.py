@@ -1,0 +1,341 @@
+"""The files behind storage in a folder: blocking, atomic, safe among processes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.backends.storage.paths import SIDECAR, folder_of, path_of
+from greenlithops.backends.storage.walk import page
+from greenlithops.errors import (
+    AccessDenied,
+    InvalidRange,
+    NoSuchBucket,
+    NoSuchKey,
+    PreconditionFailed,
+    StorageError,
+    StorageFull,
+)
+from greenlithops.objects import ObjectInfo, PutOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from greenlithops.objects import Buffer, ListQuery, Page, Span
+
+TEMPORARY, UPLOADS, LOCKS = "%tmp", "%uploads", "%locks"  #: no bucket can have these names
+STALE_SECONDS = 7 * 86_400.0
+MISSING_FOLDER_TRIES = 100
+
+
+class Folder:
+    """Buckets and objects below a folder."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def prepare(self) -> None:
+        """Make what is needed, for this user only; drop what a killed process left long ago."""
+        os.makedirs(os.path.dirname(self.root), mode=0o700, exist_ok=True)
+        for name in ("", TEMPORARY, UPLOADS, LOCKS):
+            os.makedirs(os.path.join(self.root, name), mode=0o700, exist_ok=True)
+        if hasattr(os, "getuid") and os.stat(self.root).st_uid not in (os.getuid(), 0):
+            raise AccessDenied(f"the storage's folder {self.root} belongs to somebody else")
+        for place in (TEMPORARY, UPLOADS):
+            for entry in os.scandir(os.path.join(self.root, place)):
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - entry.stat().st_mtime > STALE_SECONDS:
+                        _removed(entry.path)
+
+    # Buckets.
+
+    def bucket(self, bucket: str) -> str:
+        """Return the folder of a bucket."""
+        path = os.path.join(self.root, folder_of(bucket))
+        if not os.path.isdir(path):
+            raise NoSuchBucket(f"there is no bucket {bucket!r} in {self.root}", bucket=bucket)
+        return path
+
+    def create_bucket(self, bucket: str) -> None:
+        """Make a bucket."""
+        path = os.path.join(self.root, folder_of(bucket))
+        os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def delete_bucket(self, bucket: str) -> None:
+        """Delete an empty bucket."""
+        try:
+            os.rmdir(self.bucket(bucket))
+        except OSError as error:
+            if isinstance(error, StorageError) or error.errno != errno.ENOTEMPTY:
+                raise
+            raise StorageError(f"the bucket {bucket} is not empty", bucket=bucket) from None
+
+    # Objects.
+
+    def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
+        """Write an object."""
+        self.bucket(bucket)
+        with self.temporary(bucket, key) as (path, descriptor):
+            write(descriptor, body)
+            return self.named(path, descriptor, bucket, key, options)
+
+    @contextlib.contextmanager
+    def temporary(self, bucket: str, key: str) -> Iterator[tuple[str, int]]:
+        """Give a new file, path and descriptor; it is gone in the end, unless it got a name."""
+        path = os.path.join(self.root, TEMPORARY, secrets.token_hex(16))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            yield path, descriptor
+        except OSError as error:
+            if not isinstance(error, StorageError) and error.errno in (
+                errno.ENOSPC,
+                errno.EDQUOT,
+                errno.EFBIG,
+            ):
+                raise StorageFull(
+                    f"no space is left in {self.root} for {key}", bucket=bucket, key=key
+                ) from error
+            raise
+        finally:
+            os.close(descriptor)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def named(
+        self, path: str, descriptor: int, bucket: str, key: str, options: PutOptions
+    ) -> ObjectInfo:
+        """Give a whole file its name, all conditions kept."""
+        target = os.path.join(self.bucket(bucket), path_of(key))
+        status = os.fstat(descriptor)
+        properties = _properties(options)
+        with self._locked(bucket):
+            self._check(bucket, key, options)
+            # Somebody who deletes without this lock may remove an empty folder just now.
+            for attempt in range(MISSING_FOLDER_TRIES):
+                try:
+                    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+                    if properties:
+                        self._write_sidecar(target, {"of": _etag(status), **properties})
+                    os.replace(path, target)
+                    break
+                except FileNotFoundError:
+                    self.bucket(bucket)
+                    if attempt == MISSING_FOLDER_TRIES - 1:
+                        raise
+        return _info(bucket, key, status, properties)
+
+    def _check(self, bucket: str, key: str, options: PutOptions) -> None:
+        found = self._status(bucket, key) if options.if_absent or options.if_match else None
+        if options.if_absent and found is not None:
+            raise PreconditionFailed(f"{key} is there already", bucket=bucket, key=key)
+        if options.if_match and (found is None or _etag(found) != options.if_match):
+            raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
+
+    def _write_sidecar(self, target: str, properties: Mapping[str, Any]) -> None:
+        path = os.path.join(self.root, TEMPORARY, secrets.token_hex(16))
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(properties, file)
+        os.replace(path, target + SIDECAR)
+
+    @contextlib.contextmanager
+    def _locked(self, bucket: str) -> Iterator[None]:
+        """Keep other writers away while an object and what belongs to it are replaced."""
+        try:
+            import fcntl  # noqa: PLC0415 - not everywhere
+        except ImportError:
+            yield
+            return
+        path = os.path.join(self.root, LOCKS, folder_of(bucket))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def open(self, bucket: str, key: str, span: Span | None, eager: int) -> Opened:
+        """Open an object, and read the first `eager` bytes of the span."""
+        path = os.path.join(self.bucket(bucket), path_of(key))
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            raise _missing(bucket, key) from None
+        try:
+            status = os.fstat(descriptor)
+            info = _info(bucket, key, status, _read_sidecar(path, _etag(status)))
+            opened = Opened(descriptor, info, *_bounds(info, span))
+            opened.first = opened.read(opened.start, min(opened.start + eager, opened.stop))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return opened
+
+    def _status(self, bucket: str, key: str) -> os.stat_result | None:
+        try:
+            return os.stat(os.path.join(self.bucket(bucket), path_of(key)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def head(self, bucket: str, key: str) -> ObjectInfo:
+        """Return what is known of an object."""
+        path = os.path.join(self.bucket(bucket), path_of(key))
+        status = self._status(bucket, key)
+        if status is None:
+            raise _missing(bucket, key)
+        return _info(bucket, key, status, _read_sidecar(path, _etag(status)))
+
+    def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
+        """Return a part of a listing."""
+        return page(
+            self.bucket(bucket), query, token, lambda key, status: _info(bucket, key, status, None)
+        )
+
+    def delete(self, bucket: str, keys: Sequence[str]) -> dict[str, StorageError]:
+        """Delete objects, and folders that are empty then."""
+        top = self.bucket(bucket)
+        errors: dict[str, StorageError] = {}
+        with self._locked(bucket):
+            for key in keys:
+                path = os.path.join(top, path_of(key)) if key else top
+                try:
+                    for name in (path, path + SIDECAR):
+                        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                            os.unlink(name)
+                    _prune(os.path.dirname(path), top)
+                except OSError as error:
+                    errors[key] = StorageError(f"{key}: {error}", bucket=bucket, key=key)
+        return errors
+
+    def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
+        """Copy an object."""
+        self.bucket(bucket)
+        opened = self.open(source.bucket, source.key, None, 0)
+        try:
+            if opened.info.etag != source.etag:
+                raise PreconditionFailed(f"{source.key} is another one by now", bucket=bucket)
+            info = opened.info
+            with self.temporary(bucket, key) as (path, descriptor):
+                append(opened.descriptor, descriptor)
+                options = PutOptions(info.content_type, info.metadata)
+                return self.named(path, descriptor, bucket, key, options)
+        finally:
+            opened.close()
+
+
+def _bounds(info: ObjectInfo, span: Span | None) -> tuple[int, int]:
+    bounds = (0, info.size) if span is None else span.within(info.size)
+    if bounds is None:
+        raise InvalidRange(
+            f"{info.key} has {info.size} bytes, none of them in {span}",
+            bucket=info.bucket,
+            key=info.key,
+        )
+    return bounds
+
+
+class Opened:
+    """An object's file while it is read."""
+
+    def __init__(self, descriptor: int, info: ObjectInfo, start: int, stop: int) -> None:
+        self.descriptor = descriptor
+        self.info = info
+        self.start = start
+        self.stop = stop
+        self.first = b""
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return bytes of the file."""
+        data = os.pread(self.descriptor, stop - start, start)
+        if len(data) == stop - start:
+            return data
+        pieces = [data]
+        while (start := start + len(pieces[-1])) < stop:  # the kernel gives 2 GiB at most
+            pieces.append(os.pread(self.descriptor, stop - start, start))
+            if not pieces[-1]:
+                raise StorageError(f"the file of {self.info.key} was cut while it was read")
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self.descriptor)
+
+
+def write(descriptor: int, body: Buffer) -> None:
+    """Write all of it."""
+    view = memoryview(body)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def append(source: int, target: int) -> None:
+    """Copy a whole file to the end of another, within the kernel."""
+    if not hasattr(os, "copy_file_range"):
+        while data := os.read(source, 1 << 20):
+            write(target, data)
+        return
+    left = os.fstat(source).st_size
+    while left:
+        try:
+            moved = os.copy_file_range(source, target, left)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            moved = os.sendfile(target, source, None, left)
+        left -= moved
+
+
+def _prune(folder: str, top: str) -> None:
+    while folder != top:
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return  # there is more in it, or somebody else was quicker
+        folder = os.path.dirname(folder)
+
+
+def _removed(path: str) -> None:
+    if os.path.isdir(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        os.unlink(path)
+
+
+def _properties(options: PutOptions) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    if options.content_type:
+        properties["content_type"] = options.content_type
+    if options.metadata:
+        properties["metadata"] = dict(options.metadata)
+    return properties
+
+
+def _read_sidecar(path: str, etag: str) -> dict[str, Any]:
+    try:
+        with open(path + SIDECAR, encoding="utf-8") as file:
+            properties: dict[str, Any] = json.load(file)
+    except FileNotFoundError:
+        return {}
+    return properties if properties.get("of") == etag else {}
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _info(
+    bucket: str, key: str, status: os.stat_result, properties: Mapping[str, Any] | None
+) -> ObjectInfo:
+    known = properties or {}
+    media = None if properties is None else known.get("content_type", "application/octet-stream")
+    metadata = known.get("metadata", {})
+    return ObjectInfo(bucket, key, status.st_size, _etag(status), status.st_mtime, media, metadata)
+
+
+def _missing(bucket: str, key: str) -> NoSuchKey:
+    return NoSuchKey(f"{bucket} has no object {key!r}", bucket=bucket, key=key)

@@ -1,0 +1,72 @@
+"""Multipart uploads in a folder: each a folder of files, put together at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from greenlithops.backends.storage.folder import UPLOADS, append, write
+from greenlithops.errors import NoSuchUpload
+from greenlithops.objects import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenlithops.backends.storage.folder import Folder
+    from greenlithops.objects import Buffer, ObjectInfo, PutOptions, Upload
+
+
+class Parts:
+    """The uploads of a `Folder` that are not finished."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def start_upload(self, upload: Upload) -> None:
+        """Make a folder for parts."""
+        self._folder.bucket(upload.bucket)
+        os.mkdir(os.path.join(self._folder.root, UPLOADS, upload.id), 0o700)
+
+    def _parts(self, upload: Upload) -> str:
+        path = os.path.join(self._folder.root, UPLOADS, os.path.basename(upload.id))
+        if not os.path.isdir(path):
+            raise NoSuchUpload(bucket=upload.bucket, key=upload.key)
+        return path
+
+    def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
+        """Write a part."""
+        target = os.path.join(self._parts(upload), str(number))
+        with self._folder.temporary(upload.bucket, upload.key) as (path, descriptor):
+            write(descriptor, body)
+            try:
+                os.replace(path, target)
+            except FileNotFoundError:
+                raise NoSuchUpload(bucket=upload.bucket, key=upload.key) from None
+        return Part(number, str(number), len(body))
+
+    def uploaded_parts(self, upload: Upload) -> list[Part]:
+        """Return the parts that are there."""
+        entries = os.scandir(self._parts(upload))
+        parts = [Part(int(entry.name), entry.name, entry.stat().st_size) for entry in entries]
+        return sorted(parts, key=lambda part: part.number)
+
+    def finish_upload(
+        self, upload: Upload, parts: Sequence[Part], options: PutOptions
+    ) -> ObjectInfo:
+        """Put parts together."""
+        folder = self._parts(upload)
+        with self._folder.temporary(upload.bucket, upload.key) as (path, descriptor):
+            for part in parts:
+                with open(os.path.join(folder, str(part.number)), "rb") as file:
+                    append(file.fileno(), descriptor)
+            info = self._folder.named(path, descriptor, upload.bucket, upload.key, options)
+        shutil.rmtree(folder, ignore_errors=True)
+        return info
+
+    def abort_upload(self, upload: Upload) -> None:
+        """Drop parts."""
+        shutil.rmtree(
+            os.path.join(self._folder.root, UPLOADS, os.path.basename(upload.id)),
+            ignore_errors=True,
+        )

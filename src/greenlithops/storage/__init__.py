@@ -1,0 +1,1 @@
+"""Object storage from asyncio: objects, ranges, streams, files, listings."""

@@ -1,0 +1,499 @@
+"""AsyncStorage: objects in any storage, awaited like anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import os
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from greenlithops.dispatch.options import byte_count, checked_counts
+from greenlithops.dispatch.retry import RetryPolicy, as_policy
+from greenlithops.errors import NoSuchKey, OtherLoop, StorageError, UsageError
+from greenlithops.objects import ListQuery, ObjectInfo, PutOptions, Span
+from greenlithops.registry import storage_backend
+from greenlithops.storage.cloudobject import CloudObject
+from greenlithops.storage.download import download
+from greenlithops.storage.operations import RETRIES, Operations
+from greenlithops.storage.resume import resume_upload
+from greenlithops.storage.upload import upload
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from greenlithops.objects import StorageBackend
+
+    Progress = Callable[[int, int | None], object]
+
+
+class AsyncStorage:
+    """Objects in a storage, from asyncio.
+
+    Use it in ``async with``, or call `close` at the end.
+
+    Args:
+        backend: the storage's name (``"localhost"``, ``"memory"``, ``"s3"``, ``"gcs"``,
+            ``"azure"``, ``"redis"``, or one of Lithops': ``"aws_s3"``, ``"minio"`` …), or a
+            backend object.
+        bucket: where `put_cloudobject` puts what has no bucket of its own.
+        concurrency: how many requests at a time at most.
+        part_bytes: the parts in which large objects are sent and fetched; bytes, or a text such
+            as ``"8 MiB"``.
+        part_concurrency: how many parts of one object at a time. Writing a stream holds up to
+            two parts more than this in memory.
+        retries: a `RetryPolicy`, or how often a request is tried again while the storage is
+            unavailable. None: for about half a minute.
+        options: what the backend takes: an endpoint, credentials …
+
+    Raises:
+        BackendNotFound: there is no such storage, or what it needs is not installed.
+        UsageError: an option is unknown or out of its range.
+    """
+
+    def __init__(
+        self,
+        backend: str | StorageBackend = "localhost",
+        *,
+        bucket: str | None = None,
+        concurrency: int = 64,
+        part_bytes: int | str = 8 << 20,
+        part_concurrency: int = 3,
+        retries: RetryPolicy | int | None = None,
+        **options: Any,
+    ) -> None:
+        checked_counts(concurrency=concurrency, part_concurrency=part_concurrency)
+        self.bucket = bucket
+        self._source = (backend, options)
+        self._concurrency = concurrency
+        self._part_bytes = byte_count(part_bytes)
+        self._part_concurrency = part_concurrency
+        self._policy = RETRIES if retries is None else as_policy(retries)
+        self._backend = storage_backend(backend, options) if isinstance(backend, str) else backend
+        if isinstance(retries, int):
+            self._policy = RetryPolicy(attempts=retries + 1, on=RETRIES.on, max_delay=5.0)
+        self._operations: Operations | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Lock | None = None
+
+    @property
+    def backend(self) -> StorageBackend:
+        """The backend, for what only it can do."""
+        return self._backend
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of connections; the storage may be used again."""
+        operations, self._operations = self._operations, None
+        if operations is not None:
+            await operations.backend.__aexit__(None, None, None)
+
+    async def _open(self) -> Operations:
+        operations = self._operations
+        if operations is not None:
+            if asyncio.get_running_loop() is not self._loop:
+                raise OtherLoop("this storage is open in another event loop; close it there first")
+            return operations
+        loop = asyncio.get_running_loop()
+        if self._opening is None or self._loop is not loop:
+            self._loop, self._opening = loop, asyncio.Lock()
+        async with self._opening:
+            if self._operations is None:
+                backend = await self._backend.__aenter__()
+                self._operations = Operations(backend, self._policy, self._concurrency)
+            return self._operations
+
+    # Buckets.
+
+    async def create_bucket(self, bucket: str) -> None:
+        """Make a bucket; one that is yours already is fine.
+
+        Raises:
+            BucketTaken: somebody else has it.
+            InvalidName: it cannot have this name.
+        """
+        operations = await self._open()
+        await operations.attempt(operations.backend.create_bucket, bucket)
+
+    async def head_bucket(self, bucket: str) -> None:
+        """Return if the bucket is there and may be used.
+
+        Raises:
+            NoSuchBucket: it is not there.
+            AccessDenied: it is not ours.
+        """
+        operations = await self._open()
+        await operations.attempt(operations.backend.head_bucket, bucket)
+
+    async def delete_bucket(self, bucket: str) -> None:
+        """Delete an empty bucket."""
+        operations = await self._open()
+        await operations.attempt(operations.backend.delete_bucket, bucket)
+
+    # Objects.
+
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        body: Any,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        if_absent: bool = False,
+        if_match: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> ObjectInfo:
+        """Write an object, whole or not at all.
+
+        Args:
+            bucket: where.
+            key: its name.
+            body: bytes, text (sent as UTF-8), a path, a file object, or an iterable or
+                asynchronous iterable of bytes, of any length. What is large goes in parts.
+            content_type: its media type.
+            metadata: text by name, kept with the object.
+            if_absent: only if there is no object of this key.
+            if_match: only if the object of this key has this etag.
+            on_progress: told the bytes written so far, and the total where it is known.
+
+        Raises:
+            PreconditionFailed: because of `if_absent` or `if_match`.
+            StorageError: any other of its tree.
+        """
+        options = PutOptions(content_type, dict(metadata or {}), if_absent, if_match)
+        return await upload(
+            await self._open(),
+            bucket,
+            key,
+            body,
+            options,
+            part_bytes=self._part_bytes,
+            parallel=self._part_concurrency,
+            told=_teller(on_progress, _size_of(body)),
+        )
+
+    async def get(
+        self,
+        bucket: str,
+        key: str,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        if_match: str | None = None,
+    ) -> bytes:
+        """Return an object's bytes, or those from `start` up to `stop`, as slices count.
+
+        Raises:
+            NoSuchKey: there is no such object.
+            InvalidRange: no byte of the object is in the range.
+            PreconditionFailed: the object has not the etag `if_match`.
+        """
+        return await (await self._open()).read(bucket, key, _span(start, stop), if_match)
+
+    async def stream(
+        self,
+        bucket: str,
+        key: str,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        if_match: str | None = None,
+    ) -> AsyncIterator[bytes]:
+        """Give an object's bytes in pieces, without ever holding more than a few MiB.
+
+        After an interruption it goes on where it was; an object that was changed meanwhile, or
+        has not the etag `if_match`, raises `PreconditionFailed`.
+        """
+        operations = await self._open()
+        span = _span(start, stop)
+        async with aclosing(operations.stream(bucket, key, span, if_match)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def head(self, bucket: str, key: str) -> ObjectInfo:
+        """Return what is known of an object. Raises `NoSuchKey`."""
+        return await (await self._open()).head(bucket, key)
+
+    async def exists(self, bucket: str, key: str) -> bool:
+        """Return whether there is such an object."""
+        try:
+            await self.head(bucket, key)
+        except NoSuchKey:
+            return False
+        return True
+
+    async def list(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        start_after: str = "",
+        match: str | None = None,
+    ) -> AsyncIterator[ObjectInfo | str]:
+        """Give the objects of a bucket in the order of their keys' UTF-8 bytes.
+
+        Args:
+            bucket: which.
+            prefix: what their keys begin with.
+            delimiter: give keys that have it after the prefix as one common prefix each, as a
+                string; such as ``"/"`` for what is in a folder.
+            start_after: only keys after this one.
+            match: only keys that match this glob (``*``, ``?``, ``[…]``; ``*`` takes in ``/``).
+        """
+        if match is not None and not prefix:
+            prefix = literal_prefix(match)
+        operations = await self._open()
+        query = ListQuery(prefix, delimiter, start_after)
+        token: str | None = None
+        while True:
+            page = await operations.list_page(bucket, query, token)
+            for entry in _merged(page.objects, page.prefixes):
+                name = entry if isinstance(entry, str) else entry.key
+                if match is None or fnmatch.fnmatchcase(name, match):
+                    yield entry
+            token = page.token
+            if token is None:
+                return
+
+    async def delete(self, bucket: str, key: str) -> None:
+        """Delete an object; a missing one is fine."""
+        await self.delete_many(bucket, [key])
+
+    async def delete_many(self, bucket: str, keys: Iterable[str]) -> None:
+        """Delete objects, many in a request; missing ones are fine.
+
+        Raises:
+            StorageError: the first error, after all others were tried; with a note for each.
+        """
+        operations = await self._open()
+        wanted = list(dict.fromkeys(keys))
+        size = operations.limits.max_delete
+        batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        found = await asyncio.gather(*(operations.delete(bucket, batch) for batch in batches))
+        errors = [error for batch in found for error in batch.values()]
+        if errors:
+            for error in errors[1:]:
+                errors[0].add_note(str(error))
+            raise errors[0]
+
+    async def copy(
+        self, bucket: str, key: str, to_key: str, *, to_bucket: str | None = None
+    ) -> ObjectInfo:
+        """Copy an object within the storage, without its bytes coming by here."""
+        operations = await self._open()
+        source = await operations.head(bucket, key)
+        return await operations.copy(source, to_bucket or bucket, to_key)
+
+    async def presigned_url(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        method: Literal["GET", "PUT"] = "GET",
+        seconds: float = 3600.0,
+    ) -> str:
+        """Return a URL that reads or writes the object without credentials, for a while."""
+        operations = await self._open()
+        return await operations.backend.presign(method, bucket, key, seconds)
+
+    # Files.
+
+    async def upload_file(
+        self,
+        path: str | os.PathLike[str],
+        bucket: str,
+        key: str | None = None,
+        *,
+        resume: bool = False,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        on_progress: Progress | None = None,
+    ) -> ObjectInfo:
+        """Write a file as an object.
+
+        Args:
+            path: the file.
+            bucket: where to.
+            key: the object's name; by default the file's.
+            resume: go on where an interrupted upload of the unchanged file was, and let what was
+                sent be found by a later one if this one is interrupted.
+            content_type: its media type.
+            metadata: text by name, kept with the object.
+            on_progress: told the bytes written so far, and the total.
+        """
+        operations = await self._open()
+        file = Path(path)
+        options = PutOptions(content_type, dict(metadata or {}))
+        if not resume or not operations.limits.resumable:
+            return await self.put(
+                bucket,
+                key or file.name,
+                file,
+                content_type=content_type,
+                metadata=metadata,
+                on_progress=on_progress,
+            )
+        return await resume_upload(
+            operations,
+            bucket,
+            key or file.name,
+            file,
+            options,
+            part_bytes=self._part_bytes,
+            parallel=self._part_concurrency,
+            told=_teller(on_progress, _size_of(file)),
+        )
+
+    async def download_file(
+        self,
+        bucket: str,
+        key: str,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        resume: bool = False,
+        on_progress: Progress | None = None,
+    ) -> ObjectInfo:
+        """Write an object to a file, which appears when it is whole.
+
+        Args:
+            bucket: where the object is.
+            key: its name.
+            path: the file; by default the key, below the working directory.
+            resume: go on where an interrupted download of the unchanged object was, and keep
+                what came if this one is interrupted.
+            on_progress: told the bytes written so far, and the total.
+        """
+        file = Path(key if path is None else path)
+        return await download(
+            await self._open(),
+            bucket,
+            key,
+            file,
+            part_bytes=self._part_bytes,
+            parallel=self._part_concurrency,
+            resume=resume,
+            told=_teller(on_progress, None),
+        )
+
+    # Cloud objects.
+
+    async def put_cloudobject(
+        self, body: Any, bucket: str | None = None, key: str | None = None
+    ) -> CloudObject:
+        """Write an object and return a handle on it, which may travel with calls.
+
+        Raises:
+            UsageError: neither this nor the storage names a bucket.
+        """
+        place = bucket or self.bucket
+        if place is None:
+            raise UsageError("put_cloudobject needs a bucket: name one here, or for the storage")
+        name = key or f"greenlithops.tmp/{os.urandom(12).hex()}"
+        await self.put(place, name, body)
+        return CloudObject(self.backend.name, place, name)
+
+    async def get_cloudobject(self, cloudobject: CloudObject) -> bytes:
+        """Return the bytes of a cloud object."""
+        self._check_own(cloudobject)
+        return await self.get(cloudobject.bucket, cloudobject.key)
+
+    async def delete_cloudobject(self, cloudobject: CloudObject) -> None:
+        """Delete what a handle names."""
+        await self.delete_cloudobjects([cloudobject])
+
+    async def delete_cloudobjects(self, cloudobjects: Iterable[CloudObject]) -> None:
+        """Delete what handles name, in any buckets."""
+        buckets: dict[str, list[str]] = {}
+        for cloudobject in cloudobjects:
+            self._check_own(cloudobject)
+            buckets.setdefault(cloudobject.bucket, []).append(cloudobject.key)
+        await asyncio.gather(*(self.delete_many(place, keys) for place, keys in buckets.items()))
+
+    def _check_own(self, cloudobject: CloudObject) -> None:
+        if cloudobject.backend != self.backend.name:
+            raise StorageError(
+                f"{cloudobject} is in the storage {cloudobject.backend!r}, not in this "
+                f"{self.backend.name!r}"
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self._source, self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "bucket": self.bucket,
+            "concurrency": self._concurrency,
+            "part_bytes": self._part_bytes,
+            "part_concurrency": self._part_concurrency,
+            "retries": self._policy,
+        }
+
+    def __repr__(self) -> str:
+        state = "open" if self._operations else "closed"
+        return f"<AsyncStorage {self.backend.name} {state}>"
+
+
+def _rebuilt(source: tuple[Any, Mapping[str, Any]], settings: Mapping[str, Any]) -> AsyncStorage:
+    backend, options = source
+    return AsyncStorage(backend, **settings, **options)
+
+
+def _span(start: int | None, stop: int | None) -> Span | None:
+    if start is None and stop is None:
+        return None
+    if stop is not None and (stop < 0 or (start or 0) < 0):
+        raise UsageError(
+            "a range is start, or start and stop from 0 on; start alone may be negative"
+        )
+    return Span(start or 0, stop)
+
+
+def _size_of(body: Any) -> int | None:
+    if isinstance(body, os.PathLike):
+        return None
+    try:
+        return memoryview(body).nbytes
+    except TypeError:
+        return None
+
+
+def _teller(on_progress: Progress | None, total: int | None) -> Callable[[int], None]:
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done += more
+        if on_progress is not None:
+            on_progress(done, total)
+
+    return told
+
+
+def literal_prefix(glob: str) -> str:
+    """Return what every match of a glob begins with."""
+    for position, character in enumerate(glob):
+        if character in "*?[":
+            return glob[:position]
+    return glob
+
+
+def _merged(objects: Iterable[ObjectInfo], prefixes: Iterable[str]) -> list[ObjectInfo | str]:
+    entries: list[ObjectInfo | str] = [*objects, *prefixes]
+    if prefixes:
+        entries.sort(key=lambda entry: (entry if isinstance(entry, str) else entry.key).encode())
+    return entries

@@ -1,0 +1,122 @@
+"""Objects into files: in parallel parts, resumable, whole at the destination or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.errors import ChecksumMismatch
+from greenlithops.objects import Span
+from greenlithops.offload import off_loop
+
+if TYPE_CHECKING:
+    from greenlithops.objects import ObjectInfo
+    from greenlithops.storage.operations import Operations
+    from greenlithops.storage.upload import Told
+
+SUFFIX = ".greenlithops-part"  #: of a download that is not whole yet, beside its destination
+
+
+async def download(
+    operations: Operations,
+    bucket: str,
+    key: str,
+    path: Path,
+    *,
+    part_bytes: int,
+    parallel: int,
+    resume: bool,
+    told: Told,
+) -> ObjectInfo:
+    """Write an object to a file, which is there when it is whole, and not before."""
+    info = await operations.head(bucket, key)
+    partial = path.with_name(path.name + SUFFIX)
+    record = partial.with_name(partial.name + ".json")
+    identity = [info.etag, info.size, part_bytes]
+    done = await off_loop(_prepared, partial, record, identity) if resume else set()
+    descriptor = await off_loop(os.open, partial, os.O_RDWR | os.O_CREAT, 0o600, discard=os.close)
+    try:
+        await off_loop(os.ftruncate, descriptor, info.size)
+        starts = range(0, info.size, part_bytes)
+        told(sum(min(part_bytes, info.size - start) for start in starts if start in done))
+        room = asyncio.Semaphore(parallel)
+
+        async def fetch(start: int) -> None:
+            stop = min(start + part_bytes, info.size)
+            try:
+                await _fetch(operations, info, Span(start, stop), descriptor, told)
+            finally:
+                room.release()
+            done.add(start)
+            if resume:
+                await off_loop(write_json, record, {"of": identity, "done": sorted(done)})
+
+        await _all_of((start for start in starts if start not in done), fetch, room)
+        await off_loop(os.fsync, descriptor)
+    except BaseException:
+        if not resume:
+            partial.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+    await off_loop(_in_place, partial, path, record)
+    return info
+
+
+def _in_place(partial: Path, path: Path, record: Path) -> None:
+    mask = os.umask(0)
+    os.umask(mask)
+    partial.chmod(0o666 & ~mask)
+    partial.replace(path)
+    record.unlink(missing_ok=True)
+
+
+async def _all_of(starts: Any, fetch: Any, room: asyncio.Semaphore) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for start in starts:
+                await room.acquire()
+                group.create_task(fetch(start))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _fetch(
+    operations: Operations, info: ObjectInfo, span: Span, descriptor: int, told: Told
+) -> None:
+    position = span.start
+    stream = operations.stream(info.bucket, info.key, span, info.etag or None)
+    async for chunk in stream:
+        await off_loop(os.pwrite, descriptor, chunk, position)
+        position += len(chunk)
+        told(len(chunk))
+    if position != span.stop:
+        raise ChecksumMismatch(
+            f"{info.key} gave {position - span.start} bytes for the range {span.header()}",
+            bucket=info.bucket,
+            key=info.key,
+        )
+
+
+def _prepared(partial: Path, record: Path, identity: list[Any]) -> set[int]:
+    """Return where the parts begin that an earlier download of the same content has written."""
+    try:
+        state = json.loads(record.read_text())
+        if state["of"] == identity and partial.exists():
+            return set(state["done"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass  # there was none, or it was cut short: then it begins anew
+    partial.unlink(missing_ok=True)
+    return set()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file that is whole or not there, also when many are written at once."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(value, file)
+    Path(name).replace(path)

@@ -1,0 +1,114 @@
+"""Uploads of files that go on where an interrupted one was, also in another process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.errors import NoSuchUpload
+from greenlithops.objects import Part, PutOptions, Upload
+from greenlithops.offload import off_loop
+from greenlithops.storage.download import write_json
+from greenlithops.storage.operations import WRITER, marked_options
+from greenlithops.storage.upload import send_parts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from greenlithops.objects import ObjectInfo
+    from greenlithops.storage.operations import Operations
+    from greenlithops.storage.upload import Told
+
+
+async def resume_upload(
+    operations: Operations,
+    bucket: str,
+    key: str,
+    path: Path,
+    options: PutOptions,
+    *,
+    part_bytes: int,
+    parallel: int,
+    told: Told,
+) -> ObjectInfo:
+    """Write a file as an object in parts; what an earlier upload of the same file sent stays.
+
+    What has been sent is forgotten when the file's size or time of change is another.
+    """
+    status = await off_loop(os.stat, path)
+    limits = operations.limits
+    part_bytes = max(part_bytes, limits.min_part, -(-status.st_size // limits.max_parts))
+    record = await off_loop(_record, operations, bucket, key, path)
+    identity = [status.st_size, status.st_mtime_ns, part_bytes]
+    options = marked_options(options)
+    started, options, known = await _started(
+        operations, bucket, key, options, record=record, identity=identity
+    )
+    starts = range(0, status.st_size or 1, part_bytes)
+    size_of = {n: min(part_bytes, status.st_size - start) for n, start in enumerate(starts, 1)}
+    have = {part.number: part for part in known if part.size in (-1, size_of.get(part.number))}
+    told(sum(size_of[number] for number in have))
+
+    async def missing() -> AsyncIterator[tuple[int, bytes]]:
+        descriptor = await off_loop(os.open, path, os.O_RDONLY, discard=os.close)
+        try:
+            for number, start in enumerate(starts, 1):
+                if number not in have:
+                    yield number, await off_loop(os.pread, descriptor, size_of[number], start)
+        finally:
+            os.close(descriptor)
+
+    sent = await send_parts(operations, started, missing(), parallel, told)
+    parts = sorted([*have.values(), *sent], key=lambda part: part.number)
+    info = await operations.finish_upload(started, parts, options)
+    await off_loop(record.unlink)
+    return info
+
+
+async def _started(
+    operations: Operations,
+    bucket: str,
+    key: str,
+    options: PutOptions,
+    *,
+    record: Path,
+    identity: list[int],
+) -> tuple[Upload, PutOptions, list[Part]]:
+    """Return the upload to go on with, its options, and the parts that storage has of it."""
+    if state := await off_loop(_remembered, record, identity):
+        upload = Upload(**state["upload"])
+        options = replace(options, metadata={**options.metadata, WRITER: state["mark"]})
+        try:
+            parts = await operations.attempt(operations.backend.uploaded_parts, upload)
+        except NoSuchUpload:
+            pass
+        else:
+            return upload, options, list(parts)
+    upload = await operations.start_upload(bucket, key, options)
+    await off_loop(
+        write_json,
+        record,
+        {"of": identity, "upload": asdict(upload), "mark": options.metadata[WRITER]},
+    )
+    return upload, options, []
+
+
+def _remembered(record: Path, identity: list[int]) -> dict[str, Any] | None:
+    try:
+        state = json.loads(record.read_text())
+    except (FileNotFoundError, ValueError):
+        return None  # there was none, or it was cut short
+    return state if isinstance(state, dict) and state.get("of") == identity else None
+
+
+def _record(operations: Operations, bucket: str, key: str, path: Path) -> Path:
+    """Return where it is remembered what was sent of a file."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "greenlithops" / "uploads"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = [operations.backend.name, bucket, key, str(path.resolve())]
+    return folder / f"{hashlib.sha256(json.dumps(place).encode()).hexdigest()}.json"

@@ -1,0 +1,133 @@
+"""Writing objects of any size: at once when small, in parallel parts when large."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.offload import to_the_end
+from greenlithops.storage.bodies import as_bytes, in_parts, pieces, slices
+from greenlithops.storage.operations import marked_options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+    from greenlithops.objects import Buffer, ObjectInfo, Part, PutOptions, Upload
+    from greenlithops.storage.operations import Operations
+
+    Told = Callable[[int], None]  #: is told how many bytes more have been written
+
+
+async def upload(
+    operations: Operations,
+    bucket: str,
+    key: str,
+    body: Any,
+    options: PutOptions,
+    *,
+    part_bytes: int,
+    parallel: int,
+    told: Told,
+) -> ObjectInfo:
+    """Write an object; nothing of it is seen before it is whole.
+
+    No more than `parallel` + 2 parts are in memory at a time.
+    """
+    part_bytes = max(part_bytes, operations.limits.min_part)
+    view = as_bytes(body)
+    if view is not None:
+        if len(view) <= min(2 * part_bytes, operations.limits.max_put):
+            return await _put(operations, bucket, key, view, options, told=told)
+        part_bytes = max(part_bytes, -(-len(view) // operations.limits.max_parts))
+        parts = _given(slices(view, part_bytes))
+    else:
+        parts = in_parts(pieces(body), part_bytes)
+    async with aclosing(parts):
+        first = await anext(parts)
+        second = await anext(parts, None)
+        if second is None:
+            return await _put(operations, bucket, key, first, options, told=told)
+        options = marked_options(options)
+        started = await operations.start_upload(bucket, key, options)
+        try:
+            sent = await send_parts(
+                operations, started, _numbered(first, second, parts), parallel, told
+            )
+            return await operations.finish_upload(started, sent, options)
+        except BaseException:
+            await to_the_end(_dropped(operations, started))
+            raise
+
+
+async def _put(
+    operations: Operations,
+    bucket: str,
+    key: str,
+    body: Buffer,
+    options: PutOptions,
+    *,
+    told: Told,
+) -> ObjectInfo:
+    info = await operations.put(bucket, key, body, options)
+    told(len(body))
+    return info
+
+
+async def _given(parts: Any) -> AsyncGenerator[Buffer]:
+    for part in parts:
+        yield part
+
+
+async def _numbered(
+    first: Buffer, second: Buffer, rest: AsyncIterator[Buffer]
+) -> AsyncIterator[tuple[int, Buffer]]:
+    yield 1, first
+    yield 2, second
+    number = 3
+    async for part in rest:
+        yield number, part
+        number += 1
+
+
+async def send_parts(
+    operations: Operations,
+    started: Upload,
+    parts: AsyncIterator[tuple[int, Buffer]],
+    parallel: int,
+    told: Told,
+) -> list[Part]:
+    """Send parts, at most `parallel` at a time; return them in order."""
+    if not operations.limits.parallel_parts:
+        parallel = 1
+    room = asyncio.Semaphore(parallel)
+    sent: list[Part] = []
+
+    async def send(number: int, body: Buffer) -> None:
+        try:
+            sent.append(await operations.put_part(started, number, body))
+            told(len(body))
+        finally:
+            room.release()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            await room.acquire()
+            async for number, body in parts:
+                group.create_task(send(number, body))
+                await room.acquire()
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return sorted(sent, key=lambda part: part.number)
+
+
+async def _dropped(operations: Operations, started: Upload) -> None:
+    """Abort an upload, as far as that can be done now; the error on its way says why."""
+    try:
+        async with asyncio.timeout(ABORT_SECONDS):
+            await operations.backend.abort_upload(started)
+    except (OSError, TimeoutError):
+        return
+
+
+ABORT_SECONDS = 10.0

@@ -1,0 +1,1 @@
+"""What backends and meters are tested with, here and in other packages."""

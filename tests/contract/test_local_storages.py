@@ -1,0 +1,38 @@
+"""The storages that need no server keep the contract, and what is special about them."""
+
+import secrets
+
+import pytest
+
+from greenlithops.storage.async_storage import AsyncStorage
+from greenlithops.testing.storage import StorageContract
+
+
+class TestMemory(StorageContract):
+    presigned = False  # nobody else can reach this memory
+
+    @pytest.fixture
+    async def storage(self):
+        async with AsyncStorage("memory", name=secrets.token_hex(8)) as storage:
+            yield storage
+
+    @pytest.fixture
+    async def bucket(self, storage):
+        await storage.create_bucket("bucket")
+        return "bucket"
+
+
+class TestLocalhost(StorageContract):
+    presigned = False  # no server answers for files
+
+    @pytest.fixture
+    async def storage(self, tmp_path_factory, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        root = tmp_path_factory.mktemp("objects")
+        async with AsyncStorage("localhost", root=root) as storage:
+            yield storage
+
+    @pytest.fixture
+    async def bucket(self, storage):
+        await storage.create_bucket("bucket")
+        return "bucket"
