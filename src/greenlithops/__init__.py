@@ -4,10 +4,11 @@
 #
 #   cli                      the `greenlithops` command
 #   sync                     the one background loop, and the blocking faces on it
-#   executor, job, waiting   the asynchronous face
+#   executor, job, waiting,
+#   storage                  the asynchronous face
 #   dispatch                 planning, serializing, feeding workers, retrying
 #   backends, worker, energy where calls run, what runs there, what it costs
-#   protocols, models, errors
+#   protocols, models, objects, errors
 #
 # Nothing is imported before it is used: importing this package costs next to nothing.
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from greenlithops.models import JobStats as JobStats
     from greenlithops.models import Progress as Progress
     from greenlithops.reduction import Reduction as Reduction
+    from greenlithops.storage.async_storage import AsyncStorage as AsyncStorage
+    from greenlithops.storage.cloudobject import CloudObject as CloudObject
     from greenlithops.sync.constants import ALL_COMPLETED as ALL_COMPLETED
     from greenlithops.sync.constants import ALWAYS as ALWAYS
     from greenlithops.sync.constants import ANY_COMPLETED as ANY_COMPLETED
@@ -46,8 +49,10 @@ _HOMES = {
     "ALWAYS": "sync.constants",
     "ANY_COMPLETED": "sync.constants",
     "AsyncExecutor": "executor",
+    "AsyncStorage": "storage.async_storage",
     "CallState": "models",
     "CallStats": "models",
+    "CloudObject": "storage.cloudobject",
     "Event": "models",
     "EventKind": "models",
     "FunctionExecutor": "sync.executors",
