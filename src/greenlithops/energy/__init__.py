@@ -10,6 +10,7 @@ The parts, from the hardware up:
     sampler.py      reads the meter on a timer, one for each event loop
     window.py       the calls of one job, and what they cost
     carbon.py       grams of CO2 equivalent for joules
+    blocks.py       blocks and functions of the program's own; clocks.py, host.py: what they need
     records.py      the figures, as users see them
 """
 
@@ -17,6 +18,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from greenlithops.energy.blocks import Measurement as Measurement
+    from greenlithops.energy.blocks import measure as measure
+    from greenlithops.energy.blocks import measured as measured
     from greenlithops.energy.carbon import CarbonIntensity as CarbonIntensity
     from greenlithops.energy.carbon import carbon_intensity as carbon_intensity
     from greenlithops.energy.meters import Refusal as Refusal
@@ -34,9 +38,12 @@ _HOMES = {
     "EnergyReport": "records",
     "EnergySampler": "sampler",
     "EnergyWindow": "window",
+    "Measurement": "blocks",
     "Refusal": "meters",
     "Selection": "meters",
     "carbon_intensity": "carbon",
+    "measure": "blocks",
+    "measured": "blocks",
     "select_meter": "meters",
     "shared_sampler": "sampler",
 }
@@ -47,9 +54,12 @@ __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
     "EnergyReport",
     "EnergySampler",
     "EnergyWindow",
+    "Measurement",
     "Refusal",
     "Selection",
     "carbon_intensity",
+    "measure",
+    "measured",
     "select_meter",
     "shared_sampler",
 ]
