@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import os
 from contextlib import aclosing
 from pathlib import Path
@@ -12,21 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from greenlithops.dispatch.options import byte_count, checked_counts
 from greenlithops.dispatch.retry import RetryPolicy, as_policy
 from greenlithops.errors import NoSuchKey, OtherLoop, StorageError, UsageError
-from greenlithops.objects import ListQuery, ObjectInfo, PutOptions, Span
+from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
 from greenlithops.registry import storage_backend
+from greenlithops.storage.arguments import Teller, size_of, span_of
 from greenlithops.storage.cloudobject import CloudObject
 from greenlithops.storage.download import download
+from greenlithops.storage.listing import listing
 from greenlithops.storage.operations import RETRIES, Operations
 from greenlithops.storage.resume import resume_upload
 from greenlithops.storage.upload import upload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from types import TracebackType
 
     from greenlithops.objects import StorageBackend
-
-    Progress = Callable[[int, int | None], object]
+    from greenlithops.storage.arguments import Progress
 
 
 class AsyncStorage:
@@ -183,7 +183,7 @@ class AsyncStorage:
             options,
             part_bytes=self._part_bytes,
             parallel=self._part_concurrency,
-            told=_teller(on_progress, _size_of(body)),
+            told=Teller(on_progress, size_of(body)),
         )
 
     async def get(
@@ -202,7 +202,7 @@ class AsyncStorage:
             InvalidRange: no byte of the object is in the range.
             PreconditionFailed: the object has not the etag `if_match`.
         """
-        return await (await self._open()).read(bucket, key, _span(start, stop), if_match)
+        return await (await self._open()).read(bucket, key, span_of(start, stop), if_match)
 
     async def stream(
         self,
@@ -219,7 +219,7 @@ class AsyncStorage:
         has not the etag `if_match`, raises `PreconditionFailed`.
         """
         operations = await self._open()
-        span = _span(start, stop)
+        span = span_of(start, stop)
         async with aclosing(operations.stream(bucket, key, span, if_match)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -255,20 +255,12 @@ class AsyncStorage:
             start_after: only keys after this one.
             match: only keys that match this glob (``*``, ``?``, ``[…]``; ``*`` takes in ``/``).
         """
-        if match is not None and not prefix:
-            prefix = literal_prefix(match)
         operations = await self._open()
-        query = ListQuery(prefix, delimiter, start_after)
-        token: str | None = None
-        while True:
-            page = await operations.list_page(bucket, query, token)
-            for entry in _merged(page.objects, page.prefixes):
-                name = entry if isinstance(entry, str) else entry.key
-                if match is None or fnmatch.fnmatchcase(name, match):
-                    yield entry
-            token = page.token
-            if token is None:
-                return
+        async with aclosing(
+            listing(operations, bucket, ListQuery(prefix, delimiter, start_after), match)
+        ) as entries:
+            async for entry in entries:
+                yield entry
 
     async def delete(self, bucket: str, key: str) -> None:
         """Delete an object; a missing one is fine."""
@@ -356,7 +348,7 @@ class AsyncStorage:
             options,
             part_bytes=self._part_bytes,
             parallel=self._part_concurrency,
-            told=_teller(on_progress, _size_of(file)),
+            told=Teller(on_progress, size_of(file)),
         )
 
     async def download_file(
@@ -387,7 +379,7 @@ class AsyncStorage:
             part_bytes=self._part_bytes,
             parallel=self._part_concurrency,
             resume=resume,
-            told=_teller(on_progress, None),
+            told=Teller(on_progress),
         )
 
     # Cloud objects.
@@ -451,49 +443,3 @@ class AsyncStorage:
 def _rebuilt(source: tuple[Any, Mapping[str, Any]], settings: Mapping[str, Any]) -> AsyncStorage:
     backend, options = source
     return AsyncStorage(backend, **settings, **options)
-
-
-def _span(start: int | None, stop: int | None) -> Span | None:
-    if start is None and stop is None:
-        return None
-    if stop is not None and (stop < 0 or (start or 0) < 0):
-        raise UsageError(
-            "a range is start, or start and stop from 0 on; start alone may be negative"
-        )
-    return Span(start or 0, stop)
-
-
-def _size_of(body: Any) -> int | None:
-    if isinstance(body, os.PathLike):
-        return None
-    try:
-        return memoryview(body).nbytes
-    except TypeError:
-        return None
-
-
-def _teller(on_progress: Progress | None, total: int | None) -> Callable[[int], None]:
-    done = 0
-
-    def told(more: int) -> None:
-        nonlocal done
-        done += more
-        if on_progress is not None:
-            on_progress(done, total)
-
-    return told
-
-
-def literal_prefix(glob: str) -> str:
-    """Return what every match of a glob begins with."""
-    for position, character in enumerate(glob):
-        if character in "*?[":
-            return glob[:position]
-    return glob
-
-
-def _merged(objects: Iterable[ObjectInfo], prefixes: Iterable[str]) -> list[ObjectInfo | str]:
-    entries: list[ObjectInfo | str] = [*objects, *prefixes]
-    if prefixes:
-        entries.sort(key=lambda entry: (entry if isinstance(entry, str) else entry.key).encode())
-    return entries

@@ -15,8 +15,8 @@ from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
     from greenlithops.objects import ObjectInfo
+    from greenlithops.storage.arguments import Teller
     from greenlithops.storage.operations import Operations
-    from greenlithops.storage.upload import Told
 
 SUFFIX = ".greenlithops-part"  #: of a download that is not whole yet, beside its destination
 
@@ -30,10 +30,11 @@ async def download(
     part_bytes: int,
     parallel: int,
     resume: bool,
-    told: Told,
+    told: Teller,
 ) -> ObjectInfo:
     """Write an object to a file, which is there when it is whole, and not before."""
     info = await operations.head(bucket, key)
+    told.total = info.size
     partial = path.with_name(path.name + SUFFIX)
     record = partial.with_name(partial.name + ".json")
     identity = [info.etag, info.size, part_bytes]
@@ -86,7 +87,7 @@ async def _all_of(starts: Any, fetch: Any, room: asyncio.Semaphore) -> None:
 
 
 async def _fetch(
-    operations: Operations, info: ObjectInfo, span: Span, descriptor: int, told: Told
+    operations: Operations, info: ObjectInfo, span: Span, descriptor: int, told: Teller
 ) -> None:
     position = span.start
     stream = operations.stream(info.bucket, info.key, span, info.etag or None)

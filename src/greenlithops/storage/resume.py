@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from greenlithops.objects import ObjectInfo
+    from greenlithops.storage.arguments import Teller
     from greenlithops.storage.operations import Operations
-    from greenlithops.storage.upload import Told
 
 
 async def resume_upload(
@@ -33,13 +33,14 @@ async def resume_upload(
     *,
     part_bytes: int,
     parallel: int,
-    told: Told,
+    told: Teller,
 ) -> ObjectInfo:
     """Write a file as an object in parts; what an earlier upload of the same file sent stays.
 
     What has been sent is forgotten when the file's size or time of change is another.
     """
     status = await off_loop(os.stat, path)
+    told.total = status.st_size
     limits = operations.limits
     part_bytes = max(part_bytes, limits.min_part, -(-status.st_size // limits.max_parts))
     record = await off_loop(_record, operations, bucket, key, path)

@@ -11,12 +11,11 @@ from greenlithops.storage.bodies import as_bytes, in_parts, pieces, slices
 from greenlithops.storage.operations import marked_options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from greenlithops.objects import Buffer, ObjectInfo, Part, PutOptions, Upload
+    from greenlithops.storage.arguments import Teller
     from greenlithops.storage.operations import Operations
-
-    Told = Callable[[int], None]  #: is told how many bytes more have been written
 
 
 async def upload(
@@ -28,7 +27,7 @@ async def upload(
     *,
     part_bytes: int,
     parallel: int,
-    told: Told,
+    told: Teller,
 ) -> ObjectInfo:
     """Write an object; nothing of it is seen before it is whole.
 
@@ -67,7 +66,7 @@ async def _put(
     body: Buffer,
     options: PutOptions,
     *,
-    told: Told,
+    told: Teller,
 ) -> ObjectInfo:
     info = await operations.put(bucket, key, body, options)
     told(len(body))
@@ -95,7 +94,7 @@ async def send_parts(
     started: Upload,
     parts: AsyncIterator[tuple[int, Buffer]],
     parallel: int,
-    told: Told,
+    told: Teller,
 ) -> list[Part]:
     """Send parts, at most `parallel` at a time; return them in order."""
     if not operations.limits.parallel_parts:
