@@ -14,6 +14,8 @@ from hypothesis import settings
 import greenlithops as gl
 from support import leaks
 
+pytest_plugins = ["support.servers.fixtures"]
+
 settings.register_profile("here", deadline=None, max_examples=60)
 settings.load_profile("here")
 

@@ -11,6 +11,8 @@ MARK = "GREENLITHOPS_TESTS"  #: environment variable by which this run's process
 GRACE = 3.0  #: seconds that the kernel and other threads have to let go
 PERMANENT_THREADS = ("greenlithops-loop",)  #: the one loop of the synchronous face, for ever
 PERMANENT_FILES = ("pytest-of-", "hypothesis", ".pytest")
+SESSION_GROUPS = set()  #: process groups of servers that live until the session's end
+SESSION_DESCRIPTORS = set()  #: what this process holds to them
 
 
 def mark_processes():
@@ -27,7 +29,9 @@ def processes():
             continue
         try:
             stat = (entry / "stat").read_text()
-            parent = int(stat.rpartition(")")[2].split()[1])
+            parent, group = map(int, stat.rpartition(")")[2].split()[1:3])
+            if group in SESSION_GROUPS:
+                continue
             if parent == os.getpid() or mark in (entry / "environ").read_bytes() + b"\0":
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 found[int(entry.name)] = command or f"zombie: {stat[:60]}"
@@ -49,6 +53,8 @@ def descriptors():
     """Return the open file descriptors and what they are of."""
     found = {}
     for entry in Path("/proc/self/fd").iterdir():
+        if int(entry.name) in SESSION_DESCRIPTORS:
+            continue
         try:
             found[int(entry.name)] = str(entry.readlink())
         except OSError:
