@@ -9,14 +9,15 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
+from greenlithops.config.settings import LOCALHOST, megabytes
 from greenlithops.errors import ForkedError
 from greenlithops.executor import AsyncExecutor
-from greenlithops.sync.config import LOCALHOST, megabytes, settings
+from greenlithops.sync.config import settings
 from greenlithops.sync.constants import ALWAYS
 from greenlithops.sync.futures import ResponseFuture
 from greenlithops.sync.futures_list import FuturesList, futures_list
 from greenlithops.sync.hosted import Hosted
-from greenlithops.sync.logs import set_log_level
+from greenlithops.sync.logs import set_up_logging
 from greenlithops.sync.loop import background
 from greenlithops.sync.place import in_worker, new_executor_id
 from greenlithops.sync.reading import Reading
@@ -65,18 +66,17 @@ class FunctionExecutor(Reading):
         found = settings(mode, config, config_file, backend, storage, monitoring, kwargs)
         self.executor_id = new_executor_id()
         self.config = found.config
-        self.backend = self.mode = LOCALHOST
+        self.backend, self.mode = found.backend, found.mode
         self.is_lithops_worker = in_worker()
         self.total_jobs = 0
         self._numbers = itertools.count()
-        self.data_cleaner = bool(found.config["lithops"].get("data_cleaner", True))
+        self.data_cleaner = found.data_cleaner
         self.log_path: str | None = None
         self._memory = found.runtime_memory
         self._options = found.options
         self._hosts: dict[int | None, Hosted] = {}
         self._hosted(self._memory)
-        if log_level is not False or found.log_level:
-            set_log_level(found.log_level if log_level is False else log_level)
+        set_up_logging(found.log, log_level)
 
     def _hosted(self, memory: int | None) -> Hosted:
         """Return what runs calls of so much memory: workers of their own."""
@@ -86,7 +86,7 @@ class FunctionExecutor(Reading):
             if memory is not None:
                 options["max_memory"] = megabytes(memory)
             # Another thread may have been faster; what is not opened needs no end.
-            host = self._hosts.setdefault(memory, Hosted(AsyncExecutor(**options)))
+            host = self._hosts.setdefault(memory, Hosted(AsyncExecutor(self.backend, **options)))
             weakref.finalize(self, host.let_go).atexit = False
         return host
 

@@ -7,8 +7,9 @@ import pytest
 
 import greenlithops as gl
 from greenlithops import waiting
+from greenlithops.config.known import SECTIONS
+from greenlithops.config.settings import OWN_KEYS
 from greenlithops.sync import waits
-from greenlithops.sync.config import LITHOPS_KEYS, OWN_KEYS
 
 FACES = [
     # method, of the asynchronous face, of the synchronous one, renamed parameters
@@ -41,7 +42,7 @@ def test_methods_take_the_same(name, asynchronous, synchronous, renamed):
 def test_the_options_of_the_executor_are_taken_by_the_other_face():
     options = set(parameters(gl.AsyncExecutor)) - {"backend"}
     assert options == OWN_KEYS | {"max_workers"}
-    assert "max_workers" in LITHOPS_KEYS
+    assert OWN_KEYS | {"max_workers"} <= set(SECTIONS["localhost"].keys)
 
 
 def test_waiting_has_the_same_two_results():

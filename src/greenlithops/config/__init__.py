@@ -1,0 +1,1 @@
+"""Configuration: files, environment and arguments in Lithops' words, checked and made typed."""

@@ -1,0 +1,198 @@
+"""The sections that every configuration can have: what is run, and on this machine."""
+
+from __future__ import annotations
+
+from greenlithops.config.keys import (
+    Fate,
+    Role,
+    Section,
+    anything,
+    flag,
+    keyed,
+    many,
+    mapping,
+    number,
+    secret,
+    text,
+    waiting,
+    whole,
+)
+
+_NEEDLESS = Fate.NEEDLESS
+_PUSHED = "outcomes are pushed, nothing is polled"
+_MODES = ("localhost", "serverless", "standalone")
+_LEVELS = "debug, info, warning, error, critical; null for no messages"
+
+LITHOPS = Section(
+    "lithops",
+    Role.GENERAL,
+    "What is used, and what holds for all calls.",
+    keyed(
+        text("backend", "where functions run", default="localhost"),
+        text("mode", "the kind of backend, if none is named", choices=_MODES),
+        text("storage", "where objects are", default="localhost"),
+        text("backend_type", "set by Lithops itself", fate=_NEEDLESS, advice="it is derived"),
+        text("monitoring", "how Lithops learns of outcomes", fate=_NEEDLESS, advice=_PUSHED),
+        number("monitoring_interval", "seconds", fate=_NEEDLESS, advice=_PUSHED),
+        flag("data_cleaner", "whether what jobs leave in storage is deleted", default=True),
+        anything(
+            "data_limit",
+            "MiB of input",
+            fate=_NEEDLESS,
+            advice="inputs of any size are taken as there is room for them",
+        ),
+        number("execution_timeout", "seconds that a call may run", least=0.001),
+        anything(
+            "include_modules",
+            "a list of modules that travel by value: names, or paths of .py files; null for none",
+            nullable=True,
+        ),
+        many("exclude_modules", "modules that do not travel"),
+        whole(
+            "chunksize",
+            "calls per worker",
+            least=0,
+            fate=_NEEDLESS,
+            advice="batches are made of time: about 20 ms of work, from what calls take",
+        ),
+        anything("log_level", _LEVELS, nullable=True),
+        text("log_format", "the format of messages, in the words of logging"),
+        text("log_stream", "ext://sys.stderr or ext://sys.stdout"),
+        text("log_filename", "a file that messages go to instead"),
+        anything("telemetry", "false, prometheus or otlp", default=False),
+        number("telemetry_interval", "seconds between exports", default=10),
+        whole("retries", "extra attempts for failed calls", least=0, default=0),
+        text(
+            "customized_runtime",
+            "a container image with the function in it",
+            fate=Fate.REFUSED,
+            advice="functions travel by themselves; leave it out",
+        ),
+    ),
+)
+
+LOCALHOST = Section(
+    "localhost",
+    Role.COMPUTE,
+    "Processes on this machine. As a storage: files on this machine.",
+    keyed(
+        text("runtime", "the interpreter: this one", default="this program's interpreter"),
+        whole("runtime_memory", "MB that a worker may allocate"),
+        number("runtime_timeout", "seconds that a call may run", least=0.001),
+        whole("max_workers", "workers at most", default="the CPUs of this process"),
+        whole("worker_processes", "processes for each of max_workers", default=1),
+        whole("version", "Lithops' implementation", fate=_NEEDLESS, advice="there is one"),
+        flag("pull_runtime", "fetch the container image", fate=_NEEDLESS, advice="there is none"),
+        flag(
+            "use_gpu",
+            "give containers the GPUs",
+            fate=_NEEDLESS,
+            advice="workers are processes, which see the machine's GPUs",
+        ),
+        flag("remote_invoker", "", fate=_NEEDLESS, advice="one loop invokes tens of thousands"),
+        whole("invoke_pool_threads", "", fate=_NEEDLESS, advice="there are no threads"),
+        text("backend", "set by Lithops itself", fate=_NEEDLESS, advice="it is the section"),
+        text("storage", "set by Lithops itself", fate=_NEEDLESS, advice="say it in 'lithops'"),
+        text("storage_bucket", "where objects without a bucket go", default="storage"),
+        text("root", "the folder of the storage", default="one for each user"),
+        whole("worker_concurrency", "`async def` calls that a worker runs at a time", default=100),
+        anything("max_memory", "what a worker may allocate: bytes, or '512 MiB'"),
+        whole("max_calls_per_worker", "calls after which a worker is replaced"),
+        anything("initializer", "a function that every worker runs first; in arguments only"),
+        anything("initargs", "its arguments"),
+        number("timeout", "seconds that a call may run", least=0.001),
+        anything("retries", "extra attempts for failed calls, or a RetryPolicy"),
+        mapping("extra_env", "environment variables around calls"),
+        whole("log_bytes", "bytes kept of what a call prints", least=0, default=1 << 20),
+        text("energy", "a meter's name, 'auto' or 'off'", default="auto"),
+        anything("hooks", "functions that are told of events; in arguments only"),
+    ),
+    mode="localhost",
+)
+
+STANDALONE = Section(
+    "standalone",
+    Role.GENERAL,
+    "What holds for all virtual machines.",
+    waiting(
+        text("backend", "the kind of machines, if 'lithops' names none"),
+        text("runtime", "the interpreter, or a container image", default="python3"),
+        text("exec_mode", "when machines are made", choices=("consume", "create", "reuse")),
+        flag("use_gpu", "give containers the GPUs", default=False),
+        number("start_timeout", "seconds until a machine must have started", default=300),
+        flag("auto_dismantle", "stop machines that are not used", default=True),
+        number("soft_dismantle_timeout", "seconds without work", default=300),
+        number("hard_dismantle_timeout", "seconds in all", default=3600),
+        many("extra_apt_packages", "Debian packages to install"),
+        many("extra_python_packages", "Python packages to install"),
+        whole("worker_create_retries", "attempts to make a machine", least=0),
+        whole("worker_processes", "processes on each machine"),
+    ),
+)
+
+_AWS_QUEUE = (
+    text("region", "the queue's region"),
+    text("region_name", "the same"),
+    secret("access_key_id", "the key's name"),
+    secret("secret_access_key", "the key"),
+    secret("session_token", "of temporary credentials"),
+)
+
+CHANNELS = (
+    Section(
+        "rabbitmq",
+        Role.CHANNEL,
+        "The RabbitMQ server of the reserved parameter `rabbitmq`, and of Lithops' monitoring.",
+        keyed(secret("amqp_url", "amqp://user:password@host:port/virtual-host")),
+    ),
+    Section(
+        "prometheus",
+        Role.CHANNEL,
+        "Telemetry for a Prometheus push gateway.",
+        keyed(
+            text("gateway", "the push gateway's URL", default="http://localhost:9091"),
+            text("apigateway", "the same, until Lithops 3.7"),
+            text("job", "the label `job`", default="lithops"),
+            number("timeout", "seconds that a push may take", default=10),
+            text("instance", "the label `instance`", default="the host's name"),
+            text("username", "for the gateway"),
+            secret("password", "for the gateway"),
+        ),
+    ),
+    Section(
+        "otlp",
+        Role.CHANNEL,
+        "Telemetry for an OpenTelemetry collector.",
+        keyed(
+            text("endpoint", "the collector's URL", default="http://localhost:4318"),
+            text("protocol", "http/protobuf or grpc", default="http/protobuf"),
+            text("service_name", "the attribute service.name", default="lithops"),
+            number("timeout", "seconds that an export may take", default=10),
+            number("export_interval", "seconds between exports of the SDK", default=3600),
+            text("instance", "the attribute service.instance.id", default="the host's name"),
+            mapping("headers", "HTTP headers of exports", secret=True),
+        ),
+    ),
+    Section("aws_sqs", Role.CHANNEL, "Monitoring by SQS.", waiting(*_AWS_QUEUE), cloud="aws"),
+    Section(
+        "gcp_pubsub",
+        Role.CHANNEL,
+        "Monitoring by Pub/Sub.",
+        waiting(
+            text("credentials_path", "the service account's file"),
+            text("project_name", "the project"),
+            text("region", "the region"),
+        ),
+        cloud="gcp",
+    ),
+    Section(
+        "azure_queue",
+        Role.CHANNEL,
+        "Monitoring by Azure queues.",
+        waiting(
+            text("storage_account_name", "the account"),
+            secret("storage_account_key", "the account's key"),
+        ),
+        cloud="azure",
+    ),
+)
