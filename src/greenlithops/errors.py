@@ -33,6 +33,7 @@ GreenlithopsError
     - NoSuchUpload                     a multipart upload was finished or aborted already
     - AccessDenied (PermissionError)
     - PreconditionFailed (FileExistsError)
+      . ObjectChanged                  since the work with it was planned
     - BucketTaken (FileExistsError)    somebody else has a bucket of this name
     - InvalidRange (ValueError)
     - InvalidName (ValueError)         of a bucket or an object
@@ -250,6 +251,10 @@ class AccessDenied(StorageError, PermissionError):
 
 class PreconditionFailed(StorageError, FileExistsError):
     """The object is there already, or is not the one that was expected."""
+
+
+class ObjectChanged(PreconditionFailed):
+    """The object is not the one any more that the work was planned for."""
 
 
 class BucketTaken(StorageError, FileExistsError):
