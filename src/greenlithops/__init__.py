@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from greenlithops.sync.futures import ResponseFuture as ResponseFuture
     from greenlithops.sync.futures_list import FuturesList as FuturesList
     from greenlithops.sync.pool import PoolExecutor as PoolExecutor
+    from greenlithops.sync.storage import Storage as Storage
     from greenlithops.sync.waits import get_result as get_result
     from greenlithops.waiting import as_completed as as_completed
     from greenlithops.waiting import gather as gather
@@ -66,6 +67,7 @@ _HOMES = {
     "Reduction": "reduction",
     "ResponseFuture": "sync.futures",
     "RetryPolicy": "dispatch.retry",
+    "Storage": "sync.storage",
     "as_completed": "waiting",
     "gather": "waiting",
     "get_result": "sync.waits",

@@ -54,3 +54,15 @@ def test_an_executor_works():
             return fexec.map(double, [1, 2]).get_result()
 
     assert asyncio.run(main()) == [2, 4]
+
+
+@pytest.mark.filterwarnings("ignore:a blocking call")
+def test_storage_works_there():
+    storage = gl.Storage({"memory": {"name": "where a loop runs"}}, "memory")
+
+    async def main():
+        storage.put_object("b", "k", b"blocking")
+        async with gl.AsyncStorage("memory", name="where a loop runs") as asynchronous:
+            return await asynchronous.get("b", "k")
+
+    assert asyncio.run(main()) == b"blocking"

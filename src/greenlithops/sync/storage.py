@@ -1,0 +1,421 @@
+"""Storage: Lithops' face of object storage. What it does is done by AsyncStorage, on the loop."""
+
+from __future__ import annotations
+
+import logging
+from email.utils import formatdate
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
+
+from greenlithops.errors import StorageError, UsageError
+from greenlithops.sync import object_open, storage_calls
+from greenlithops.sync.object_files import BUFFER_BYTES, ObjectStream, ReadingObject
+from greenlithops.sync.storage_client import StorageClient
+from greenlithops.sync.storage_config import BUCKET, MAKE_BUCKETS, storage_settings
+from greenlithops.sync.storage_errors import as_lithops
+from greenlithops.sync.storage_host import shared_host
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+
+    from greenlithops.objects import ObjectInfo
+    from greenlithops.storage.async_storage import AsyncStorage
+    from greenlithops.storage.cloudobject import CloudObject
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Storage:
+    """Objects in a storage, with the names, arguments and results of Lithops.
+
+    May be used from many threads, and travels with calls. Missing objects and buckets raise
+    `StorageNoSuchKeyError`; other errors are those of `greenlithops.errors.StorageError`.
+
+    Args:
+        config: a configuration with the section ``lithops`` and the one of the storage.
+        backend: the storage's name; by default the one that the configuration names.
+        storage_config: the storage's part of a configuration instead, as `config` of another
+            `Storage` is.
+
+    Attributes:
+        config: the storage's part of the configuration; with its secrets.
+        backend: the storage's name.
+        bucket: where objects without a bucket of their own go: ``storage_bucket`` of the
+            configuration, or None.
+
+    Raises:
+        ConfigurationError: the configuration is none, or names no storage.
+        BackendNotFound: there is no such storage, or what it needs is not installed.
+        UsageError: the storage has no such option.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        backend: str | None = None,
+        storage_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        found = storage_settings(config, backend, storage_config)
+        self.config = found.config
+        self.backend = found.backend
+        self.bucket = found.bucket
+        self._makes_buckets = found.backend in MAKE_BUCKETS
+        self._made: set[str] = set()
+        self._host = shared_host(found.backend, {**found.options, "bucket": found.bucket})
+
+    @classmethod
+    def like(cls, storage: AsyncStorage) -> Storage:
+        """Return the synchronous face of a storage: same backend, options and bucket.
+
+        Args:
+            storage: one whose backend was given by name, so that it can be opened again.
+        """
+        backend, options = storage._source  # noqa: SLF001 - this is its other face
+        if not isinstance(backend, str):
+            raise UsageError("the storage has a backend object; name its backend instead")
+        settings = storage._settings()  # noqa: SLF001 - see above
+        section = {**options, **settings, BUCKET: settings.pop("bucket")}
+        return cls(storage_config={"backend": backend, backend: section})
+
+    def _ask(
+        self,
+        operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]],
+        bucket: str = "",
+        key: str = "",
+    ) -> T:
+        with as_lithops(bucket, key):
+            return self._host.ask(operation)
+
+    def _make(self, bucket: str) -> None:
+        """Have a bucket for what is written, where that is the storage's own business."""
+        if self._makes_buckets and bucket not in self._made:
+            self.create_bucket(bucket)
+            self._made.add(bucket)
+
+    # The storage itself.
+
+    @property
+    def storage_handler(self) -> Storage:
+        """What does the work: this object itself."""
+        return self
+
+    def get_client(self) -> StorageClient:
+        """Return a client with the names and results of boto3's for S3, for any storage."""
+        return StorageClient(self)
+
+    def get_storage_config(self) -> dict[str, Any]:
+        """Return the storage's part of the configuration; with its secrets."""
+        return self.config
+
+    def create_bucket(self, bucket: str) -> None:
+        """Make a bucket; one that is yours already is fine."""
+        self._ask(lambda storage: storage.create_bucket(bucket), bucket)
+
+    def head_bucket(self, bucket: str) -> dict[str, Any]:
+        """Return ``{'ResponseMetadata': {'HTTPStatusCode': 200}}`` if the bucket can be used.
+
+        Raises:
+            StorageNoSuchKeyError: it is not there.
+            AccessDenied: it is not ours.
+        """
+        self._ask(lambda storage: storage.head_bucket(bucket), bucket)
+        return {"ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    # Objects.
+
+    def put_object(self, bucket: str, key: str, body: Any) -> None:
+        """Write an object, whole or not at all.
+
+        Args:
+            bucket: where.
+            key: its name.
+            body: text, bytes, a file object, a path or an iterable of bytes.
+        """
+        self._make(bucket)
+        self._ask(lambda storage: storage.put(bucket, key, body), bucket, key)
+
+    def get_object(
+        self,
+        bucket: str,
+        key: str,
+        stream: bool = False,
+        extra_get_args: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return an object's bytes.
+
+        Args:
+            bucket: where it is.
+            key: its name.
+            stream: return a binary file instead, which fetches what is read of it.
+            extra_get_args: ``{'Range': 'bytes=0-99'}`` for the first hundred bytes (also
+                ``bytes=100-`` and ``bytes=-100``); ``{'IfMatch': etag}``.
+
+        Raises:
+            StorageNoSuchKeyError: there is no such object.
+            InvalidRange: no byte of the object is in the range.
+        """
+        wanted = storage_calls.get_arguments(extra_get_args or _NOTHING)
+        if not stream:
+            return self._ask(
+                lambda storage: storage.get(
+                    bucket, key, wanted.start, wanted.stop, if_match=wanted.if_match
+                ),
+                bucket,
+                key,
+            )
+        info = self.head(bucket, key)
+        start, stop = storage_calls.checked_span(wanted, info)
+        return ObjectStream(ReadingObject(self._host, info, start, stop), BUFFER_BYTES)
+
+    def head_object(self, bucket: str, key: str) -> dict[str, str]:
+        """Return what is known of an object, as HTTP headers: such as ``content-length``.
+
+        Raises:
+            StorageNoSuchKeyError: there is no such object.
+        """
+        info = self.head(bucket, key)
+        headers = {
+            "content-length": str(info.size),
+            "content-type": info.content_type or "application/octet-stream",
+            "etag": f'"{info.etag}"',
+        }
+        if info.modified is not None:
+            headers["last-modified"] = formatdate(info.modified, usegmt=True)
+        return headers | {f"x-amz-meta-{name}": value for name, value in info.metadata.items()}
+
+    def list_objects(
+        self, bucket: str, prefix: str | None = None, match_pattern: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the objects of a bucket, in the order of their keys.
+
+        Args:
+            bucket: which.
+            prefix: what their keys begin with.
+            match_pattern: a glob that their keys match: ``*`` within a folder, ``**`` over all.
+
+        Returns:
+            For each object its ``Key``, ``Size`` in bytes, ``ETag``, and ``LastModified`` where
+            the storage tells.
+        """
+        found = self._ask(
+            lambda storage: storage_calls.listed(storage, bucket, prefix or "", match_pattern),
+            bucket,
+            prefix or "",
+        )
+        return [storage_calls.entry(info) for info in found]
+
+    def list_keys(self, bucket: str, prefix: str | None = None) -> list[str]:
+        """Return the keys of a bucket, in order, that begin with `prefix`."""
+        found = self._ask(
+            lambda storage: storage_calls.listed(storage, bucket, prefix or "", None),
+            bucket,
+            prefix or "",
+        )
+        return [info.key for info in found]
+
+    def delete_object(self, bucket: str, key: str) -> None:
+        """Delete an object; a missing one is fine."""
+        self._ask(lambda storage: storage.delete(bucket, key), bucket, key)
+
+    def delete_objects(self, bucket: str, key_list: Iterable[str]) -> None:
+        """Delete objects; missing ones are fine."""
+        self._ask(lambda storage: storage.delete_many(bucket, key_list), bucket)
+
+    # Files.
+
+    def upload_file(
+        self,
+        file_name: str | os.PathLike[str],
+        bucket: str,
+        key: str | None = None,
+        extra_args: Mapping[str, Any] | None = None,
+        config: Any = None,  # noqa: ARG002 - Lithops' name; parts are sized by the storage
+    ) -> bool:
+        """Write a file as an object; return whether that could be done. The error is logged.
+
+        Args:
+            file_name: the file.
+            bucket: where to.
+            key: the object's name; by default the file's, without its folders.
+            extra_args: ``ContentType`` and ``Metadata`` of the object.
+            config: boto3's transfer configuration; not needed.
+        """
+        options = storage_calls.put_arguments(extra_args or _NOTHING)
+        name = key or Path(file_name).name
+        return self._done(
+            f"{file_name} could not be uploaded",
+            bucket,
+            lambda storage: storage.upload_file(file_name, bucket, name, **options),
+            writes=True,
+        )
+
+    def download_file(
+        self,
+        bucket: str,
+        key: str,
+        file_name: str | os.PathLike[str] | None = None,
+        extra_args: Mapping[str, Any] | None = None,
+        config: Any = None,  # noqa: ARG002 - Lithops' name; parts are sized by the storage
+    ) -> bool:
+        """Write an object to a file; return whether that could be done. The error is logged.
+
+        Args:
+            bucket: where it is.
+            key: its name.
+            file_name: the file, whose folders are made; by default the key.
+            extra_args: nothing.
+            config: boto3's transfer configuration; not needed.
+        """
+        if extra_args:
+            raise UsageError(f"download_file takes no extra_args here, not {sorted(extra_args)}")
+        path = Path(key if file_name is None else file_name)
+        return self._done(
+            f"{key} could not be downloaded",
+            bucket,
+            lambda storage: storage_calls.downloaded(storage, bucket, key, path),
+        )
+
+    def _done(
+        self,
+        problem: str,
+        bucket: str,
+        operation: Callable[[AsyncStorage], Coroutine[Any, Any, object]],
+        *,
+        writes: bool = False,
+    ) -> bool:
+        try:
+            if writes:
+                self._make(bucket)
+            self._ask(operation, bucket)
+        except OSError as error:
+            logger.error("%s: %s", problem, error)  # noqa: TRY400 - what happened is enough
+            return False
+        return True
+
+    # Cloud objects.
+
+    def put_cloudobject(
+        self, body: Any, bucket: str | None = None, key: str | None = None
+    ) -> CloudObject:
+        """Write an object and return a handle on it, which may travel with calls.
+
+        Args:
+            body: as for `put_object`.
+            bucket: where; by default the storage's bucket.
+            key: its name; by default one that nobody else has.
+        """
+        place = bucket or self.bucket
+        if place is not None:
+            self._make(place)
+        made = self._ask(lambda storage: storage.put_cloudobject(body, bucket, key), place or "")
+        return storage_calls.renamed(made, self.backend)
+
+    def get_cloudobject(self, cloudobject: CloudObject, stream: bool = False) -> Any:
+        """Return the bytes of a cloud object, or a binary file of them."""
+        self._check_own(cloudobject)
+        return self.get_object(cloudobject.bucket, cloudobject.key, stream)
+
+    def delete_cloudobject(self, cloudobject: CloudObject) -> None:
+        """Delete what a handle names."""
+        self._check_own(cloudobject)
+        self.delete_object(cloudobject.bucket, cloudobject.key)
+
+    def delete_cloudobjects(self, cloudobjects: Iterable[CloudObject]) -> None:
+        """Delete what handles name, in any buckets; nothing if one is of another storage."""
+        handles = list(cloudobjects)
+        for cloudobject in handles:
+            self._check_own(cloudobject)
+        name = self._host.storage.backend.name
+        own = [storage_calls.renamed(cloudobject, name) for cloudobject in handles]
+        self._ask(lambda storage: storage.delete_cloudobjects(own))
+
+    def _check_own(self, cloudobject: CloudObject) -> None:
+        if cloudobject.backend not in (self.backend, self._host.storage.backend.name):
+            raise StorageError(
+                f"{cloudobject} is in the storage {cloudobject.backend!r}, not in this "
+                f"{self.backend!r}"
+            )
+
+    # What Lithops does not have, under the names of AsyncStorage.
+
+    def head(self, bucket: str, key: str) -> ObjectInfo:
+        """Return what is known of an object."""
+        return self._ask(lambda storage: storage.head(bucket, key), bucket, key)
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Return whether there is such an object."""
+        return self._ask(lambda storage: storage.exists(bucket, key), bucket, key)
+
+    def copy(
+        self, bucket: str, key: str, to_key: str, *, to_bucket: str | None = None
+    ) -> ObjectInfo:
+        """Copy an object within the storage, without its bytes coming by here."""
+        self._make(to_bucket or bucket)
+        return self._ask(
+            lambda storage: storage.copy(bucket, key, to_key, to_bucket=to_bucket), bucket, key
+        )
+
+    def presigned_url(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        method: Literal["GET", "PUT"] = "GET",
+        seconds: float = 3600.0,
+    ) -> str:
+        """Return a URL that reads or writes the object without credentials, for a while."""
+        return self._ask(
+            lambda storage: storage.presigned_url(bucket, key, method=method, seconds=seconds),
+            bucket,
+            key,
+        )
+
+    def stream(
+        self, bucket: str, key: str, start: int | None = None, stop: int | None = None
+    ) -> Iterator[bytes]:
+        """Give an object's bytes, or those from `start` up to `stop`, in pieces of some MiB."""
+        info = self.head(bucket, key)
+        wanted = storage_calls.Wanted(start, stop, None)
+        first, last = storage_calls.checked_span(wanted, info)
+        with ReadingObject(self._host, info, first, last) as raw:
+            while piece := raw.read(storage_calls.PIECE_BYTES):
+                yield piece
+
+    def open(  # noqa: PLR0917 - the parameters of `open`, in their order
+        self,
+        bucket: str,
+        key: str,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> IO[Any]:
+        """Open an object as a file; the parameters are those of Python's `open`.
+
+        Reading fetches ranges. Writing sends parts while it goes on; the object is there, whole,
+        when the file is closed, and not at all when its ``with`` block is left by an exception.
+        ``+`` works on a local copy. Text is UTF-8 unless `encoding` says otherwise.
+
+        Raises:
+            StorageNoSuchKeyError: there is no such object.
+            PreconditionFailed: with ``x``, there is one (also when the file is closed); with
+                ``a`` and ``r+``, when it is closed: somebody else has changed it meanwhile.
+        """
+        if set(mode) & set("wax"):
+            self._make(bucket)
+        with as_lithops(bucket, key):
+            return object_open.open_object(
+                self._host, bucket, key, mode, buffering, encoding, errors, newline
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (None, None, self.config)
+
+    def __repr__(self) -> str:
+        return f"<Storage {self.backend} bucket={self.bucket!r}>"

@@ -1,0 +1,116 @@
+"""An AsyncStorage on the background loop, shared by all who ask for the same one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from greenlithops.errors import ForkedError
+from greenlithops.storage.async_storage import AsyncStorage
+from greenlithops.sync.loop import background
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+T = TypeVar("T")
+
+
+class StorageHost:
+    """Keeps one storage for faces in other threads; closed when the last of them is gone."""
+
+    def __init__(self, storage: AsyncStorage) -> None:
+        self.storage = storage
+        self._pid = os.getpid()
+        self._resident = _Resident(storage)
+        end = weakref.finalize(self, _let_go, self._resident, self._pid)
+        end.atexit = False  # the loop closes its residents itself
+
+    def ask(self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]) -> T:
+        """Return what ``await operation(storage)`` gives, on the loop.
+
+        Raises:
+            ForkedError: it was made in another process.
+        """
+        self.check()
+        return background().call(self._begin, operation)
+
+    def check(self) -> None:
+        """Raise if this is not the process that made it.
+
+        Raises:
+            ForkedError: it is not.
+        """
+        if os.getpid() != self._pid:
+            raise ForkedError(
+                "this storage belongs to the process that made it; a forked process must make "
+                "its own"
+            )
+
+    def _begin(
+        self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]
+    ) -> Coroutine[Any, Any, T]:
+        background().keep(self._resident)
+        return operation(self.storage)
+
+
+class _Resident:
+    """What the loop holds on to; it must not keep the host alive."""
+
+    patient = False
+
+    def __init__(self, storage: AsyncStorage) -> None:
+        self._storage = storage
+
+    async def close(self, *, kill: bool) -> None:  # noqa: ARG002 - there is nothing to wait for
+        background().release(self)
+        await self._storage.close()
+
+
+def _let_go(resident: _Resident, pid: int) -> None:
+    if os.getpid() == pid and background().running:
+        background().post(_close_soon, resident)
+
+
+_closing: set[Any] = set()
+
+
+def _close_soon(resident: _Resident) -> None:
+    task = asyncio.get_running_loop().create_task(resident.close(kill=False))
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+_hosts: weakref.WeakValueDictionary[bytes, StorageHost] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def shared_host(backend: Any, settings: Mapping[str, Any]) -> StorageHost:
+    """Return the host of a storage with these arguments; the same for the same ones.
+
+    Args:
+        backend: a storage's name or a backend object, as for `AsyncStorage`.
+        settings: the further arguments.
+    """
+    if not isinstance(backend, str):
+        return StorageHost(AsyncStorage(backend, **settings))
+    key = pickle.dumps((backend, sorted(settings.items())))
+    with _lock:
+        host = _hosts.get(key)
+        if host is None:
+            host = _hosts[key] = StorageHost(AsyncStorage(backend, **settings))
+    return host
+
+
+def _forget() -> None:
+    """In a forked child: what was made before does not work here."""
+    global _lock  # noqa: PLW0603 - another thread may have held it
+    _lock = threading.Lock()
+    _hosts.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
