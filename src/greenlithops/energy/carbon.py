@@ -1,4 +1,4 @@
-"""Grams of CO2 equivalent for joules: kilowatt-hours times intensity times PUE, nothing else."""
+"""Grams of CO2 equivalent: of joules by intensity and PUE, of hardware by its share of a life."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ JOULES_PER_KWH = 3.6e6
 
 #: What says which region's electricity is used, when the program does not.
 REGION_VARIABLE = "GREENLITHOPS_REGION"
+
+#: The functions below take a year for so many seconds: 365.25 days.
+SECONDS_PER_YEAR = 31_557_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,61 @@ def grams_co2e(
     return joules / JOULES_PER_KWH * intensity.grams_per_kwh * pue
 
 
+def pue_of(provider: str) -> float:
+    """Return the power usage effectiveness of a provider's data centres.
+
+    Args:
+        provider: ``aws``, ``gcp``, ``azure``, ``alibaba``, or ``data centre`` for an average one.
+
+    Raises:
+        ConfigurationError: the provider is not in the table.
+    """
+    from greenlithops.energy.carbon_table import PUE  # noqa: PLC0415 - needed on request only
+
+    found = PUE.get(provider.lower())
+    if found is None:
+        raise ConfigurationError(f"no PUE of {provider!r} is known; there are {', '.join(PUE)}")
+    return found
+
+
+def embodied_grams(
+    seconds: float,
+    *,
+    share: float,
+    server_kg: float = 1000.0,
+    lifetime_years: float = 4.0,
+) -> float:
+    """Return the grams of CO2 equivalent of making the hardware, for its use: the ``M`` of the SCI.
+
+    ``M = TE * (TiR / EL) * (RR / ToR)`` (Green Software Foundation, SCI 1.1). It comes on top of
+    what the energy emits, and is no part of `grams_co2e`.
+
+    Args:
+        seconds: how long the hardware was reserved.
+        share: the reserved part of the server: vCPUs reserved of the vCPUs that it has.
+        server_kg: emissions of making the whole server, in kilograms. The default is what the Cloud
+            Carbon Footprint methodology takes for a rack server with one CPU, before extra memory,
+            disks and accelerators; take your manufacturer's figure if you have it.
+        lifetime_years: how long the server is used; four years in the same methodology.
+
+    Raises:
+        ConfigurationError: an argument is out of its range.
+    """
+    if seconds < 0 or not 0 <= share <= 1 or server_kg < 0 or lifetime_years <= 0:
+        raise ConfigurationError(
+            "embodied emissions need seconds and server_kg of at least 0, a share from 0 to 1 and "
+            f"a positive lifetime, not {seconds=}, {share=}, {server_kg=}, {lifetime_years=}"
+        )
+    return server_kg * 1000.0 * share * seconds / (lifetime_years * SECONDS_PER_YEAR)
+
+
 def carbon_intensity(region: str | None = None) -> CarbonIntensity:
     """Look up the carbon intensity of a region's electricity.
 
     Args:
-        region: a country by its ISO code of two or three letters, a region of AWS or Google Cloud,
-            or ``world``. By default what ``GREENLITHOPS_REGION`` says, else the world's average;
-            the result says which it was.
+        region: a country by its ISO code of two or three letters, a region of AWS, Azure or Google
+            Cloud, or ``world``. By default what ``GREENLITHOPS_REGION`` says, else the world's
+            average; the result says which it was.
 
     Raises:
         ConfigurationError: the region is unknown.
@@ -71,7 +122,7 @@ def carbon_intensity(region: str | None = None) -> CarbonIntensity:
     if found is None:
         raise ConfigurationError(
             f"The carbon intensity of {asked!r} is not known: give a country's ISO code (ES, ESP), "
-            f"a region of AWS or Google Cloud, or 'world'.{_nearest(asked.lower())}"
+            f"a region of AWS, Azure or Google Cloud, or 'world'.{_nearest(asked.lower())}"
         )
     return found
 
@@ -81,6 +132,7 @@ def _table() -> dict[str, CarbonIntensity]:
     """Return all regions by lower-case name."""
     from greenlithops.energy.carbon_table import (  # noqa: PLC0415 - large, and needed once
         AWS_REGIONS,
+        AZURE_REGIONS,
         COUNTRIES,
         EMBER,
         GOOGLE,
@@ -97,7 +149,7 @@ def _table() -> dict[str, CarbonIntensity]:
             table[two.lower()] = table[three.lower()] = country
     for name, value in _rows(GOOGLE_REGIONS):
         table[name] = CarbonIntensity(float(value), name, GOOGLE_YEAR, GOOGLE)
-    for two, *names in _rows(AWS_REGIONS):
+    for two, *names in _rows(AWS_REGIONS) + _rows(AZURE_REGIONS):
         table.update(dict.fromkeys(names, table[two.lower()]))
     return table
 

@@ -4,8 +4,8 @@ Countries: Ember's yearly electricity data, as Our World in Data publishes it (C
 life-cycle grams of CO2 equivalent for a kilowatt-hour generated
 (https://ourworldindata.org/grapher/carbon-intensity-electricity), in the extract that CodeCarbon
 3.3.2 carries. World: the same series for 2023. Google Cloud regions: Google's
-``region-carbon-info``, ``data/yearly/2024.csv``. For a region of AWS the figure of its country is
-taken, since AWS publishes none.
+``region-carbon-info``, ``data/yearly/2024.csv``. For a region of AWS or Azure the figure of its
+country is taken, since neither publishes one.
 """
 
 from __future__ import annotations
@@ -84,3 +84,21 @@ ap-southeast-1; AU ap-southeast-2 ap-southeast-4; ID ap-southeast-3; MY ap-south
 ap-southeast-7; JP ap-northeast-1 ap-northeast-3; KR ap-northeast-2; CN cn-north-1
 cn-northwest-1
 """
+
+#: Country, and the regions that Azure has there, by the names of its command line.
+AZURE_REGIONS = """
+US centralus eastus eastus2 northcentralus southcentralus westcentralus westus westus2 westus3;
+CA canadacentral canadaeast; BR brazilsouth brazilsoutheast; MX mexicocentral; CL chilecentral;
+IE northeurope; NL westeurope; GB uksouth ukwest; FR francecentral francesouth; DE germanynorth
+germanywestcentral; CH switzerlandnorth switzerlandwest; SE swedencentral swedensouth; NO norwayeast
+norwaywest; IT italynorth; ES spaincentral; PL polandcentral; AT austriaeast; AE uaecentral
+uaenorth; QA qatarcentral; IL israelcentral; ZA southafricanorth southafricawest; HK eastasia; SG
+southeastasia; IN centralindia southindia westindia jioindiawest jioindiacentral; JP japaneast
+japanwest; KR koreacentral koreasouth; AU australiaeast australiasoutheast australiacentral
+australiacentral2; NZ newzealandnorth; ID indonesiacentral; MY malaysiawest; CN chinaeast chinaeast2
+chinanorth chinanorth2 chinanorth3
+"""
+
+#: Power usage effectiveness, as the Cloud Carbon Footprint methodology gives it (appendix I); of an
+#: average data centre as the Uptime Institute's survey of 2023 gives it.
+PUE = {"aws": 1.135, "gcp": 1.1, "azure": 1.185, "alibaba": 1.3, "data centre": 1.58}

@@ -2,7 +2,13 @@
 
 import pytest
 
-from greenlithops.energy.carbon import CarbonIntensity, carbon_intensity, grams_co2e
+from greenlithops.energy.carbon import (
+    CarbonIntensity,
+    carbon_intensity,
+    embodied_grams,
+    grams_co2e,
+    pue_of,
+)
 from greenlithops.errors import ConfigurationError
 
 
@@ -37,6 +43,8 @@ def test_unknown_stays_unknown():
         ("us-east1", "us-east1", 575.77, 2024),  # Google's, South Carolina
         ("us-east-1", "USA", 369.473, 2023),  # Amazon's, by its country
         ("eu-west-3", "FRA", 56.039, 2023),
+        ("westeurope", "NLD", 267.622, 2023),  # Microsoft's, by its country
+        ("EastUS", "USA", 369.473, 2023),
     ],
 )
 def test_regions(name, region, grams, year):
@@ -62,3 +70,22 @@ def test_it_says_what_it_is():
     assert str(CarbonIntensity(20, "home", None, "my solar roof")) == (
         "20 gCO2e/kWh (home; my solar roof)"
     )
+
+
+def test_power_usage_effectiveness_by_provider():
+    assert pue_of("aws") == 1.135
+    assert pue_of("GCP") == 1.1
+    assert pue_of("azure") == 1.185
+    with pytest.raises(ConfigurationError, match="no PUE of 'ibm'"):
+        pue_of("ibm")
+
+
+def test_the_embodied_share_by_hand():
+    # A server of 1,000 kg for 4 years, a quarter of it for a day: 1,000,000 g / 1,461 / 4.
+    assert embodied_grams(86_400, share=0.25) == pytest.approx(171.116, abs=1e-3)
+    assert embodied_grams(86_400, share=0.25, server_kg=500, lifetime_years=8) == pytest.approx(
+        171.116 / 4, abs=1e-3
+    )
+    assert embodied_grams(0, share=1) == 0.0
+    with pytest.raises(ConfigurationError, match="a share from 0 to 1"):
+        embodied_grams(1, share=2)
