@@ -117,7 +117,7 @@ class Engine:
     ) -> tuple[Tracker, int]:
         """Add one call; return the job that it shares with others, and its index there."""
         self._dispatcher.warm()
-        book = ClassBook()
+        book = ClassBook(options.modules)
         image = self._images.image(function, book)
         key = (image.digest, options, os.getcwd())
         group = self._groups.get(key)
@@ -152,7 +152,7 @@ class Engine:
             FunctionNotSerializable: the function cannot be pickled.
         """
         self._dispatcher.warm()
-        book = book or ClassBook()
+        book = book or ClassBook(options.modules)
         remote = self._remote(function, image or self._images.image(function, book), options)
         tracker = Tracker(
             f"{self.id}-{next(self._numbers)}",
@@ -180,7 +180,7 @@ class Engine:
     def _remote(
         self, function: Callable[..., Any], image: FunctionImage, options: Options
     ) -> RemoteFunction:
-        directory, path = os.getcwd(), list(sys.path)
+        directory, path = os.getcwd(), [*sys.path, *options.modules.folders()]
         wire = options.wire()
         key = (image.digest, wire, directory, tuple(path))
         remote = self._functions.get(key)

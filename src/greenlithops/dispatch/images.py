@@ -7,7 +7,7 @@ import operator
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.modules import is_local, travels_by_value
+from greenlithops.dispatch.modules import OWN, is_local, travels_by_value
 from greenlithops.dispatch.serialize import ClassBook, FunctionImage, pack_function
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ImageCache:
         Raises:
             FunctionNotSerializable: it cannot be pickled.
         """
-        mark = fingerprint(function)
+        mark = fingerprint(function) if book.choice == OWN else None
         if mark is None:
             return pack_function(function, book)
         kept = self._images.get(id(function))

@@ -6,8 +6,13 @@ import functools
 import site
 import sys
 import sysconfig
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+
+from greenlithops.errors import UsageError
 
 _HEAP_TYPE = 1 << 9  #: Py_TPFLAGS_HEAPTYPE of the C interface
 _OWN_NAME = __name__.partition(".")[0]
@@ -45,21 +50,85 @@ def is_local(module: ModuleType) -> bool:
     return file.endswith((".py", ".pyc")) and not _is_installed(file)
 
 
-def local_modules() -> tuple[ModuleType, ...]:
-    """Return the imported modules that must travel by value."""
-    return tuple(
-        module
-        for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType) and module.__name__ == name and is_local(module)
-    )
+@dataclass(frozen=True, slots=True)
+class ModuleChoice:
+    """Which modules travel by value with functions that use them; workers import the others.
+
+    Args:
+        include: names of modules and packages, or paths of ``.py`` and ``.so`` files (which
+            workers import from where they are). Empty: the user's own modules; None: no modules.
+        exclude: names of modules and packages of the user's own that do not travel; ignored
+            where `include` names modules.
+    """
+
+    include: tuple[str, ...] | None = ()
+    exclude: tuple[str, ...] = ()
+
+    def takes(self, module: ModuleType) -> bool:
+        """Return whether a module travels."""
+        if self.include is None:
+            return False
+        if self.include:
+            return _is_among(module.__name__, self.include)
+        return is_local(module) and not _is_among(module.__name__, self.exclude)
+
+    def modules(self) -> tuple[ModuleType, ...]:
+        """Return the modules that travel.
+
+        Raises:
+            UsageError: there is no module of an included name.
+        """
+        if self.include:
+            return tuple(_included(name) for name in self.include if not _is_path(name))
+        return tuple(
+            module
+            for name, module in list(sys.modules.items())
+            if isinstance(module, ModuleType) and module.__name__ == name and self.takes(module)
+        )
+
+    def folders(self) -> list[str]:
+        """Return the folders of included files, for the worker's path.
+
+        Raises:
+            UsageError: there is no such file.
+        """
+        found = []
+        for name in filter(_is_path, self.include or ()):
+            path = Path(name).expanduser().resolve()
+            if not path.exists():
+                raise UsageError(f"include_modules: there is no file {name!r}")
+            found.append(str(path.parent))
+        return found
 
 
-def travels_by_value(cls: type) -> bool:
+#: the user's own modules travel
+OWN = ModuleChoice()
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith((".py", ".so"))
+
+
+def _is_among(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def _included(name: str) -> ModuleType:
+    try:
+        known = name in sys.modules or find_spec(name) is not None
+    except ModuleNotFoundError:  # nor its package
+        known = False
+    if not known:
+        raise UsageError(f"include_modules: there is no module {name!r} to include")
+    return import_module(name)
+
+
+def travels_by_value(cls: type, choice: ModuleChoice = OWN) -> bool:
     """Return whether a class cannot, or must not, be imported by workers."""
     if not cls.__flags__ & _HEAP_TYPE:
         return False  # a type of the interpreter's, whatever it calls itself
     module = sys.modules.get(cls.__module__)
-    if module is None or cls.__module__ == "__main__" or is_local(module):
+    if module is None or cls.__module__ == "__main__" or choice.takes(module):
         return True
     found: object = module
     for part in cls.__qualname__.split("."):

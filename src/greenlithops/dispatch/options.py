@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.dispatch.modules import OWN, ModuleChoice
 from greenlithops.errors import UsageError
 from greenlithops.models import CallOptions
 
@@ -27,6 +28,7 @@ class Options:
     policy: RetryPolicy
     environment: tuple[tuple[str, str], ...]
     live_logs: bool = False
+    modules: ModuleChoice = OWN
 
     def wire(self) -> CallOptions:
         """Return the part of it that workers must know."""

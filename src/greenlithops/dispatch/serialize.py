@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.modules import local_modules, travels_by_value
+from greenlithops.dispatch.modules import OWN, ModuleChoice, travels_by_value
 from greenlithops.dispatch.plan import describe
 from greenlithops.errors import (
     ArgumentsNotSerializable,
@@ -45,9 +45,13 @@ class ClassBook:
     """The user's own classes that a job's function and arguments refer to.
 
     Each is pickled by value once, under a digest that stands for it from then on.
+
+    Args:
+        choice: which modules travel by value.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, choice: ModuleChoice = OWN) -> None:
+        self.choice = choice
         self.definitions: dict[bytes, Payload] = {}
         self._digests: dict[int, tuple[type, bytes | None]] = {}
         self._defining = False
@@ -55,9 +59,9 @@ class ClassBook:
 
     @property
     def modules(self) -> tuple[ModuleType, ...]:
-        """The user's own modules, found once for a job."""
+        """The modules that travel by value, found once for a job."""
         if self._modules is None:
-            self._modules = local_modules()
+            self._modules = self.choice.modules()
         return self._modules
 
     def name(self, cls: type) -> bytes | None:
@@ -67,7 +71,7 @@ class ClassBook:
         if id(cls) in self._digests:
             return self._digests[id(cls)][1]
         digest = None
-        if travels_by_value(cls):
+        if travels_by_value(cls, self.choice):
             self._defining = True
             try:
                 stream, buffers = pack_any(cls, self.name)

@@ -42,6 +42,7 @@ def open_lanes(
             "initializer": image,
             "classes": [(digest, *payload) for digest, payload in book.definitions.items()],
             "client": os.getpid(),
+            "as_lithops": "greenlithops.as_lithops" in sys.modules,
         }
         lane.attach(handle, hello)
         return lane

@@ -43,6 +43,10 @@ class ProcessHost:
         self.capture.set_limit(hello["log_bytes"])
         self.capture.install()
         faulthandler.enable(file=2)
+        if hello["as_lithops"]:
+            from greenlithops.as_lithops.finder import be_worker  # noqa: PLC0415 - if switched on
+
+            be_worker()
         os.nice(NICENESS)
         self._gave_way = give_way()
 

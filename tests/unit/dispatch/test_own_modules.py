@@ -27,7 +27,7 @@ def test_installed_modules_are_not(module):
 def test_modules_of_a_program_are():
     assert modules.is_local(support.disasters)
     assert modules.is_local(sys.modules[__name__])
-    assert support.disasters in modules.local_modules()
+    assert support.disasters in modules.OWN.modules()
 
 
 def test_the_main_module_is_pickled_by_value_anyway():
@@ -43,9 +43,9 @@ def test_a_module_in_a_folder_is_and_extension_modules_are_not(tmp_path, monkeyp
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module("gl_in_folder")
     assert modules.is_local(module)
-    assert module in modules.local_modules()
+    assert module in modules.OWN.modules()
     del sys.modules["gl_in_folder"]
-    assert module not in modules.local_modules()
+    assert module not in modules.OWN.modules()
     extension = types.ModuleType("extension")
     extension.__file__ = str(tmp_path / "extension.so")
     extension.__spec__ = object()
@@ -56,8 +56,8 @@ def test_one_module_for_another_is_noticed(monkeypatch):
     """The number of modules says nothing about which they are."""
     first, second = types.ModuleType("gl_first_made"), types.ModuleType("gl_second_made")
     monkeypatch.setitem(sys.modules, "gl_first_made", first)
-    assert first in modules.local_modules()
+    assert first in modules.OWN.modules()
     monkeypatch.delitem(sys.modules, "gl_first_made")
     monkeypatch.setitem(sys.modules, "gl_second_made", second)
-    assert second in modules.local_modules()
-    assert first not in modules.local_modules()
+    assert second in modules.OWN.modules()
+    assert first not in modules.OWN.modules()

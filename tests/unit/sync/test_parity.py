@@ -20,6 +20,7 @@ RENAMED = {"function": "map_function", "iterdata": "map_iterdata"}
 ONLY_ASYNC = {
     "retries",  # of the whole executor, as Lithops' configuration has it
     "live_logs",
+    "modules",  # include_modules and exclude_modules there
     "buffer",  # the synchronous face takes lists
 }
 

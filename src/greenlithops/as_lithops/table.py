@@ -1,0 +1,174 @@
+"""What each name of Lithops stands for: a module of greenlithops, or why it is absent."""
+
+from __future__ import annotations
+
+import difflib
+
+_SYNC = "greenlithops.sync"
+_HERE = "greenlithops.as_lithops"
+_EXECUTORS = {
+    "FunctionExecutor": f"{_SYNC}.executors",
+    "LocalhostExecutor": f"{_SYNC}.executors",
+    "ServerlessExecutor": f"{_SYNC}.executors",
+    "StandaloneExecutor": f"{_SYNC}.executors",
+}
+_RETRIES = {
+    "RetryingFunctionExecutor": f"{_SYNC}.retries",
+    "RetryingFuture": f"{_SYNC}.retries",
+}
+_WAITS = {
+    "ALL_COMPLETED": f"{_SYNC}.constants",
+    "ALWAYS": f"{_SYNC}.constants",
+    "ANY_COMPLETED": f"{_SYNC}.constants",
+    "get_result": f"{_SYNC}.waits",
+    "wait": f"{_SYNC}.waits",
+}
+_FUTURE = {"ResponseFuture": f"{_SYNC}.futures"}
+_LIST = {"FuturesList": f"{_SYNC}.futures_list"}
+_STORAGE = {"Storage": f"{_SYNC}.storage"}
+_OBJECTS = {
+    "CloudObject": f"{_SYNC}.storage",
+    "CloudObjectLocal": f"{_SYNC}.storage",
+    "CloudObjectUrl": f"{_SYNC}.storage",
+    "StorageConfigMismatchError": f"{_SYNC}.storage",
+    "StorageNoSuchKeyError": f"{_SYNC}.storage",
+}
+
+
+def _from(module: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), f"{_HERE}.{module}")
+
+
+_CONSTANTS = _from(
+    "constants",
+    """CACHE_DIR CONFIG_DIR CONFIG_FILE CONFIG_FILE_GLOBAL CPU_COUNT FN_LOG_FILE HOME_DIR
+    JOBS_DIR JOBS_PREFIX LITHOPS_TEMP_DIR LOCALHOST LOGGER_FORMAT LOGGER_FORMAT_SHORT
+    LOGGER_LEVEL LOGGER_LEVEL_CHOICES LOGGER_STREAM LOGS_DIR LOGS_PREFIX MODE_DEFAULT
+    RUNTIMES_PREFIX SA_CONFIG_FILE SERVERLESS SERVERLESS_BACKENDS SERVERLESS_BACKEND_DEFAULT
+    STANDALONE STANDALONE_BACKENDS STANDALONE_BACKEND_DEFAULT STORAGE_BACKEND_DEFAULT
+    TEMP_DIR TEMP_PREFIX USER_TEMP_DIR WORKER_ENV WORKER_PROCESSES_DEFAULT""",
+)
+_CONFIG = _from(
+    "configs",
+    """default_config default_storage_config dump_yaml_config extract_localhost_config
+    extract_serverless_config extract_standalone_config extract_storage_config
+    get_default_config_filename get_log_info load_config load_yaml_config""",
+)
+_UTILS = _from(
+    "utils",
+    """BackendType CURRENT_PY_VERSION b64str_to_bytes b64str_to_dict bytes_to_b64str
+    convert_bools_to_string create_executor_id dict_to_b64str format_data get_default_backend
+    get_executor_id get_mode is_linux_system is_lithops_worker is_notebook is_unix_system
+    iterchunks log_prefix setup_lithops_logger sizeof_fmt split_object_url split_path uuid_str
+    verify_args version_str""",
+)
+
+#: by the module's path in Lithops: the names in it, and where each is
+TABLE: dict[str, dict[str, str]] = {
+    "": _EXECUTORS
+    | _STORAGE
+    | {
+        "RetryingFunctionExecutor": f"{_SYNC}.retries",
+        "__version__": f"{_HERE}.constants",
+        "get_result": f"{_SYNC}.waits",
+        "wait": f"{_SYNC}.waits",
+    },
+    "config": _CONFIG,
+    "constants": _CONSTANTS,
+    "executors": _EXECUTORS | _FUTURE | _LIST | _WAITS,
+    "future": _FUTURE,
+    "plots": dict.fromkeys(("create_histogram", "create_timeline"), f"{_SYNC}.plots"),
+    "retries": _RETRIES | _FUTURE | {"FunctionExecutor": f"{_SYNC}.executors"} | _WAITS,
+    "storage": _STORAGE,
+    "storage.cloud_proxy": {
+        "CloudFileProxy": "greenlithops.storage_os",
+        "CloudStorage": "greenlithops.storage_os",
+        "open": "greenlithops.storage_os",
+        "os": "greenlithops.storage_os",
+    },
+    "storage.storage": _STORAGE,
+    "storage.utils": _OBJECTS,
+    "util": {},
+    "utils": _UTILS | _LIST | _CONSTANTS,
+    "version": {"__version__": f"{_HERE}.constants"},
+    "wait": _WAITS | _FUTURE,
+    "worker": {},
+    "worker.utils": _from(
+        "worker",
+        "free_disk_space get_memory_usage get_runtime_metadata get_server_info peak_memory",
+    )
+    | {"sizeof_fmt": f"{_HERE}.utils"},
+}
+
+#: modules that are the same under both names, with all that is in them
+ALIASES = {
+    "concurrent": "greenlithops.concurrent",
+    "multiprocessing": "greenlithops.multiprocessing",
+    "util.joblib": "greenlithops.joblib",
+}
+
+_INVOKING = "calls go through greenlithops.AsyncExecutor, which needs no invoker"
+_ENGINES = "backends implement greenlithops.protocols.ComputeBackend; register an entry point"
+
+#: by path: why it is absent, and what to use instead
+ABSENT: dict[str, str] = {
+    "invokers": _INVOKING,
+    "job": "jobs are greenlithops.Job; partitions are made by map() and its obj_* arguments",
+    "libs": "vendored code of Lithops; import the libraries themselves",
+    "localhost": "use greenlithops.LocalhostExecutor, or backend='localhost'",
+    "monitor": "outcomes are pushed: use wait(), as_completed() or hooks",
+    "monitoring": "outcomes are pushed: use wait(), as_completed() or hooks",
+    "multiprocessing": "this version has no shared objects; greenlithops.PoolExecutor runs calls",
+    "plots.create_plots": "use FunctionExecutor.plot()",
+    "scripts": "use the command greenlithops",
+    "serverless": _ENGINES,
+    "standalone": _ENGINES,
+    "storage.backends": "use lithops.storage.Storage, or greenlithops.storage.AsyncStorage",
+    "storage.InternalStorage": "results need no storage here; use lithops.storage.Storage",
+    "storage.storage.InternalStorage": (
+        "results need no storage here; use lithops.storage.Storage"
+    ),
+    "telemetry": "use hooks: greenlithops.Event tells of every call",
+    "tests": "the tests are not installed",
+    "util.joblib": "this version has no backend of joblib's; greenlithops.PoolExecutor runs calls",
+    "util.metrics": "use hooks: greenlithops.Event tells of every call",
+    "util.ibm_token_manager": "the S3 backend gets its tokens itself",
+    "util.ssh_client": _ENGINES,
+    "utils.WrappedStreamingBody": "read from the obj that functions get: it is a binary file",
+    "utils.WrappedStreamingBodyPartition": (
+        "read from the obj that functions get: it is a binary file"
+    ),
+    "utils.create_handler_zip": _ENGINES,
+    "utils.docker_login": "run docker login by subprocess",
+    "utils.get_docker_path": "use shutil.which('docker')",
+    "utils.run_command": "use subprocess.run()",
+    "utils.timeout_handler": "timeouts need no signal: wait(timeout=…)",
+    "worker.handler": "workers speak greenlithops' own protocol",
+    "worker.invoker": _INVOKING,
+    "worker.jobrunner": "workers speak greenlithops' own protocol",
+    "worker.utils.SystemMonitor": "future.stats has what each call took",
+    "worker.utils.LogStream": "future.logs has what each call printed",
+    "worker.utils.custom_redirection": "future.logs has what each call printed",
+    "worker.utils.memory_monitor_worker": "runtime_memory is a limit that the kernel keeps",
+}
+
+
+def submodules(path: str) -> set[str]:
+    """Return the names of the modules right below one of Lithops' paths."""
+    prefix = f"{path}." if path else ""
+    below = [one[len(prefix) :] for one in (*TABLE, *ALIASES) if one.startswith(prefix) and one]
+    return {one for one in below if one and "." not in one}
+
+
+def advice_on(path: str) -> str:
+    """Return the text that says that a name of Lithops is not here, and what to do instead."""
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        reason = ABSENT.get(".".join(parts[:length]))
+        if reason is not None:
+            return f"greenlithops has no lithops.{path}: {reason}"
+    parent, _, name = path.rpartition(".")
+    known = [*TABLE.get(parent, ()), *submodules(parent)] if parent in TABLE else []
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"greenlithops has no lithops.{path}, and Lithops 3.8 has no public one{hint}"
