@@ -14,6 +14,7 @@ The parts, from the hardware up:
     cost.py         money, by public price tables
     instance.py     which cloud, region and machine this is
     blocks.py       blocks and functions of the program's own; clocks.py, host.py: what they need
+    log.py          the figures as lines of a file; export.py: as CSV and for Prometheus and OTLP
     records.py      the figures, as users see them
 """
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from greenlithops.energy.cost import Tariff as Tariff
     from greenlithops.energy.cost import price as price
     from greenlithops.energy.cost import usage as usage
+    from greenlithops.energy.export import OpenTelemetryExporter as OpenTelemetryExporter
+    from greenlithops.energy.export import PrometheusExporter as PrometheusExporter
+    from greenlithops.energy.export import write_csv as write_csv
     from greenlithops.energy.instance import Instance as Instance
     from greenlithops.energy.instance import ask_instance as ask_instance
     from greenlithops.energy.instance import instance_of as instance_of
@@ -40,6 +44,12 @@ if TYPE_CHECKING:
     from greenlithops.energy.live import ElectricityMaps as ElectricityMaps
     from greenlithops.energy.live import IntensityPeriod as IntensityPeriod
     from greenlithops.energy.live import IntensitySource as IntensitySource
+    from greenlithops.energy.log import EnergyLog as EnergyLog
+    from greenlithops.energy.log import LogRecord as LogRecord
+    from greenlithops.energy.log import read_logs as read_logs
+    from greenlithops.energy.log import record_of_block as record_of_block
+    from greenlithops.energy.log import record_of_call as record_of_call
+    from greenlithops.energy.log import record_of_report as record_of_report
     from greenlithops.energy.meters import Refusal as Refusal
     from greenlithops.energy.meters import Selection as Selection
     from greenlithops.energy.meters import select_meter as select_meter
@@ -58,13 +68,17 @@ _HOMES = {
     "CarbonIntensity": "carbon",
     "CarbonIntensityUK": "live",
     "ElectricityMaps": "live",
+    "EnergyLog": "log",
     "EnergyReport": "records",
     "EnergySampler": "sampler",
     "EnergyWindow": "window",
     "Instance": "instance",
     "IntensityPeriod": "live",
     "IntensitySource": "live",
+    "LogRecord": "log",
     "Measurement": "blocks",
+    "OpenTelemetryExporter": "export",
+    "PrometheusExporter": "export",
     "Refusal": "meters",
     "Selection": "meters",
     "Start": "schedule",
@@ -79,10 +93,15 @@ _HOMES = {
     "measured": "blocks",
     "price": "cost",
     "pue_of": "carbon",
+    "read_logs": "log",
+    "record_of_block": "log",
+    "record_of_call": "log",
+    "record_of_report": "log",
     "select_meter": "meters",
     "shared_sampler": "sampler",
     "usage": "cost",
     "wait_for_low_carbon": "schedule",
+    "write_csv": "export",
 }
 
 __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
@@ -91,13 +110,17 @@ __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
     "CarbonIntensity",
     "CarbonIntensityUK",
     "ElectricityMaps",
+    "EnergyLog",
     "EnergyReport",
     "EnergySampler",
     "EnergyWindow",
     "Instance",
     "IntensityPeriod",
     "IntensitySource",
+    "LogRecord",
     "Measurement",
+    "OpenTelemetryExporter",
+    "PrometheusExporter",
     "Refusal",
     "Selection",
     "Start",
@@ -112,10 +135,15 @@ __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
     "measured",
     "price",
     "pue_of",
+    "read_logs",
+    "record_of_block",
+    "record_of_call",
+    "record_of_report",
     "select_meter",
     "shared_sampler",
     "usage",
     "wait_for_low_carbon",
+    "write_csv",
 ]
 
 

@@ -74,6 +74,7 @@ class Measurement:
     Attributes:
         label: what the block is called, or None.
         scope: whose CPU time counts.
+        started: when it was entered, in seconds since the epoch.
     """
 
     def __init__(self, label: str | None, scope: Scope | None, meter: str) -> None:
@@ -82,6 +83,7 @@ class Measurement:
         self._meter = meter
         self._figures: Future[_Figures] = Future()
         self._clock: BlockClock | None = None
+        self.started = 0.0
         self._start = 0
         self._ticket: Future[Ticket] | None = None
         self._stack: AsyncExitStack | None = None
@@ -177,6 +179,7 @@ class Measurement:
 
     def _start_clock(self) -> None:
         assert self._clock is not None  # noqa: S101 - set by _begin_once
+        self.started = time.time()
         self._start = time.monotonic_ns()
         self._clock.start()
 
