@@ -157,6 +157,7 @@ class WritingObject(io.RawIOBase):
         self._host = host
         self._position = after.size if after else 0
         self._dropped = False
+        self.tells_its_place = False
 
         async def begun(storage: AsyncStorage) -> ObjectWriter:
             return ObjectWriter(storage, bucket, key, after, **options)
@@ -166,6 +167,10 @@ class WritingObject(io.RawIOBase):
     def writable(self) -> bool:
         """Return True."""
         return True
+
+    def seekable(self) -> bool:
+        """Return False; but who asks only for its place may be told otherwise."""
+        return self.tells_its_place
 
     def write(self, data: Any, /) -> int:
         """Take bytes; wait while there is no room for them."""

@@ -92,7 +92,7 @@ def open_object(  # noqa: PLR0917 - the parameters of `open`, in their order
         buffered: Any = _buffered(raw, mode, buffering)
         if mode.binary:
             return buffered  # type: ignore[no-any-return]  # one of three kinds of files
-        text = TextFile(buffered, encoding or "utf-8", errors, newline, buffering == 1)
+        text = _text(raw, buffered, encoding or "utf-8", errors, newline, buffering == 1)
     except BaseException:
         if isinstance(raw, (WritingObject, EditedObject)):
             raw.drop()
@@ -112,6 +112,17 @@ def _check(
                 raise UsageError(f"a binary file has no {name}")
     elif buffering == 0:
         raise UsageError("only binary files can be without a buffer")
+
+
+def _text(raw: io.RawIOBase, buffered: Any, *options: Any) -> TextFile:
+    """Return a text file; it looks at its place at the start, to know of byte order marks."""
+    if not isinstance(raw, WritingObject):
+        return TextFile(buffered, *options)
+    raw.tells_its_place = True
+    try:
+        return TextFile(buffered, *options)
+    finally:
+        raw.tells_its_place = False
 
 
 def _buffered(raw: io.RawIOBase, mode: Mode, buffering: int) -> Any:

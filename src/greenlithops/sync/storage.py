@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
-from greenlithops.errors import StorageError, UsageError
+from greenlithops.errors import NoSuchBucket, StorageError, UsageError
 from greenlithops.sync import object_open, storage_calls
 from greenlithops.sync.object_files import BUFFER_BYTES, ObjectStream, ReadingObject
 from greenlithops.sync.storage_client import StorageClient
@@ -47,6 +48,8 @@ class Storage:
         backend: the storage's name.
         bucket: where objects without a bucket of their own go: ``storage_bucket`` of the
             configuration, or None.
+        makes_buckets: whether buckets are there when they are written to, and empty before, as
+            in Lithops for storages without accounts: localhost, memory, redis.
 
     Raises:
         ConfigurationError: the configuration is none, or names no storage.
@@ -64,7 +67,7 @@ class Storage:
         self.config = found.config
         self.backend = found.backend
         self.bucket = found.bucket
-        self._makes_buckets = found.backend in MAKE_BUCKETS
+        self.makes_buckets = found.backend in MAKE_BUCKETS
         self._made: set[str] = set()
         self._host = shared_host(found.backend, {**found.options, "bucket": found.bucket})
 
@@ -82,22 +85,44 @@ class Storage:
         section = {**options, **settings, BUCKET: settings.pop("bucket")}
         return cls(storage_config={"backend": backend, backend: section})
 
-    def _ask(
+    def ask(
         self,
         operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]],
         bucket: str = "",
         key: str = "",
     ) -> T:
+        """Return what ``await operation(storage)`` gives, for what this face has no method for.
+
+        Args:
+            operation: called with the `AsyncStorage`, on the event loop.
+            bucket: what it is about, for errors.
+            key: what it is about, for errors.
+        """
         with as_lithops(bucket, key):
             return self._host.ask(operation)
 
-    def _make(self, bucket: str) -> None:
-        """Have a bucket for what is written, where that is the storage's own business."""
-        if self._makes_buckets and bucket not in self._made:
+    def make_bucket(self, bucket: str) -> None:
+        """Make a bucket that is about to be written to, if `makes_buckets`."""
+        if self.makes_buckets and bucket not in self._made:
             self.create_bucket(bucket)
             self._made.add(bucket)
 
+    def own_bucket(self) -> str:
+        """Return the storage's bucket.
+
+        Raises:
+            UsageError: the configuration names none.
+        """
+        if self.bucket is None:
+            raise UsageError(f"the configuration of {self.backend!r} has no {BUCKET!r}")
+        return self.bucket
+
     # The storage itself.
+
+    @property
+    def scheme(self) -> str:
+        """How its URLs begin, such as ``s3``."""
+        return self._host.storage.backend.scheme
 
     @property
     def storage_handler(self) -> Storage:
@@ -114,7 +139,7 @@ class Storage:
 
     def create_bucket(self, bucket: str) -> None:
         """Make a bucket; one that is yours already is fine."""
-        self._ask(lambda storage: storage.create_bucket(bucket), bucket)
+        self.ask(lambda storage: storage.create_bucket(bucket), bucket)
 
     def head_bucket(self, bucket: str) -> dict[str, Any]:
         """Return ``{'ResponseMetadata': {'HTTPStatusCode': 200}}`` if the bucket can be used.
@@ -123,7 +148,7 @@ class Storage:
             StorageNoSuchKeyError: it is not there.
             AccessDenied: it is not ours.
         """
-        self._ask(lambda storage: storage.head_bucket(bucket), bucket)
+        self.ask(lambda storage: storage.head_bucket(bucket), bucket)
         return {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
     # Objects.
@@ -136,8 +161,8 @@ class Storage:
             key: its name.
             body: text, bytes, a file object, a path or an iterable of bytes.
         """
-        self._make(bucket)
-        self._ask(lambda storage: storage.put(bucket, key, body), bucket, key)
+        self.make_bucket(bucket)
+        self.ask(lambda storage: storage.put(bucket, key, body), bucket, key)
 
     def get_object(
         self,
@@ -161,7 +186,7 @@ class Storage:
         """
         wanted = storage_calls.get_arguments(extra_get_args or _NOTHING)
         if not stream:
-            return self._ask(
+            return self.ask(
                 lambda storage: storage.get(
                     bucket, key, wanted.start, wanted.stop, if_match=wanted.if_match
                 ),
@@ -202,29 +227,37 @@ class Storage:
             For each object its ``Key``, ``Size`` in bytes, ``ETag``, and ``LastModified`` where
             the storage tells.
         """
-        found = self._ask(
-            lambda storage: storage_calls.listed(storage, bucket, prefix or "", match_pattern),
-            bucket,
-            prefix or "",
-        )
+        found = self._listed(bucket, prefix, match_pattern)
         return [storage_calls.entry(info) for info in found]
 
     def list_keys(self, bucket: str, prefix: str | None = None) -> list[str]:
         """Return the keys of a bucket, in order, that begin with `prefix`."""
-        found = self._ask(
-            lambda storage: storage_calls.listed(storage, bucket, prefix or "", None),
-            bucket,
-            prefix or "",
+        return [info.key for info in self._listed(bucket, prefix)]
+
+    def _listed(
+        self, bucket: str, prefix: str | None, match_pattern: str | None = None
+    ) -> list[ObjectInfo]:
+        listed = partial(
+            storage_calls.listed, bucket=bucket, prefix=prefix or "", glob=match_pattern
         )
-        return [info.key for info in found]
+        try:
+            return self.ask(listed, bucket, prefix or "")
+        except NoSuchBucket:
+            if self.makes_buckets:
+                return []
+            raise
 
     def delete_object(self, bucket: str, key: str) -> None:
         """Delete an object; a missing one is fine."""
-        self._ask(lambda storage: storage.delete(bucket, key), bucket, key)
+        self.delete_objects(bucket, [key])
 
     def delete_objects(self, bucket: str, key_list: Iterable[str]) -> None:
         """Delete objects; missing ones are fine."""
-        self._ask(lambda storage: storage.delete_many(bucket, key_list), bucket)
+        try:
+            self.ask(lambda storage: storage.delete_many(bucket, key_list), bucket)
+        except NoSuchBucket:
+            if not self.makes_buckets:
+                raise
 
     # Files.
 
@@ -290,8 +323,8 @@ class Storage:
     ) -> bool:
         try:
             if writes:
-                self._make(bucket)
-            self._ask(operation, bucket)
+                self.make_bucket(bucket)
+            self.ask(operation, bucket)
         except OSError as error:
             logger.error("%s: %s", problem, error)  # noqa: TRY400 - what happened is enough
             return False
@@ -311,8 +344,8 @@ class Storage:
         """
         place = bucket or self.bucket
         if place is not None:
-            self._make(place)
-        made = self._ask(lambda storage: storage.put_cloudobject(body, bucket, key), place or "")
+            self.make_bucket(place)
+        made = self.ask(lambda storage: storage.put_cloudobject(body, bucket, key), place or "")
         return storage_calls.renamed(made, self.backend)
 
     def get_cloudobject(self, cloudobject: CloudObject, stream: bool = False) -> Any:
@@ -332,7 +365,7 @@ class Storage:
             self._check_own(cloudobject)
         name = self._host.storage.backend.name
         own = [storage_calls.renamed(cloudobject, name) for cloudobject in handles]
-        self._ask(lambda storage: storage.delete_cloudobjects(own))
+        self.ask(lambda storage: storage.delete_cloudobjects(own))
 
     def _check_own(self, cloudobject: CloudObject) -> None:
         if cloudobject.backend not in (self.backend, self._host.storage.backend.name):
@@ -345,18 +378,18 @@ class Storage:
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""
-        return self._ask(lambda storage: storage.head(bucket, key), bucket, key)
+        return self.ask(lambda storage: storage.head(bucket, key), bucket, key)
 
     def exists(self, bucket: str, key: str) -> bool:
         """Return whether there is such an object."""
-        return self._ask(lambda storage: storage.exists(bucket, key), bucket, key)
+        return self.ask(lambda storage: storage.exists(bucket, key), bucket, key)
 
     def copy(
         self, bucket: str, key: str, to_key: str, *, to_bucket: str | None = None
     ) -> ObjectInfo:
         """Copy an object within the storage, without its bytes coming by here."""
-        self._make(to_bucket or bucket)
-        return self._ask(
+        self.make_bucket(to_bucket or bucket)
+        return self.ask(
             lambda storage: storage.copy(bucket, key, to_key, to_bucket=to_bucket), bucket, key
         )
 
@@ -369,7 +402,7 @@ class Storage:
         seconds: float = 3600.0,
     ) -> str:
         """Return a URL that reads or writes the object without credentials, for a while."""
-        return self._ask(
+        return self.ask(
             lambda storage: storage.presigned_url(bucket, key, method=method, seconds=seconds),
             bucket,
             key,
@@ -407,8 +440,8 @@ class Storage:
             PreconditionFailed: with ``x``, there is one (also when the file is closed); with
                 ``a`` and ``r+``, when it is closed: somebody else has changed it meanwhile.
         """
-        if set(mode) & set("wax"):
-            self._make(bucket)
+        if object_open.Mode.of(mode).action != "r":
+            self.make_bucket(bucket)
         with as_lithops(bucket, key):
             return object_open.open_object(
                 self._host, bucket, key, mode, buffering, encoding, errors, newline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 # ruff: noqa: N803 - the parameters are boto3's
-# ruff: noqa: SLF001 - the client is a part of the storage
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -46,7 +45,7 @@ class StorageClient:
     def put_object(self, *, Bucket: str, Key: str, Body: Any = b"", **more: Any) -> dict[str, Any]:
         """Write an object; `more` may be ``ContentType`` and ``Metadata``."""
         options = put_arguments(more)
-        self._storage._make(Bucket)
+        self._storage.make_bucket(Bucket)
         info = self._ask(lambda storage: storage.put(Bucket, Key, Body, **options), Bucket, Key)
         return {**_OK, "ETag": f'"{info.etag}"'}
 
@@ -153,7 +152,7 @@ class StorageClient:
     ) -> None:
         """Write a file as an object; callbacks and transfer configurations are not needed."""
         options = put_arguments(ExtraArgs or {})
-        self._storage._make(Bucket)
+        self._storage.make_bucket(Bucket)
         self._ask(
             lambda storage: storage.upload_file(Filename, Bucket, Key, **options), Bucket, Key
         )
@@ -199,7 +198,7 @@ class StorageClient:
         )
 
     def _ask(self, operation: Any, bucket: str, key: str) -> Any:
-        return self._storage._ask(operation, bucket, key)
+        return self._storage.ask(operation, bucket, key)
 
 
 class _Pages:

@@ -166,12 +166,25 @@ def test_missing_objects_have_lithops_error_of_our_tree(memory):
 
 
 def test_missing_buckets_have_it_too(memory):
-    for ask in (memory.head_bucket, memory.list_keys, memory.list_objects):
+    for ask in (memory.head_bucket, lambda bucket: memory.get_object(bucket, "k")):
         with pytest.raises(StorageNoSuchKeyError, match="no bucket 'none'") as caught:
             ask("none")
         assert isinstance(caught.value, NoSuchBucket)
         back = pickle.loads(pickle.dumps(caught.value))
         assert (str(back), back.bucket) == (str(caught.value), "none")
+    memory.makes_buckets = False  # as it is with a service
+    for ask in (
+        memory.list_keys,
+        memory.list_objects,
+        lambda bucket: memory.delete_object(bucket, "k"),
+    ):
+        with pytest.raises(NoSuchBucket):
+            ask("none")
+
+
+def test_where_buckets_make_themselves_missing_ones_are_empty(memory):
+    assert memory.list_keys("none") == memory.list_objects("none", match_pattern="*") == []
+    memory.delete_object("none", "k")
 
 
 def test_a_mismatch_has_lithops_constructor():
@@ -517,5 +530,5 @@ def test_an_interrupted_call_is_cancelled(memory):
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        memory._ask(hang)
+        memory.ask(hang)
     thread.join()
