@@ -36,7 +36,12 @@ if TYPE_CHECKING:
     from greenlithops.sync.executors import FunctionExecutor as FunctionExecutor
     from greenlithops.sync.executors import LocalhostExecutor as LocalhostExecutor
     from greenlithops.sync.futures import ResponseFuture as ResponseFuture
+    from greenlithops.sync.modes import LocalhostExecutor as LocalhostExecutor
+    from greenlithops.sync.modes import ServerlessExecutor as ServerlessExecutor
+    from greenlithops.sync.modes import StandaloneExecutor as StandaloneExecutor
     from greenlithops.sync.futures_list import FuturesList as FuturesList
+    from greenlithops.sync.retries import RetryingFunctionExecutor as RetryingFunctionExecutor
+    from greenlithops.sync.retries import RetryingFuture as RetryingFuture
     from greenlithops.sync.pool import PoolExecutor as PoolExecutor
     from greenlithops.sync.storage import Storage as Storage
     from greenlithops.sync.waits import get_result as get_result
@@ -61,11 +66,15 @@ _HOMES = {
     "FuturesList": "sync.futures_list",
     "Job": "job",
     "JobStats": "models",
-    "LocalhostExecutor": "sync.executors",
+    "LocalhostExecutor": "sync.modes",
     "PoolExecutor": "sync.pool",
     "Progress": "models",
     "Reduction": "reduction",
     "ResponseFuture": "sync.futures",
+    "RetryingFunctionExecutor": "sync.retries",
+    "RetryingFuture": "sync.retries",
+    "ServerlessExecutor": "sync.modes",
+    "StandaloneExecutor": "sync.modes",
     "RetryPolicy": "dispatch.retry",
     "Storage": "sync.storage",
     "as_completed": "waiting",

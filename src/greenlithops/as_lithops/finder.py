@@ -41,6 +41,9 @@ class View(ModuleType):
             return
         super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, (self.__name__,)
+
     def __dir__(self) -> list[str]:
         from greenlithops.as_lithops.table import TABLE, submodules  # noqa: PLC0415 - see below
 

@@ -8,9 +8,9 @@ _SYNC = "greenlithops.sync"
 _HERE = "greenlithops.as_lithops"
 _EXECUTORS = {
     "FunctionExecutor": f"{_SYNC}.executors",
-    "LocalhostExecutor": f"{_SYNC}.executors",
-    "ServerlessExecutor": f"{_SYNC}.executors",
-    "StandaloneExecutor": f"{_SYNC}.executors",
+    "LocalhostExecutor": f"{_SYNC}.modes",
+    "ServerlessExecutor": f"{_SYNC}.modes",
+    "StandaloneExecutor": f"{_SYNC}.modes",
 }
 _RETRIES = {
     "RetryingFunctionExecutor": f"{_SYNC}.retries",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from greenlithops.config import inherited
 from greenlithops.errors import ConfigurationError
 
 CONTENT_VARIABLE = "LITHOPS_CONFIG"
@@ -14,23 +15,12 @@ FILE_VARIABLE = "LITHOPS_CONFIG_FILE"
 
 Sections = dict[str, dict[str, Any]]
 
-#: in a worker, what the executor that it belongs to was given, for executors that calls make
-inherited: Sections | None = None
-
 
 class Found(NamedTuple):
     """A configuration as it was written, and where."""
 
     content: Sections
     origin: str  #: for people
-
-
-def inherit(sections: Sections, then: Any = None, arguments: tuple[Any, ...] = ()) -> None:
-    """Remember, in a worker, the configuration of its executor; then call an initializer."""
-    global inherited  # noqa: PLW0603 - a process is the worker of one executor
-    inherited = sections
-    if then is not None:
-        then(*arguments)
 
 
 def places() -> list[Path]:
@@ -56,8 +46,8 @@ def find(
         return Found(_sections(content, "config"), "the argument config")
     if file is not None:
         return _named_file(Path(file).expanduser(), "config_file")
-    if inherited is not None:
-        return Found(_copied(inherited), "the executor that this worker belongs to")
+    if inherited.sections is not None:
+        return Found(_copied(inherited.sections), "the executor that this worker belongs to")
     if text := os.environ.get(CONTENT_VARIABLE):
         return Found(_sections(_json(text), CONTENT_VARIABLE), f"the variable {CONTENT_VARIABLE}")
     if name := os.environ.get(FILE_VARIABLE):

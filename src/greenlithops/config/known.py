@@ -54,5 +54,5 @@ def section_of(name: str) -> Section | None:
 def named(role: Role) -> list[str]:
     """Return the names of the sections of a role, and of the backends that need none."""
     names = [name for name, section in SECTIONS.items() if section.role is role]
-    more = {Role.STORAGE: STORAGE, Role.COMPUTE: COMPUTE}.get(role, ())
+    more = [*STORAGE] if role is Role.STORAGE else [*COMPUTE] if role is Role.COMPUTE else []
     return [*names, *(name for name in more if name not in names)]

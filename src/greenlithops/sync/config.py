@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.config.general import LOCALHOST as _SECTION
-from greenlithops.config.settings import LOCALHOST, OWN_KEYS, Settings, merged, typed
+from greenlithops.config.inherited import inherit
+from greenlithops.config.settings import (
+    LOCALHOST,
+    OWN_KEYS,
+    Settings,
+    merged,
+    storage_settings,
+    typed,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["LITHOPS_KEYS", "LOCALHOST", "OWN_KEYS", "settings"]
+    from greenlithops.storage.async_storage import AsyncStorage
+
+__all__ = ["LITHOPS_KEYS", "LOCALHOST", "OWN_KEYS", "handing_down", "settings", "storage_choice"]
 
 #: keys of the section ``localhost`` that are about functions, and Lithops'
 LITHOPS_KEYS = frozenset(_SECTION.keys) - OWN_KEYS - {"storage_bucket", "root"}
@@ -32,3 +42,28 @@ def settings(  # noqa: PLR0917 - the arguments of FunctionExecutor, in their ord
         FileNotFoundError: the configuration file is not there.
     """
     return typed(*merged(mode, config, config_file, backend, storage, monitoring, keywords))
+
+
+def handing_down(found: Settings) -> dict[str, Any]:
+    """Return options of an executor in whose workers executors get the same configuration."""
+    options = dict(found.options)
+    own = {"initializer", "initargs", "hooks"}  # of this executor alone
+    given = {
+        name: {key: value for key, value in section.items() if key not in own}
+        for name, section in found.config.items()
+    }
+    options["initargs"] = (given, options.get("initializer"), options.get("initargs", ()))
+    options["initializer"] = inherit
+    return options
+
+
+def storage_choice(found: Settings) -> Callable[[str], AsyncStorage]:
+    """Return what makes storages for an executor, as the configuration has them."""
+
+    def make(name: str) -> AsyncStorage:
+        from greenlithops.storage.async_storage import AsyncStorage  # noqa: PLC0415 - if needed
+
+        chosen = found.storage if not name else storage_settings(found.config, name)
+        return AsyncStorage(chosen.backend, bucket=chosen.bucket, **chosen.options)
+
+    return make

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from greenlithops.config import files
+from greenlithops.config import inherited
 from greenlithops.config.settings import StorageSettings
 from greenlithops.errors import ConfigurationError
 from greenlithops.sync.config import settings
@@ -171,7 +171,7 @@ def test_the_order_in_which_it_is_looked_for(tmp_path, monkeypatch):
     assert workers_found() == 3
     monkeypatch.setenv("LITHOPS_CONFIG", '{"localhost": {"max_workers": 4}}')
     assert workers_found() == 4
-    monkeypatch.setattr(files, "inherited", {"localhost": {"max_workers": 5}})
+    monkeypatch.setattr(inherited, "sections", {"localhost": {"max_workers": 5}})
     assert workers_found() == 5
     write(tmp_path / "argument", 6)
     assert workers_found(config_file=str(tmp_path / "argument")) == 6
