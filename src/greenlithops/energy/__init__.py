@@ -15,6 +15,8 @@ The parts, from the hardware up:
     instance.py     which cloud, region and machine this is
     blocks.py       blocks and functions of the program's own; clocks.py, host.py: what they need
     log.py          the figures as lines of a file; export.py: as CSV and for Prometheus and OTLP
+    trace.py        the machine's power over time; plots.py, report.py: pictures and a page of it
+    calibration.py  idle and dynamic watts, against an external meter
     records.py      the figures, as users see them
 """
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from greenlithops.energy.blocks import Measurement as Measurement
     from greenlithops.energy.blocks import measure as measure
     from greenlithops.energy.blocks import measured as measured
+    from greenlithops.energy.calibration import Calibration as Calibration
+    from greenlithops.energy.calibration import calibrate as calibrate
+    from greenlithops.energy.calibration import read_meter_csv as read_meter_csv
     from greenlithops.energy.carbon import CarbonIntensity as CarbonIntensity
     from greenlithops.energy.carbon import carbon_intensity as carbon_intensity
     from greenlithops.energy.carbon import embodied_grams as embodied_grams
@@ -55,15 +60,20 @@ if TYPE_CHECKING:
     from greenlithops.energy.meters import select_meter as select_meter
     from greenlithops.energy.records import CallEnergy as CallEnergy
     from greenlithops.energy.records import EnergyReport as EnergyReport
+    from greenlithops.energy.report import html_report as html_report
+    from greenlithops.energy.report import summarize as summarize
     from greenlithops.energy.sampler import EnergySampler as EnergySampler
     from greenlithops.energy.sampler import shared_sampler as shared_sampler
     from greenlithops.energy.schedule import Start as Start
     from greenlithops.energy.schedule import best_start as best_start
     from greenlithops.energy.schedule import wait_for_low_carbon as wait_for_low_carbon
+    from greenlithops.energy.trace import PowerSample as PowerSample
+    from greenlithops.energy.trace import PowerTrace as PowerTrace
     from greenlithops.energy.window import EnergyWindow as EnergyWindow
 
 _HOMES = {
     "Bill": "cost",
+    "Calibration": "calibration",
     "CallEnergy": "records",
     "CarbonIntensity": "carbon",
     "CarbonIntensityUK": "live",
@@ -78,6 +88,8 @@ _HOMES = {
     "LogRecord": "log",
     "Measurement": "blocks",
     "OpenTelemetryExporter": "export",
+    "PowerSample": "trace",
+    "PowerTrace": "trace",
     "PrometheusExporter": "export",
     "Refusal": "meters",
     "Selection": "meters",
@@ -85,20 +97,24 @@ _HOMES = {
     "Tariff": "cost",
     "ask_instance": "instance",
     "best_start": "schedule",
+    "calibrate": "calibration",
     "carbon_intensity": "carbon",
     "embodied_grams": "carbon",
     "grams_co2e": "carbon",
+    "html_report": "report",
     "instance_of": "instance",
     "measure": "blocks",
     "measured": "blocks",
     "price": "cost",
     "pue_of": "carbon",
     "read_logs": "log",
+    "read_meter_csv": "calibration",
     "record_of_block": "log",
     "record_of_call": "log",
     "record_of_report": "log",
     "select_meter": "meters",
     "shared_sampler": "sampler",
+    "summarize": "report",
     "usage": "cost",
     "wait_for_low_carbon": "schedule",
     "write_csv": "export",
@@ -106,6 +122,7 @@ _HOMES = {
 
 __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
     "Bill",
+    "Calibration",
     "CallEnergy",
     "CarbonIntensity",
     "CarbonIntensityUK",
@@ -120,6 +137,8 @@ __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
     "LogRecord",
     "Measurement",
     "OpenTelemetryExporter",
+    "PowerSample",
+    "PowerTrace",
     "PrometheusExporter",
     "Refusal",
     "Selection",
@@ -127,20 +146,24 @@ __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
     "Tariff",
     "ask_instance",
     "best_start",
+    "calibrate",
     "carbon_intensity",
     "embodied_grams",
     "grams_co2e",
+    "html_report",
     "instance_of",
     "measure",
     "measured",
     "price",
     "pue_of",
     "read_logs",
+    "read_meter_csv",
     "record_of_block",
     "record_of_call",
     "record_of_report",
     "select_meter",
     "shared_sampler",
+    "summarize",
     "usage",
     "wait_for_low_carbon",
     "write_csv",
