@@ -270,7 +270,10 @@ class AsyncExecutor:
     @property
     def jobs(self) -> list[Job[Any]]:
         """The jobs that have not ended."""
-        return [Job(tracker) for tracker in self._engine.trackers] if self._engine else []
+        if self._engine is None:
+            return []
+        self._engine.close_idle_groups()
+        return [Job(tracker) for tracker in self._engine.trackers]
 
     @property
     def workers(self) -> list[str]:
@@ -280,7 +283,10 @@ class AsyncExecutor:
     @property
     def energy(self) -> EnergyReport | None:
         """What all calls of this executor cost so far; None if energy is switched off."""
-        window = self._engine.energy if self._engine else None
+        if self._engine is None:
+            return None
+        self._engine.close_idle_groups()
+        window = self._engine.energy
         return window.report() if window is not None else None
 
     def __reduce__(self) -> NoReturn:
@@ -289,7 +295,8 @@ class AsyncExecutor:
     def __repr__(self) -> str:
         state = "open" if self._open else "closed"
         name = self._backend if isinstance(self._backend, str) else self._backend.name
-        return f"<AsyncExecutor {self.id} {name} {state} {len(self.jobs)} jobs>"
+        jobs = self._engine.busy_jobs if self._engine else 0
+        return f"<AsyncExecutor {self.id} {name} {state} {jobs} jobs>"
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:

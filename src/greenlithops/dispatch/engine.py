@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from greenlithops.hooks import HookThread
     from greenlithops.protocols import Hook, SupportsWorkers
 
+LINGER_SECONDS = 0.01  #: that a job of submitted calls waits for the next one
+LINGERING_BYTES = 256 << 10  #: results that it may keep meanwhile
 GROUP_SIZE = 1000  #: submitted calls that share a job, so that they travel together
 KEPT_FUNCTIONS = 64  #: functions that workers remember although no job uses them
 
@@ -50,6 +52,8 @@ class Engine:
         self._numbers = itertools.count()
         self._functions: dict[tuple[Any, ...], RemoteFunction] = {}
         self._groups: dict[tuple[Any, ...], Tracker] = {}
+        self._leaving = False
+        self._lingering: dict[Tracker, tuple[tuple[Any, ...], asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._images = ImageCache()
         self._sampler: EnergySampler | None = None
@@ -102,6 +106,11 @@ class Engine:
         """The names of the workers that there are now."""
         return self._dispatcher.workers
 
+    @property
+    def busy_jobs(self) -> int:
+        """How many jobs have calls that have not ended."""
+        return len(self.trackers) - len(self._lingering)
+
     def wake(self) -> None:
         """Look for calls that wait."""
         self._dispatcher.wake()
@@ -124,16 +133,38 @@ class Engine:
         if group is None or not group.work.accepting(GROUP_SIZE):
             source = Input(None, None, lazy=False)
             group = self.start(function, source, plan.passed_on, options, image=image, book=book)
-            group.on_idle = lambda: self._close_group(key, source)
+            group.on_idle = lambda: self._group_idle(key, group)
             self._groups[key] = group
         return group, group.work.push(plan.call_arguments(args, kwargs))
 
-    def _close_group(self, key: tuple[Any, ...], source: Input) -> None:
-        """End the job of submitted calls when the last of them has ended."""
-        source.end()
-        group = self._groups.get(key)
-        if group is not None and group.work.input is source:
+    def _group_idle(self, key: tuple[Any, ...], group: Tracker) -> None:
+        """End the job of submitted calls when the last of them has ended, and no more come soon.
+
+        A job has its accounting, which takes as long as the rest of a short call: so calls that
+        are made one after the other share one, as long as that keeps no large results.
+        """
+        more = group.work.accepting(GROUP_SIZE) and not self._leaving
+        if not more or group.work.ledger.bytes_out > LINGERING_BYTES:
+            self._close_group(key, group)
+        elif group not in self._lingering:
+            timer = self.loop.call_later(LINGER_SECONDS, self._end_lingering, key, group)
+            self._lingering[group] = (key, timer)
+
+    def _end_lingering(self, key: tuple[Any, ...], group: Tracker) -> None:
+        self._lingering.pop(group)[1].cancel()
+        if group.work.idle and not group.over:
+            self._close_group(key, group)
+            group.calls_ended([])
+
+    def _close_group(self, key: tuple[Any, ...], group: Tracker) -> None:
+        group.work.input.end()
+        if self._groups.get(key) is group:
             del self._groups[key]
+
+    def close_idle_groups(self) -> None:
+        """End the jobs of submitted calls that wait for more."""
+        for group, (key, _) in list(self._lingering.items()):
+            self._end_lingering(key, group)
 
     def start(
         self,
@@ -238,6 +269,8 @@ class Engine:
 
     async def drain(self) -> None:
         """Wait until everything that was submitted has ended."""
+        self._leaving = True
+        self.close_idle_groups()
         while self.trackers or self._tasks:
             for tracker in list(self.trackers):
                 tracker.leave()
@@ -252,6 +285,8 @@ class Engine:
         """
         for task in self._tasks:
             task.cancel()
+        self._leaving = True
+        self.close_idle_groups()
         for tracker in list(self.trackers):
             tracker.cancel_all()
         await to_the_end(self._end(kill=kill))
