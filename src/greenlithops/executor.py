@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 from greenlithops.dispatch import plan
 from greenlithops.dispatch.engine import Engine
 from greenlithops.dispatch.inputs import as_input, pump
+from greenlithops.dispatch.modules import OWN, ModuleChoice
 from greenlithops.dispatch.options import (
     Options,
     byte_count,
@@ -20,6 +21,7 @@ from greenlithops.dispatch.options import (
     default_workers,
     environment_items,
 )
+from greenlithops.dispatch.partition import cut
 from greenlithops.dispatch.retry import RetryPolicy, as_policy
 from greenlithops.errors import ExecutorClosed, ForkedError, OtherLoop, UsageError
 from greenlithops.job import Future, Job
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from greenlithops.dispatch.partition import Cut
     from greenlithops.energy.records import EnergyReport
     from greenlithops.protocols import Hook, SupportsWorkers
+    from greenlithops.storage.async_storage import AsyncStorage
+    from greenlithops.storage.mapping.objects_map import ObjectMap
+    from greenlithops.storage.mapping.storages import Storages
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +57,9 @@ class AsyncExecutor:
         backend: where calls run: ``"localhost"`` (processes on this machine), ``"inline"`` (this
             process, for tests and debugging), a name that another package provides, or a
             backend object.
+        storage: where the objects of a map over objects are, unless they are named with a
+            scheme: the name of a storage, an `AsyncStorage`, or a function that makes a storage
+            of a name when it is needed (of ``""``, this one). None: ``"localhost"``.
         max_workers: how many workers at most; by default the number of CPUs that this process
             may use. Workers are started as they are needed.
         worker_concurrency: how many ``async def`` calls one worker runs at a time. Other
@@ -75,6 +84,7 @@ class AsyncExecutor:
         self,
         backend: str | SupportsWorkers = "localhost",
         *,
+        storage: str | AsyncStorage | Callable[[str], AsyncStorage] | None = None,
         max_workers: int | None = None,
         worker_concurrency: int = 100,
         max_memory: int | str | None = None,
@@ -113,6 +123,8 @@ class AsyncExecutor:
         self._defaults = Options(
             checked_timeout(timeout), as_policy(retries), environment_items(extra_env)
         )
+        self._storage = storage
+        self._storages: Storages | None = None
         self._energy_choice = energy
         self._hooks = checked_hooks(hooks)
         self._pid = os.getpid()
@@ -152,7 +164,11 @@ class AsyncExecutor:
             raise
         finally:
             self._open = False
-            await engine.close(kill=kill)
+            try:
+                await engine.close(kill=kill)
+            finally:
+                if self._storages is not None:
+                    await self._storages.close()
 
     # Work.
 
@@ -174,9 +190,11 @@ class AsyncExecutor:
         retries: RetryPolicy | int | None = None,
         extra_env: Mapping[str, object] | None = None,
         live_logs: bool = False,
+        modules: ModuleChoice = OWN,
     ) -> Submitter:
         """Return something to `submit` with, for calls with options of their own."""
-        return Submitter(self, self._options(timeout, retries, extra_env, live_logs=live_logs))
+        options = self._options(timeout, retries, extra_env, live_logs=live_logs, modules=modules)
+        return Submitter(self, options)
 
     def map(
         self,
@@ -188,12 +206,22 @@ class AsyncExecutor:
         retries: RetryPolicy | int | None = None,
         extra_env: Mapping[str, object] | None = None,
         live_logs: bool = False,
+        modules: ModuleChoice = OWN,
         buffer: int = 10_000,
+        obj_chunk_size: int | str | None = None,
+        obj_chunk_number: int | None = None,
+        obj_newline: str | bytes | None = "\n",
     ) -> Job[T]:
         """Call `function` for every element of `iterdata`; return the job at once.
 
         A tuple is spread over the positional parameters, a dictionary names parameters, any
-        other element is the one positional argument.
+        other element is the one positional argument. A parameter called ``id`` gets the number
+        of the call, one called ``storage`` a `Storage`.
+
+        A function with a parameter ``obj`` is mapped over objects: what an element has for it
+        names them (a bucket, ``bucket/prefix/``, a key, a glob, each with or without
+        ``scheme://``; a URL; an absolute path; a `CloudObject`), and the function gets a binary
+        file, an `ObjectReader`, for each object or each part of one.
 
         Args:
             function: a function, coroutine function, or any other callable that can be pickled.
@@ -206,21 +234,54 @@ class AsyncExecutor:
             retries: extra attempts for failed calls, or a `RetryPolicy`.
             extra_env: environment variables around each call.
             live_logs: send what calls print while they run.
+            modules: which modules travel by value with the function; the user's own.
             buffer: how many calls of an input without length may be ahead of the consumer.
+            obj_chunk_size: bytes of a part of an object, or a text such as ``"64 MiB"``.
+            obj_chunk_number: parts of every object instead. With neither, objects are not cut.
+            obj_newline: what ends a record. A record is never cut: it belongs to the part in
+                which it begins. None: parts are exact ranges of bytes.
 
         Raises:
             ExecutorClosed: the executor is not open.
             FunctionNotSerializable: the function cannot be pickled.
             UsageError: `iterdata` is not iterable, or an option is out of its range.
         """
+        options = self._options(timeout, retries, extra_env, live_logs=live_logs, modules=modules)
+        how = cut(obj_chunk_size, obj_chunk_number, obj_newline)
+        objects = self._object_map(function, how, extra_args)
+        return self._start(function, iterdata, objects, extra_args, options, buffer=buffer)
+
+    def _start(
+        self,
+        function: Callable[..., Any],
+        iterdata: Any,
+        objects: ObjectMap | None,
+        extra_args: plan.Extra,
+        options: Options,
+        *,
+        buffer: int = 10_000,
+    ) -> Job[Any]:
+        """Start a map; `objects` if it is one over objects."""
         checked_counts(buffer=buffer or 0)
-        options = self._options(timeout, retries, extra_env, live_logs=live_logs)
+        bind = plan.binder(function)
+        if objects is None:
+            bind = plan.with_extra(bind, extra_args)
+            return self._begin(self._filled(function), iterdata, bind, options, buffer)
+        return self._begin(objects.function, objects.elements(iterdata), bind, options, buffer)
+
+    def _begin(
+        self,
+        function: Callable[..., Any],
+        elements: Any,
+        bind: plan.Binder,
+        options: Options,
+        buffer: int,
+    ) -> Job[Any]:
         engine = self._running_engine()
-        source = as_input(iterdata)
-        bind = plan.with_extra(plan.binder(function), extra_args)
+        source = as_input(elements)
         tracker = engine.start(function, source, bind, options, buffer=buffer)
-        if isinstance(iterdata, AsyncIterable):
-            moving = pump(iterdata, source, engine.wake, lambda: tracker.calls_ended([]))
+        if isinstance(elements, AsyncIterable):
+            moving = pump(elements, source, engine.wake, lambda: tracker.calls_ended([]))
             task = engine.spawn(moving, f"input of {tracker.id}")
             source.closed = task.cancel
         return Job(tracker)
@@ -237,33 +298,72 @@ class AsyncExecutor:
         retries: RetryPolicy | int | None = None,
         extra_env: Mapping[str, object] | None = None,
         live_logs: bool = False,
+        obj_chunk_size: int | str | None = None,
+        obj_chunk_number: int | None = None,
+        obj_newline: str | bytes | None = "\n",
+        obj_reduce_by_key: bool = False,
     ) -> Reduction[T]:
         """Map, then call ``reduce_function(list of results)`` on a worker.
 
         Takes the arguments of `map`, and `extra_args_reduce`, more positional arguments for the
-        reduce function. Await what it returns for the reduced value.
+        reduce function. Await what it returns for the reduced value. With `obj_reduce_by_key`,
+        the results of each object are reduced by themselves, and the value is the list of the
+        reduced values, in the order of the objects.
         """
+        how = cut(obj_chunk_size, obj_chunk_number, obj_newline)
+        objects = self._object_map(map_function, how, extra_args)
+        if obj_reduce_by_key and objects is None:
+            raise UsageError("obj_reduce_by_key is for functions with a parameter 'obj'")
         options = self._options(timeout, retries, extra_env, live_logs=live_logs)
-        job = self.map(
-            map_function,
-            iterdata,
-            extra_args=extra_args,
-            timeout=timeout,
-            retries=retries,
-            extra_env=extra_env,
-            live_logs=live_logs,
-        )
+        job = self._start(map_function, iterdata, objects, extra_args, options)
+        reducer = self._filled(reduce_function)
+        submit = Submitter(self, options).submit
+        extra = tuple(extra_args_reduce or ())
 
-        async def reduce() -> T:
-            results = await job
-            arguments = (results, *(extra_args_reduce or ()))
-            future: Future[T] = Submitter(self, options).submit(reduce_function, *arguments)
-            reduction.reducer = future
-            return await future
+        def reduce(results: list[Any]) -> Future[Any]:
+            return submit(reducer, results, *extra)
 
-        task = self._running_engine().spawn(reduce(), f"reduction of {job.id}")
-        reduction: Reduction[T] = Reduction(job, task)
+        reduction: Reduction[T] = Reduction(job)
+        groups = objects.groups if objects is not None and obj_reduce_by_key else None
+        work = reduction.run(reduce, groups)
+        reduction.begin(self._running_engine().spawn(work, f"reduction of {job.id}"))
         return reduction
+
+    @property
+    def storage(self) -> AsyncStorage:
+        """Where the objects of a map over objects are; open while the executor is."""
+        return self._all_storages().own
+
+    def _all_storages(self) -> Storages:
+        if self._storages is None:
+            from greenlithops.storage.mapping.storages import Storages  # noqa: PLC0415 - if needed
+
+            self._storages = Storages(self._storage)
+        return self._storages
+
+    def _object_map(
+        self, function: Callable[..., Any], how: Cut, extra: plan.Extra = None
+    ) -> ObjectMap | None:
+        """Return what a map over objects needs; None if the function is not about objects."""
+        if plan.OBJECT not in plan.reserved(function):
+            if how.size or how.number:
+                raise UsageError(
+                    "obj_chunk_size and obj_chunk_number are for functions with a parameter 'obj'"
+                )
+            return None
+        from greenlithops.storage.mapping.objects_map import ObjectMap  # noqa: PLC0415 - if needed
+
+        backend = self._backend if isinstance(self._backend, str) else self._backend.name
+        storages = self._all_storages()
+        return ObjectMap(function, how, storages, extra=extra, shared_memory=backend == "inline")
+
+    def _filled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that gets its parameter ``storage`` in the worker, if it has one."""
+        if plan.STORAGE not in plan.reserved(function):
+            return function
+        from greenlithops.storage.mapping.prepare import filled  # noqa: PLC0415 - if needed
+
+        return filled(function, self.storage)
 
     # What is known.
 
@@ -320,6 +420,7 @@ class AsyncExecutor:
         extra_env: Mapping[str, object] | None,
         *,
         live_logs: bool,
+        modules: ModuleChoice = OWN,
     ) -> Options:
         defaults = self._defaults
         own = dict(environment_items(extra_env))
@@ -328,6 +429,7 @@ class AsyncExecutor:
             defaults.policy if retries is None else as_policy(retries),
             tuple((dict(defaults.environment) | own).items()),
             live_logs,
+            modules,
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
@@ -124,6 +125,7 @@ class Part:
     number: int  #: from 1
     etag: str
     size: int
+    checksum: str = ""  #: as the storage writes it; empty where the etag says enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,4 +255,18 @@ class StorageBackend(Protocol):
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop what was sent; fine if there is nothing."""
+        ...
+
+
+def file_version(status: os.stat_result) -> str:
+    """Return what changes when a file does: the etag of an object that is a file."""
+    return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+@runtime_checkable
+class HoldsFiles(Protocol):
+    """A storage whose objects are files that other processes of this machine may open."""
+
+    def file_of(self, bucket: str, key: str) -> str:
+        """Return the path of an object's file; the object's etag is `file_version` of it."""
         ...

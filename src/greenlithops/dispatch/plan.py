@@ -1,7 +1,8 @@
 """How an element of the input becomes the arguments of a call: Lithops' rules, as a pure plan.
 
 A tuple is spread over the positional parameters, a dictionary names parameters, any other value
-is the one positional argument. A parameter called ``id`` gets the number of the call.
+is the one positional argument. A parameter called ``id`` gets the number of the call, and one
+called ``storage`` is filled in the worker.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ Arguments = tuple[Any, ...] | list[Any]
 Binder = Callable[[Any, int], Arguments]
 
 NUMBER = "id"
-UNAVAILABLE = frozenset({"storage", "ibm_cos", "rabbitmq", "obj"})
+STORAGE = "storage"
+OBJECT = "obj"
+UNAVAILABLE = frozenset({"ibm_cos", "rabbitmq"})
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -31,32 +34,47 @@ def passed_on(arguments: Arguments, _: int) -> Arguments:
     return arguments
 
 
-def with_extra(bind: Binder, extra: tuple[Any, ...] | Mapping[str, Any] | None) -> Binder:
+Extra = tuple[Any, ...] | Mapping[str, Any] | None
+
+
+def with_extra(bind: Binder, extra: Extra) -> Binder:
     """Return a plan that adds the same further arguments to every element.
 
     Raises:
         UsageError: `extra` is neither a tuple nor a mapping.
     """
-    if not extra:
+    extend = extension(extra)
+    if extend is None:
         return bind
+    return lambda element, number: bind(extend(element), number)
+
+
+def extension(extra: Extra) -> Callable[[Any], Any] | None:
+    """Return what adds further arguments to an element; None if there are none.
+
+    Raises:
+        UsageError: `extra` is neither a tuple nor a mapping.
+    """
+    if not extra:
+        return None
     if isinstance(extra, tuple):
         more = extra
 
-        def add(element: Any, number: int) -> Arguments:
+        def add(element: Any) -> Any:
             if isinstance(element, dict):
                 raise UsageError("extra_args must be a mapping where elements are dictionaries")
             spread = element if isinstance(element, tuple) else (element,)
-            return bind((*spread, *more), number)
+            return (*spread, *more)
 
         return add
     if not isinstance(extra, Mapping):
         raise UsageError(f"extra_args must be a tuple or a mapping, not {type(extra).__name__}")
     named = dict(extra)
 
-    def name(element: Any, number: int) -> Arguments:
+    def name(element: Any) -> Any:
         if not isinstance(element, dict):
             raise UsageError("extra_args must be a tuple where elements are not dictionaries")
-        return bind({**element, **named}, number)
+        return {**element, **named}
 
     return name
 
@@ -93,16 +111,84 @@ def binder(function: Callable[..., Any]) -> Binder:
         parameters = dict(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # some built-ins do not tell
         return _Plan(describe(function), {}, variable=True, numbered=False).bind
-    numbered = NUMBER in parameters and len(parameters) > 1
-    if numbered:
-        del parameters[NUMBER]
+    given, numbered = _given(parameters, reserved(function))
     for name in UNAVAILABLE & parameters.keys():
         if parameters[name].default is inspect.Parameter.empty and len(parameters) > 1:
             raise UsageError(
                 f"{describe(function)} has a parameter {name!r}, which Lithops reserves and this "
                 "version cannot fill; give it a default value or another name"
             )
-    return _Plan(describe(function), parameters, variable=False, numbered=numbered).bind
+    plan = _Plan(describe(function), given, variable=False, numbered=numbered)
+    kept = _place_of_filled(parameters, given)
+    return plan.bind if kept is None else _by_name(plan.bind, kept, given)
+
+
+def _given(
+    parameters: Mapping[str, inspect.Parameter], filled: frozenset[str]
+) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Return the parameters that elements give values to, and whether the call's number is one.
+
+    The other ones are named in `filled`.
+    """
+    numbered = NUMBER in parameters and len(parameters) > 1
+    others = (filled - {OBJECT}) | ({NUMBER} if numbered else frozenset())
+    return {name: p for name, p in parameters.items() if name not in others}, numbered
+
+
+def _place_of_filled(
+    parameters: Mapping[str, inspect.Parameter], given: Mapping[str, inspect.Parameter]
+) -> int | None:
+    """Return where a parameter stands that is filled by name before others given by position."""
+    order = [name for name, p in parameters.items() if p.kind in _POSITIONAL]
+    filled = [place for place, name in enumerate(order) if name not in given]
+    return filled[0] if filled and any(name in given for name in order[filled[0] :]) else None
+
+
+def _by_name(bind: Binder, kept: int, given: Mapping[str, inspect.Parameter]) -> Binder:
+    """Return a plan that gives all but the first `kept` positional arguments by their names."""
+    names = [name for name, p in given.items() if p.kind in _POSITIONAL]
+
+    def bound(element: Any, number: int) -> Arguments:
+        arguments = bind(element, number)
+        args, kwargs = (arguments, {}) if isinstance(arguments, tuple) else arguments
+        if len(args) > len(names):
+            raise UsageError(
+                f"what comes before *args cannot be reserved: put {NUMBER!r} and {STORAGE!r} last"
+            )
+        named = dict(zip(names[kept:], args[kept:], strict=False))
+        return [args[:kept], named | kwargs]
+
+    return bound
+
+
+def reserved(function: Callable[..., Any]) -> frozenset[str]:
+    """Return which parameters of a function are filled in the worker: ``obj``, ``storage``.
+
+    As with ``id``, the only parameter of a function gets the element, except for ``obj``. What
+    built-ins such as `len` call their parameters means nothing.
+    """
+    if inspect.isbuiltin(function) or isinstance(function, type):
+        return frozenset()
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # it does not tell
+        return frozenset()
+    named = {name for name, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY}
+    return frozenset(named & ({OBJECT, STORAGE} if len(parameters) > 1 else {OBJECT}))
+
+
+def places(function: Callable[..., Any], name: str) -> tuple[int | None, int | None]:
+    """Return at which position a parameter is taken by a call, and given by a tuple element.
+
+    None: it is taken by name only.
+    """
+    parameters = inspect.signature(function).parameters
+    given, _ = _given(parameters, reserved(function))
+    taken = [n for n, p in parameters.items() if p.kind in _POSITIONAL]
+    told = [n for n, p in given.items() if p.kind in _POSITIONAL]
+    if name not in taken:
+        return None, None
+    return taken.index(name), told.index(name)
 
 
 class _Plan:

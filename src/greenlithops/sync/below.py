@@ -10,9 +10,12 @@ from greenlithops.dispatch.inputs import as_input
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from greenlithops.dispatch.options import Options
+    from greenlithops.dispatch.partition import Cut
     from greenlithops.dispatch.tracker import Tracker
     from greenlithops.executor import AsyncExecutor
-    from greenlithops.job import Future
+    from greenlithops.job import Future, Job
+    from greenlithops.storage.mapping.objects_map import ObjectMap
 
 
 def tracker_of(call: Future[Any]) -> Tracker:
@@ -42,3 +45,38 @@ def start_many(
 def ended_since(tracker: Tracker, place: int) -> Sequence[int]:
     """Return the indices of the calls of a job that ended after the `place`-th one."""
     return tracker.work.ledger.order[place:]
+
+
+async def parts_of(
+    executor: AsyncExecutor, function: Callable[..., Any], data: list[Any], how: Cut, extra: Any
+) -> tuple[ObjectMap, list[Any]]:
+    """Return a map over objects, and an element for every part of what `data` names.
+
+    Raises:
+        NoSuchKey: something names no object.
+        UsageError: something cannot name one.
+    """
+    objects = executor._object_map(function, how, extra)  # noqa: SLF001 - see above
+    assert objects is not None  # noqa: S101 - the function was looked at before
+    return objects, [element async for element in objects.elements(data)]
+
+
+def start_parts(
+    executor: AsyncExecutor,
+    objects: ObjectMap,
+    elements: list[Any],
+    bind: plan.Binder,
+    options: Options,
+) -> Job[Any]:
+    """Start a map over parts that have been found."""
+    return executor._begin(objects.function, elements, bind, options, 1)  # noqa: SLF001 - see above
+
+
+def options_of(executor: AsyncExecutor, **options: Any) -> Options:
+    """Return options of calls over those of the executor."""
+    return executor.options(**options)._options  # noqa: SLF001 - see above
+
+
+def filled(executor: AsyncExecutor, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose reserved parameter ``storage`` is filled, if it has one."""
+    return executor._filled(function)  # noqa: SLF001 - see above

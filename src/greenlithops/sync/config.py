@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.config.general import LOCALHOST as _SECTION
 from greenlithops.config.inherited import inherit
+from greenlithops.config.keys import Role
+from greenlithops.config.known import named
 from greenlithops.config.settings import (
     LOCALHOST,
     OWN_KEYS,
@@ -63,7 +65,9 @@ def storage_choice(found: Settings) -> Callable[[str], AsyncStorage]:
     def make(name: str) -> AsyncStorage:
         from greenlithops.storage.async_storage import AsyncStorage  # noqa: PLC0415 - if needed
 
-        chosen = found.storage if not name else storage_settings(found.config, name)
+        if name and name not in named(Role.STORAGE):
+            return AsyncStorage(name)  # another package's, or a scheme that no section has
+        chosen = storage_settings(found.config, name) if name else found.storage
         return AsyncStorage(chosen.backend, bucket=chosen.bucket, **chosen.options)
 
     return make

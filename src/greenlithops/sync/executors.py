@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 # ruff: noqa: SLF001 - the parts of this face know each other
-# ruff: noqa: ARG002, PLR0917 - the parameters are Lithops', also where they mean nothing here
+# ruff: noqa: PLR0917 - the parameters are Lithops', also where they mean nothing here
 import itertools
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
-from greenlithops.config.settings import LOCALHOST, megabytes
+from greenlithops.config import inherited
+from greenlithops.config.settings import megabytes
+from greenlithops.dispatch.modules import ModuleChoice
+from greenlithops.dispatch.options import checked_counts
+from greenlithops.dispatch.partition import cut
 from greenlithops.errors import ForkedError
 from greenlithops.executor import AsyncExecutor
-from greenlithops.sync.config import settings
+from greenlithops.sync.config import handing_down, settings, storage_choice
 from greenlithops.sync.constants import ALWAYS
 from greenlithops.sync.futures import ResponseFuture
 from greenlithops.sync.futures_list import FuturesList, futures_list
@@ -22,7 +26,7 @@ from greenlithops.sync.loop import background
 from greenlithops.sync.place import in_worker, new_executor_id
 from greenlithops.sync.reading import Reading
 from greenlithops.sync.record import JobRecord
-from greenlithops.sync.submission import Submission, elements, refuse_partitions
+from greenlithops.sync.submission import Submission, elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,17 +42,18 @@ class FunctionExecutor(Reading):
     opened by its first call, and closed with the program, or when nothing refers to it any more.
 
     Args:
-        mode: ``"localhost"``, or None.
-        config: a dictionary with the sections ``lithops`` and ``localhost``.
-        config_file: not available yet.
-        backend: ``"localhost"``, or None.
-        storage: ``"localhost"``, or None.
+        mode: the kind of backend, if none is named: ``"localhost"``.
+        config: a configuration: a dictionary of sections, instead of a file.
+        config_file: the path of a configuration, instead of those that are looked for.
+        backend: where functions run.
+        storage: where objects are.
         monitoring: accepted and not needed.
         log_level: the level of the logger ``greenlithops``; None silences it.
-        **kwargs: keys of the section ``localhost``, and options of `AsyncExecutor`.
+        **kwargs: keys of the backend's section, and options of `AsyncExecutor`.
 
     Raises:
         ConfigurationError: something is not known, or not possible.
+        FileNotFoundError: the configuration file is not there.
     """
 
     def __init__(
@@ -73,7 +78,10 @@ class FunctionExecutor(Reading):
         self.data_cleaner = found.data_cleaner
         self.log_path: str | None = None
         self._memory = found.runtime_memory
-        self._options = found.options
+        self._modules = (found.include_modules, found.exclude_modules)
+        given = bool(config or config_file or storage or inherited.sections)
+        self._options = handing_down(found) if given else found.options
+        self._storage = storage_choice(found)
         self._hosts: dict[int | None, Hosted] = {}
         self._hosted(self._memory)
         set_up_logging(found.log, log_level)
@@ -86,7 +94,8 @@ class FunctionExecutor(Reading):
             if memory is not None:
                 options["max_memory"] = megabytes(memory)
             # Another thread may have been faster; what is not opened needs no end.
-            host = self._hosts.setdefault(memory, Hosted(AsyncExecutor(self.backend, **options)))
+            executor = AsyncExecutor(self.backend, storage=self._storage, **options)
+            host = self._hosts.setdefault(memory, Hosted(executor))
             weakref.finalize(self, host.let_go).atexit = False
         return host
 
@@ -103,8 +112,9 @@ class FunctionExecutor(Reading):
         exclude_modules: list[str] | None = _DEFAULT,
     ) -> ResponseFuture:
         """Run one call: a tuple is spread over the parameters, a dictionary names them."""
+        modules = self._choice(include_modules, exclude_modules)
         work = self._submission("A", func, [data], runtime_memory, timeout, extra_env)
-        work.single = True
+        work.single, work.modules = True, modules
         return self._submitted("call_async", work)[0]
 
     def map(
@@ -115,19 +125,21 @@ class FunctionExecutor(Reading):
         extra_args: Any = None,
         extra_env: Mapping[str, object] | None = None,
         runtime_memory: int | None = None,
-        obj_chunk_size: int | None = None,
+        obj_chunk_size: int | str | None = None,
         obj_chunk_number: int | None = None,
-        obj_newline: str | None = "\n",
+        obj_newline: str | bytes | None = "\n",
         timeout: float | None = None,
         include_modules: list[str] | None = _DEFAULT,
         exclude_modules: list[str] | None = _DEFAULT,
     ) -> FuturesList:
         """Call a function for every element of a list, range or set; see `AsyncExecutor.map`."""
-        refuse_partitions(obj_chunk_size, obj_chunk_number)
+        checked_counts(chunksize=chunksize)
+        how = cut(obj_chunk_size, obj_chunk_number, obj_newline)
         data = elements(map_iterdata)
         work = self._submission(
             "M", map_function, data, runtime_memory, timeout, extra_env, extra_args
         )
+        work.modules, work.how = self._choice(include_modules, exclude_modules), how
         return futures_list(self._submitted("map", work), self)
 
     def map_reduce(
@@ -142,9 +154,9 @@ class FunctionExecutor(Reading):
         map_runtime_memory: int | None = None,
         reduce_runtime_memory: int | None = None,
         timeout: float | None = None,
-        obj_chunk_size: int | None = None,
+        obj_chunk_size: int | str | None = None,
         obj_chunk_number: int | None = None,
-        obj_newline: str | None = "\n",
+        obj_newline: str | bytes | None = "\n",
         obj_reduce_by_key: bool = False,
         spawn_reducer: float = 20,
         include_modules: list[str] | None = _DEFAULT,
@@ -155,7 +167,8 @@ class FunctionExecutor(Reading):
         Returns when `spawn_reducer` percent of the map's calls have ended, as in Lithops; the
         reducer takes up a worker only when all have.
         """
-        refuse_partitions(obj_chunk_size, obj_chunk_number, obj_reduce_by_key)
+        checked_counts(chunksize=chunksize)
+        how = cut(obj_chunk_size, obj_chunk_number, obj_newline)
         work = self._submission(
             "M",
             map_function,
@@ -175,6 +188,8 @@ class FunctionExecutor(Reading):
             extra_args_reduce,
             mapped=work,
         )
+        work.modules = reduction.modules = self._choice(include_modules, exclude_modules)
+        work.how, reduction.by_key = how, obj_reduce_by_key
         mapped = self._submitted("map_reduce", work)
         for future in mapped:
             future._produce_output = False
@@ -207,6 +222,15 @@ class FunctionExecutor(Reading):
         )
         return Submission(record, number, function, data, extra_args, timeout, extra_env, mapped)
 
+    def _choice(self, include: list[str] | None, exclude: list[str] | None) -> ModuleChoice:
+        """Return which modules travel: what the configuration says, and the arguments."""
+        included, excluded = self._modules
+        if include is None or (included is None and not include):
+            return ModuleChoice(None)
+        return ModuleChoice(
+            (*(included or ()), *include), tuple(dict.fromkeys((*excluded, *(exclude or ()))))
+        )
+
     def _submitted(self, call: str, work: Submission) -> list[ResponseFuture]:
         """Start the calls; on Ctrl-C meanwhile, cancel those that were started."""
         host = self._hosted(work.record.runtime_memory)
@@ -214,6 +238,8 @@ class FunctionExecutor(Reading):
         work.check()
         start = time.perf_counter()
         try:
+            if work.over_objects:
+                host.ask(work.find)
             host.ask(work.start, host)
         except BaseException:
             background().post(work.withdraw)
@@ -256,26 +282,3 @@ class FunctionExecutor(Reading):
 
 async def _close(host: Hosted, kill: bool) -> None:
     await host.close(kill=kill)
-
-
-class LocalhostExecutor(FunctionExecutor):
-    """A `FunctionExecutor` that runs calls on this machine."""
-
-    def __init__(
-        self,
-        config: Mapping[str, Any] | None = None,
-        config_file: str | None = None,
-        storage: str | None = None,
-        monitoring: str | None = None,
-        log_level: str | bool | None = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            config=config,
-            config_file=config_file,
-            backend=LOCALHOST,
-            storage=storage or LOCALHOST,
-            monitoring=monitoring,
-            log_level=log_level,
-            **kwargs,
-        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from greenlithops.errors import ExecutorClosed, ForkedError
 from greenlithops.sync.loop import background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from greenlithops.executor import AsyncExecutor
     from greenlithops.sync.chain import Chain
@@ -54,11 +55,21 @@ class Hosted:
         if self.closed:
             raise ExecutorClosed("this executor has been closed")
 
-    def ask(self, function: Callable[Concatenate[AsyncExecutor, P], T], /, *args: P.args) -> T:  # type: ignore[valid-type]
+    @overload
+    def ask(  # type: ignore[valid-type]  # only positional arguments are passed on
+        self,
+        function: Callable[Concatenate[AsyncExecutor, P], Coroutine[Any, Any, T]],
+        /,
+        *args: P.args,
+    ) -> T: ...
+    @overload
+    def ask(  # type: ignore[valid-type]  # see above
+        self, function: Callable[Concatenate[AsyncExecutor, P], T], /, *args: P.args
+    ) -> T: ...
+    def ask(self, function: Callable[..., Any], /, *args: Any) -> Any:
         """Return ``function(executor, *args)`` of the open executor, called on the loop."""
         self.check()
-        result: T = background().call(self._answer, function, args)
-        return result
+        return background().call(self._answer, function, args)
 
     def let_go(self) -> None:
         """Close it when its work is done; called when nobody can give it more."""
@@ -73,7 +84,8 @@ class Hosted:
         return self._open_and_answer(function, args)
 
     async def _open_and_answer(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        return function(await self.open(), *args)
+        value = function(await self.open(), *args)
+        return await value if type(value) is CoroutineType else value
 
     async def open(self) -> AsyncExecutor:
         """Return the executor, entered."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 # ruff: noqa: SLF001 - the parts of this face know each other
 import time
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch import plan
+from greenlithops.dispatch.modules import OWN, ModuleChoice
+from greenlithops.dispatch.partition import Cut
 from greenlithops.errors import UsageError
-from greenlithops.job import Future
-from greenlithops.sync.below import function_bytes
+from greenlithops.job import Future, Job
+from greenlithops.sync.around import around
+from greenlithops.sync.below import filled, function_bytes, options_of, parts_of, start_parts
 from greenlithops.sync.chain import Chain
 from greenlithops.sync.futures import ResponseFuture
 from greenlithops.sync.settle import cancel
@@ -19,8 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from greenlithops.executor import AsyncExecutor
+    from greenlithops.storage.mapping.objects_map import ObjectMap
     from greenlithops.sync.hosted import Hosted
     from greenlithops.sync.record import JobRecord
+
+
+#: set around a `map` whose signature has no such parameter
+retries_of_map: ContextVar[int | None] = ContextVar("retries of a map", default=None)
 
 
 def elements(iterdata: Any) -> list[Any]:
@@ -32,19 +41,6 @@ def elements(iterdata: Any) -> list[Any]:
     if isinstance(iterdata, tuple) and iterdata and isinstance(iterdata[0], ResponseFuture):
         return list(iterdata)
     return [iterdata]
-
-
-def refuse_partitions(*choices: object) -> None:
-    """Refuse arguments that split data into parts.
-
-    Raises:
-        UsageError: one of them is set.
-    """
-    if any(choices):
-        raise UsageError(
-            "obj_chunk_size, obj_chunk_number and obj_reduce_by_key are about data that is split "
-            "into parts, which this version does not do; pass the parts as elements"
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +57,12 @@ class Submission:
     mapped: Submission | None = None  #: the job whose results this one reduces
     single: bool = False  #: whether this is one call, whose data the caller may use again
     upstream: list[list[ResponseFuture]] | None = None  #: what each call waits for
+    #: extra attempts, if not those of the executor
+    retries: int | None = field(default_factory=retries_of_map.get)
+    modules: ModuleChoice = OWN
+    how: Cut = field(default_factory=Cut)  #: how objects are cut, in a map over objects
+    by_key: bool = False  #: whether the results of each object are reduced by themselves
+    _objects: ObjectMap | None = None
     _bind: plan.Binder = plan.passed_on
 
     def check(self) -> None:
@@ -73,14 +75,15 @@ class Submission:
         if isinstance(extra, list):
             extra = self.extra_args = tuple(extra)
         bind = plan.binder(self.function)
-        self._bind = plan.with_extra(bind, extra)
+        self._bind = bind if self.over_objects else plan.with_extra(bind, extra)
         self.record.function_name = plan.describe(self.function).rpartition(".")[2]
+        self.function = around(self.function, self.extra_env or {})
         if self.mapped is not None:
             return
         futures = sum(isinstance(element, ResponseFuture) for element in self.data)
         if futures:
             self._chain(futures)
-        else:
+        elif not self.over_objects:
             self.data = list(self.data)
             for number, element in enumerate(self.data):
                 self._bind(element, number)
@@ -97,44 +100,85 @@ class Submission:
         for future in self.data:
             future._produce_output = False
 
+    @property
+    def over_objects(self) -> bool:
+        """Whether elements name objects, which have to be looked for first."""
+        own = self.mapped is None and self.upstream is None
+        return own and plan.OBJECT in plan.reserved(self.function)
+
     # On the loop.
+
+    async def find(self, executor: AsyncExecutor) -> None:
+        """Look for the objects that elements name, and put their parts in the elements' place.
+
+        Raises:
+            NoSuchKey: an element names none.
+            UsageError: an element cannot name one, or does not fit the function.
+        """
+        objects, self.data = await parts_of(
+            executor, self.function, list(self.data), self.how, self.extra_args
+        )
+        self.function, self._objects = objects.function, objects
+        for number, element in enumerate(self.data):
+            self._bind(element, number)
+        if self.single and len(self.data) != 1:
+            raise UsageError(
+                f"call_async makes one call, and there are {len(self.data)} objects; use map"
+            )
 
     def start(self, executor: AsyncExecutor, host: Hosted) -> None:
         """Start the calls, or have them started when others have ended."""
         start = time.perf_counter()
         if self.mapped is not None:
             chain = Chain(self._maker(executor, values=True), host.chains)
-            self.record.calls = [chain.add(self.mapped.record.calls)]
+            self.record.calls = [chain.add(group) for group in self._groups(self.mapped)]
         elif self.upstream is not None:
             chain = Chain(self._maker(executor, values=False), host.chains)
             self.record.calls = [chain.add([f._call for f in one]) for one in self.upstream]
         elif self.single:
             self.record.calls = [self._maker(executor, values=False)(self.data, 0)]
         else:
-            job: Any = executor.map(
-                self.function,
-                self.data,
-                extra_args=self.extra_args,
-                timeout=self.timeout,
-                extra_env=self.extra_env,
-            )
+            job = self._job(executor)
             self.record.calls = [job[index] for index in range(len(self.data))]
         if self.record.calls and isinstance(self.record.calls[0], Future):
             self.record.function_bytes = function_bytes(self.record.calls[0])
         self.record.serialize_seconds = time.perf_counter() - start
 
+    def _job(self, executor: AsyncExecutor) -> Job[Any]:
+        if self._objects is not None:
+            options = options_of(executor, **self._options)
+            return start_parts(executor, self._objects, self.data, self._bind, options)
+        return executor.map(self.function, self.data, extra_args=self.extra_args, **self._options)
+
+    def _groups(self, mapped: Submission) -> list[list[Any]]:
+        """Return the calls whose results are reduced together."""
+        calls = mapped.record.calls
+        if not self.by_key or mapped._objects is None:
+            return [calls]
+        return list(mapped._objects.groups(calls))
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "timeout": self.timeout,
+            "retries": self.retries,
+            "extra_env": self.extra_env,
+            "modules": self.modules,
+        }
+
     def _maker(
         self, executor: AsyncExecutor, *, values: bool
     ) -> Callable[[list[Any], int], Future[Any]]:
         """Return what makes a call of the results of others: of the list of them, or of one."""
-        submitter = executor.options(timeout=self.timeout, extra_env=self.extra_env)
+        submitter = executor.options(**self._options)
+        function = self.function if self._objects else filled(executor, self.function)
 
         def make(results: list[Any], number: int) -> Future[Any]:
             arguments = self._bind((results,) if values else results[0], number)
             if isinstance(arguments, tuple):
-                return submitter.submit(self.function, *arguments)
+                return submitter.submit(function, *arguments)
             args, kwargs = arguments
-            return submitter.submit(self.function, *args, **kwargs)
+            return submitter.submit(function, *args, **kwargs)
 
         return make
 

@@ -242,9 +242,8 @@ def test_no_calls_are_no_futures(fexec):
     assert fexec.wait() == ([], [])
 
 
-def test_parts_of_data_are_refused(fexec):
-    with pytest.raises(UsageError, match="obj_chunk_size"):
-        fexec.map(square, [1], obj_chunk_number=3)
+def test_what_is_about_objects_is_as_in_lithops_ignored_elsewhere(fexec):
+    assert fexec.get_result(fexec.map(square, [3], obj_chunk_number=3)) == [9]
 
 
 def test_cleaning_forgets_what_was_read_and_can_stop_the_rest(fexec):

@@ -41,7 +41,7 @@ def test_methods_take_the_same(name, asynchronous, synchronous, renamed):
 
 
 def test_the_options_of_the_executor_are_taken_by_the_other_face():
-    options = set(parameters(gl.AsyncExecutor)) - {"backend"}
+    options = set(parameters(gl.AsyncExecutor)) - {"backend", "storage"}
     assert options == OWN_KEYS | {"max_workers"}
     assert OWN_KEYS | {"max_workers"} <= set(SECTIONS["localhost"].keys)
 

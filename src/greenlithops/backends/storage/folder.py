@@ -22,7 +22,7 @@ from greenlithops.errors import (
     StorageError,
     StorageFull,
 )
-from greenlithops.objects import ObjectInfo, PutOptions
+from greenlithops.objects import ObjectInfo, PutOptions, file_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,7 +121,7 @@ class Folder:
                 try:
                     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
                     if properties:
-                        self._write_sidecar(target, {"of": _etag(status), **properties})
+                        self._write_sidecar(target, {"of": file_version(status), **properties})
                     os.replace(path, target)
                     break
                 except FileNotFoundError:
@@ -134,7 +134,7 @@ class Folder:
         found = self._status(bucket, key) if options.if_absent or options.if_match else None
         if options.if_absent and found is not None:
             raise PreconditionFailed(f"{key} is there already", bucket=bucket, key=key)
-        if options.if_match and (found is None or _etag(found) != options.if_match):
+        if options.if_match and (found is None or file_version(found) != options.if_match):
             raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
 
     def _write_sidecar(self, target: str, properties: Mapping[str, Any]) -> None:
@@ -168,7 +168,7 @@ class Folder:
             raise _missing(bucket, key) from None
         try:
             status = os.fstat(descriptor)
-            info = _info(bucket, key, status, _read_sidecar(path, _etag(status)))
+            info = _info(bucket, key, status, _read_sidecar(path, file_version(status)))
             opened = Opened(descriptor, info, *_bounds(info, span))
             opened.first = opened.read(opened.start, min(opened.start + eager, opened.stop))
         except BaseException:
@@ -188,7 +188,7 @@ class Folder:
         status = self._status(bucket, key)
         if status is None:
             raise _missing(bucket, key)
-        return _info(bucket, key, status, _read_sidecar(path, _etag(status)))
+        return _info(bucket, key, status, _read_sidecar(path, file_version(status)))
 
     def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
         """Return a part of a listing."""
@@ -324,17 +324,15 @@ def _read_sidecar(path: str, etag: str) -> dict[str, Any]:
     return properties if properties.get("of") == etag else {}
 
 
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
-
-
 def _info(
     bucket: str, key: str, status: os.stat_result, properties: Mapping[str, Any] | None
 ) -> ObjectInfo:
     known = properties or {}
     media = None if properties is None else known.get("content_type", "application/octet-stream")
     metadata = known.get("metadata", {})
-    return ObjectInfo(bucket, key, status.st_size, _etag(status), status.st_mtime, media, metadata)
+    return ObjectInfo(
+        bucket, key, status.st_size, file_version(status), status.st_mtime, media, metadata
+    )
 
 
 def _missing(bucket: str, key: str) -> NoSuchKey:

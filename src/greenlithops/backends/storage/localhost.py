@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from greenlithops.backends.storage import folder, parts
 from greenlithops.backends.storage.names import check_bucket, check_key
+from greenlithops.backends.storage.paths import folder_of, path_of
 from greenlithops.errors import NotSupported, PreconditionFailed
 from greenlithops.objects import StorageLimits, Upload
 from greenlithops.offload import off_loop
@@ -57,6 +58,10 @@ class LocalhostStorage:
         trace: TracebackType | None,
     ) -> None:
         """Keep the files: objects outlive whoever wrote them."""
+
+    def file_of(self, bucket: str, key: str) -> str:
+        """Return the path of an object's file, whether it is there or not."""
+        return str(self.root / folder_of(bucket) / path_of(key))
 
     async def create_bucket(self, bucket: str) -> None:
         """Make a bucket's folder."""

@@ -1,0 +1,1 @@
+"""Map over objects: what sources name, how objects are cut, and the readers that functions get."""

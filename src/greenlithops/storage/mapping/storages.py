@@ -1,0 +1,81 @@
+"""The storages that an executor reads objects from: its own, and those that sources name."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import TYPE_CHECKING
+
+from greenlithops.errors import UsageError
+from greenlithops.registry import SCHEMES
+from greenlithops.storage.async_storage import AsyncStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Maker = Callable[[str], AsyncStorage]
+
+
+class Storages:
+    """Storages by name, made when they are first needed.
+
+    Args:
+        own: what sources without a scheme are in: a name, a storage, or None for localhost; or
+            a function that makes a storage of a name, and the own one for an empty name.
+    """
+
+    def __init__(self, own: str | AsyncStorage | Maker | None = None) -> None:
+        self._name = own if isinstance(own, str) else "" if callable(own) else "localhost"
+        self._make = own if callable(own) else AsyncStorage
+        self._own = None if own is None or isinstance(own, str) or callable(own) else own
+        if not isinstance(self._own, (AsyncStorage, type(None))):
+            raise UsageError(f"storage must be a name or an AsyncStorage, not {own!r}")
+        self._named: dict[str, AsyncStorage] = {}
+        self._made: list[AsyncStorage] = []
+
+    @property
+    def own(self) -> AsyncStorage:
+        """The executor's own storage.
+
+        Raises:
+            BackendNotFound: there is no storage of this name.
+        """
+        if self._own is None:
+            self._own = self._new(self._name)
+        return self._own
+
+    def find(self, name: str) -> tuple[str, AsyncStorage]:
+        """Return a storage, and its name among the `specs` that workers get.
+
+        Args:
+            name: its name or scheme; empty for the executor's own.
+
+        Raises:
+            BackendNotFound: there is no storage of this name.
+        """
+        own = self.own
+        if not name or name in (self._name, own.backend.name, own.backend.scheme):
+            return "", own
+        known = SCHEMES.get(name, name)
+        if known not in self._named:
+            self._named[known] = self._new(known)
+        return known, self._named[known]
+
+    def _new(self, name: str) -> AsyncStorage:
+        made = self._make(name)
+        self._made.append(made)
+        return made
+
+    def specs(self) -> dict[str, bytes]:
+        """Return the storages pickled, by the names that parts have for them."""
+        return {"": pickle.dumps(self.own)} | {
+            name: pickle.dumps(storage) for name, storage in self._named.items()
+        }
+
+    async def close(self) -> None:
+        """Close the storages that were made here."""
+        made, self._made = self._made, []
+        if self._own in made:
+            self._own = None
+        self._named = {n: storage for n, storage in self._named.items() if storage not in made}
+        await asyncio.gather(*(storage.close() for storage in made))

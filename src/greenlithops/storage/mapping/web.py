@@ -1,0 +1,226 @@
+"""Objects of web servers: what is known of them, and their bytes, with or without ranges."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.errors import (
+    AccessDenied,
+    NoSuchKey,
+    ObjectChanged,
+    StorageError,
+    StorageTimeout,
+    StorageUnavailable,
+)
+from greenlithops.storage.mapping.origins import Background, changed
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from greenlithops.storage.mapping.part import Part
+
+TIMEOUT = 60.0  #: seconds that a server may be silent
+ATTEMPTS = 4
+WAIT = 0.5  #: seconds before the second attempt; twice as long before each further one
+SKIP = 1 << 20
+_TOTAL = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
+_GONE = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE)
+_DENIED = (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN)
+_LATER = (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS)
+_UNSATISFIABLE = http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a server told of an object.
+
+    Attributes:
+        size: bytes; None if it did not tell.
+        etag: which version it is; empty if it did not tell.
+        ranges: whether parts of it can be asked for.
+    """
+
+    size: int | None
+    etag: str
+    ranges: bool
+
+
+def look(url: str) -> Page:
+    """Return what a server tells of an object; blocking.
+
+    Its first byte is asked for, since servers may tell other things when asked for nothing.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _look(url)
+        except StorageUnavailable as error:
+            _pause(error, attempt)
+    raise AssertionError  # the last pause raises
+
+
+def _look(url: str) -> Page:
+    try:
+        with _opened(url, {"Range": "bytes=0-0"}) as response:
+            total = _total(response)
+            if response.status == http.HTTPStatus.PARTIAL_CONTENT and total is not None:
+                return Page(total, _version(response), ranges=True)
+            length = response.headers.get("Content-Length")
+            size = (
+                int(length)
+                if length is not None and response.status == http.HTTPStatus.OK
+                else None
+            )
+            return Page(size, _version(response), ranges=False)
+    except _Unsatisfiable as empty:
+        return Page(0, empty.version, ranges=False)
+
+
+class WebOrigin:
+    """An object of a web server, read in one stream as long as nobody seeks."""
+
+    block = 1 << 20
+    tail = 64 << 10
+    ahead = True
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._url = str(part.where)
+        self._response: Any = None
+        self._position = 0
+        self._background = Background()
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return bytes of the object."""
+        pieces = []
+        attempt = 1
+        while start < stop:
+            try:
+                piece = self._piece(start, stop)
+            except StorageUnavailable as error:
+                self._hang_up()
+                _pause(error, attempt)
+                attempt += 1
+                continue
+            if not piece:
+                break
+            pieces.append(piece)
+            start += len(piece)
+            attempt = 1  # it moves
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _piece(self, start: int, stop: int) -> bytes:
+        if self._response is None or self._position > start:
+            self._connect(start)
+        while self._position < start and self._take(min(SKIP, start - self._position)):
+            pass  # the server cannot begin where it should
+        return self._take(stop - start) if self._position == start else b""
+
+    def _take(self, count: int) -> bytes:
+        try:
+            data: bytes = self._response.read(count)
+        except (OSError, http.client.HTTPException) as error:
+            raise _unavailable(self._url, error) from error
+        at, size = self._position, self._part.size
+        self._position += len(data)
+        if size is not None and not data:
+            # A connection that ends early looks like the end of what has no length.
+            raise StorageUnavailable(f"{self._url}: the connection ended at byte {at} of {size}")
+        return data
+
+    def _connect(self, start: int) -> None:
+        self._hang_up()
+        part = self._part
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        try:
+            response = _opened(self._url, headers)
+        except _Unsatisfiable:
+            raise changed(part) from None
+        self._response = response
+        partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        self._position = start if partial else 0
+        total = _total(response)
+        other_size = total is not None and part.size is not None and total != part.size
+        version = _version(response)
+        if other_size or (part.etag and version and version != part.etag):
+            self._hang_up()
+            raise changed(part)
+
+    def begin(self, start: int, stop: int) -> Future[bytes]:
+        """Do the same in a thread."""
+        return self._background.begin(self.read, start, stop)
+
+    def _hang_up(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+
+    def close(self) -> None:
+        """Hang up, when what is being read has come."""
+        self._background.finish(self._hang_up)
+
+
+class _Unsatisfiable(ObjectChanged):
+    """The range lies outside of the object."""
+
+    version = ""
+
+
+def _opened(url: str, headers: dict[str, str]) -> Any:
+    # What can be named is http and https; see `sources`.
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refused(url, error) from None
+    except urllib.error.URLError as error:
+        raise _unavailable(url, error.reason) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _unavailable(url, error) from error
+
+
+def _refused(url: str, error: urllib.error.HTTPError) -> StorageError:
+    text = f"{url}: the server says {error.code} {error.reason}"
+    if error.code == _UNSATISFIABLE:
+        outside = _Unsatisfiable(text)
+        outside.version = _version(error)
+        return outside
+    if error.code in _GONE:
+        return NoSuchKey(text)
+    if error.code in _DENIED:
+        return AccessDenied(text)
+    if error.code in _LATER or error.code >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        after = error.headers.get("Retry-After", "")
+        return StorageUnavailable(text, retry_after=float(after) if after.isdigit() else None)
+    return StorageError(text)
+
+
+def _unavailable(url: str, reason: object) -> StorageUnavailable:
+    if isinstance(reason, TimeoutError):
+        return StorageTimeout(f"{url}: the server was silent for {TIMEOUT:g} s")
+    return StorageUnavailable(f"{url}: {reason}")
+
+
+def _pause(error: StorageUnavailable, attempt: int) -> None:
+    if attempt >= ATTEMPTS:
+        raise error
+    time.sleep(max(WAIT * 2 ** (attempt - 1), min(error.retry_after or 0.0, TIMEOUT)))
+
+
+def _total(response: Any) -> int | None:
+    found = _TOTAL.fullmatch(response.headers.get("Content-Range", ""))
+    if found is not None:
+        return int(found[1])
+    length = response.headers.get("Content-Length")
+    return int(length) if length and response.status == http.HTTPStatus.OK else None
+
+
+def _version(response: Any) -> str:
+    headers = response.headers
+    return str(headers.get("ETag") or headers.get("Last-Modified") or "")
