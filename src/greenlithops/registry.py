@@ -27,15 +27,41 @@ COMPUTE = {
 
 
 _STORAGE = "greenlithops.backends.storage"
+_S3 = f"{_STORAGE}.s3.services"
+_AWS = "pip install 'greenlithops[aws]'"
+_GCS = (f"{_STORAGE}.gcs", "GcsStorage", "pip install 'greenlithops[gcp]'")
+_AZURE = (f"{_STORAGE}.azure", "AzureStorage", "pip install 'greenlithops[azure]'")
+_REDIS = (f"{_STORAGE}.redis", "RedisStorage", "pip install 'greenlithops[redis]'")
 
 #: name: module, class or function that makes it, how to install what it needs
 STORAGE = {
     "memory": (f"{_STORAGE}.memory", "MemoryStorage", None),
     "localhost": (f"{_STORAGE}.localhost", "LocalhostStorage", None),
+    "s3": (_S3, "s3", _AWS),
+    "seaweedfs": (_S3, "seaweedfs", _AWS),
+    "r2": (_S3, "r2", _AWS),
+    "aws_s3": (_S3, "aws_s3", _AWS),
+    "minio": (_S3, "minio", _AWS),
+    "ceph": (_S3, "ceph", _AWS),
+    "ibm_cos": (_S3, "ibm_cos", _AWS),
+    "aliyun_oss": (_S3, "aliyun_oss", _AWS),
+    "oracle_oss": (_S3, "oracle_oss", _AWS),
+    "gcs": _GCS,
+    "gcp_storage": _GCS,
+    "azure": _AZURE,
+    "azure_storage": _AZURE,
+    "redis": _REDIS,
 }
 
 #: the storage that a URL's scheme names
-SCHEMES = {"memory": "memory", "localhost": "localhost"}
+SCHEMES = {
+    "memory": "memory",
+    "localhost": "localhost",
+    "s3": "s3",
+    "gs": "gcs",
+    "az": "azure",
+    "redis": "redis",
+}
 
 
 async def compute_backend(name: str) -> SupportsWorkers:

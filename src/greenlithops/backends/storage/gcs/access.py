@@ -1,0 +1,118 @@
+"""Who asks Google: tokens and signatures by gcloud-aio, whose errors become those of the tree."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from greenlithops.errors import (
+    AccessDenied,
+    ConfigurationError,
+    NotSupported,
+    StorageUnavailable,
+    UsageError,
+)
+from greenlithops.offload import off_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from gcloud.aio.auth import Token
+
+SCOPES = ["https://www.googleapis.com/auth/devstorage.full_control"]
+SERVER_ERROR = 500
+TOO_MANY = 429
+LONGEST = 604_800  #: seconds that a signed URL may be valid: a week
+NOBODY: Mapping[str, str] = {}
+
+
+class Access:
+    """The credentials of a service account, a user, or of the machine in Google's cloud.
+
+    Args:
+        service_file: where they are; None to look for them as Google's tools do.
+        anonymous: send none.
+    """
+
+    def __init__(self, service_file: str | Path | None, *, anonymous: bool) -> None:
+        self._service_file = service_file
+        self._anonymous = anonymous
+        self._token: Token | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self, session: aiohttp.ClientSession) -> None:
+        """Read the credentials' file."""
+        self._session = session
+        if self._anonymous:
+            return
+        file = None if self._service_file is None else str(self._service_file)
+        loop = asyncio.get_running_loop()
+
+        def load() -> Token:
+            # The import reads files, as does the token; both off the event loop.
+            import gcloud.aio.storage  # noqa: F401, PLC0415 - here it does not block the loop
+            from gcloud.aio.auth import Token  # noqa: PLC0415 - as above
+
+            # gcloud-aio wraps the session it is given; making that asks for the loop.
+            asyncio.set_event_loop(loop)
+            try:
+                # Its types are those of its synchronous twin, which has other sessions.
+                return Token(service_file=file, session=session, scopes=SCOPES)  # type: ignore[arg-type]
+            finally:
+                asyncio.set_event_loop(None)
+
+        try:
+            self._token = await off_loop(load)
+        except (OSError, ValueError, KeyError) as error:
+            raise ConfigurationError(
+                f"{file or 'the credentials'} cannot be used: {error}"
+            ) from error
+
+    async def close(self) -> None:
+        """Forget the token; a renewal that is on its way is dropped."""
+        token, self._token = self._token, None
+        if token is not None and token.acquiring is not None:
+            token.acquiring.cancel()
+            await asyncio.wait([token.acquiring])
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return what a request is sent with.
+
+        Raises:
+            AccessDenied: there are no credentials, or they are refused.
+            StorageUnavailable: who gives tokens cannot be reached.
+        """
+        if self._token is None:
+            return NOBODY
+        try:
+            return {"Authorization": f"Bearer {await self._token.get()}"}
+        except aiohttp.ClientResponseError as error:
+            if error.status >= SERVER_ERROR or error.status == TOO_MANY:
+                raise StorageUnavailable(f"Google gives no token: {error.message}") from error
+            raise AccessDenied(f"the credentials are refused: {error.message}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            if not self._token.service_data:
+                raise AccessDenied(
+                    "no credentials were found: give service_file, set "
+                    "GOOGLE_APPLICATION_CREDENTIALS, or log in with gcloud"
+                ) from error
+            raise StorageUnavailable(f"Google gives no token: {error}") from error
+
+    async def project(self) -> str | None:
+        """Return the project of the credentials, if they have one."""
+        return None if self._token is None else await self._token.get_project()
+
+    async def signed(self, method: str, bucket: str, key: str, seconds: float) -> str:
+        """Return a URL that does it without credentials."""
+        if self._token is None or "private_key" not in self._token.service_data:
+            raise NotSupported("signing a URL needs the key of a service account: service_file")
+        if not 1 <= seconds <= LONGEST:
+            raise UsageError(f"a URL is valid from a second to a week, not {seconds} seconds")
+        from gcloud.aio.storage import Blob, Bucket, Storage  # noqa: PLC0415 - loaded by `open`
+
+        storage = Storage(token=self._token, session=self._session)  # type: ignore[arg-type]  # as above
+        blob = Blob(Bucket(storage, bucket), key, {"size": 0})
+        return await blob.get_signed_url(int(seconds), http_method=method)

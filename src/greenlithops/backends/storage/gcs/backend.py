@@ -1,0 +1,429 @@
+"""Storage in Google Cloud Storage, by its JSON API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import quote, urlencode
+
+from greenlithops.backends.storage.gcs import uploads
+from greenlithops.backends.storage.gcs.access import Access
+from greenlithops.backends.storage.gcs.crc32c import checksum, stored_check
+from greenlithops.backends.storage.gcs.failures import failed
+from greenlithops.backends.storage.names import check_key
+from greenlithops.backends.storage.web import Reading, Web, check_span, http_moment, where
+from greenlithops.errors import (
+    BucketTaken,
+    ChecksumMismatch,
+    InvalidName,
+    NoSuchBucket,
+    NoSuchKey,
+    PreconditionFailed,
+    StorageError,
+    UsageError,
+)
+from greenlithops.objects import ObjectInfo, Page, PutOptions, StorageLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    import aiohttp
+
+    from greenlithops.objects import Buffer, ListQuery, Part, Span, Upload
+
+GOOGLE = "https://storage.googleapis.com"
+FIELDS = "name,size,generation,updated,contentType,metadata,crc32c"
+LISTED = "nextPageToken,prefixes,items(name,size,generation,updated,crc32c)"
+PLAIN = "application/octet-stream"
+METADATA = "x-goog-meta-"
+BOUNDARY = "=== greenlithops ==="
+AT_ONCE = 32  #: requests of one operation that takes many
+
+
+class GcsStorage:
+    """Objects in Google Cloud Storage.
+
+    An object's etag is its generation. Large objects are put as parts, hidden from listings below
+    ``.greenlithops-parts/`` in the same bucket, which the service joins; a rule of the bucket's
+    life cycle may delete what is left there by processes that died.
+
+    Args:
+        project: to which new buckets belong; None for the credentials' own.
+        location: where new buckets are, such as ``"europe-west1"``; None for Google's default.
+        service_file: the credentials' file; None to look for them as Google's tools do.
+        anonymous: send no credentials. None: exactly when the endpoint is not encrypted.
+        endpoint: the service's URL, for instance an emulator's; None for what the environment
+            variable ``STORAGE_EMULATOR_HOST`` has, else for Google's.
+        connect_timeout: seconds for a connection to be there.
+        read_timeout: seconds in which something has to come, or to be taken.
+        region: Lithops' name of `location`.
+        credentials_path: Lithops' name of `service_file`.
+        storage_bucket: as Lithops' configuration has it; has no effect on the backend.
+
+    Raises:
+        UsageError: two options contradict each other.
+    """
+
+    name = "gcs"
+    scheme = "gs"
+    limits = StorageLimits(min_part=1 << 20, max_put=5 << 40, max_delete=200)
+
+    def __init__(
+        self,
+        *,
+        project: str | None = None,
+        location: str | None = None,
+        service_file: str | Path | None = None,
+        anonymous: bool | None = None,
+        endpoint: str | None = None,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 60.0,
+        region: str | None = None,
+        credentials_path: str | Path | None = None,
+        storage_bucket: str | None = None,
+    ) -> None:
+        if None not in (location, region) and location != region:
+            raise UsageError("location and region mean the same: give one")
+        if None not in (service_file, credentials_path) and service_file != credentials_path:
+            raise UsageError("service_file and credentials_path mean the same: give one")
+        self._project = project
+        self._location = location or region
+        self._endpoint = _checked(endpoint or os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE)
+        if anonymous is None:
+            anonymous = self._endpoint.startswith("http://")
+        self._access = Access(service_file or credentials_path, anonymous=anonymous)
+        self._web = Web(failed, connect_timeout, read_timeout)
+
+    def __repr__(self) -> str:
+        return f"<GcsStorage at {self._endpoint}>"
+
+    async def __aenter__(self) -> Self:
+        session = await self._web.open()
+        try:
+            await self._access.open(session)
+        except BaseException:
+            await self._web.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._access.close()
+        await self._web.close()
+
+    # Buckets.
+
+    async def create_bucket(self, bucket: str) -> None:
+        """Make a bucket."""
+        project = self._project or await self._access.project() or ""
+        wanted = {"name": bucket} | ({"location": self._location} if self._location else {})
+        query = urlencode({"project": project})
+        try:
+            await self.ask("POST", f"/storage/v1/b?{query}", bucket, None, wanted)
+        except BucketTaken:
+            try:
+                await self.head_bucket(bucket)
+            except StorageError:
+                raise BucketTaken(f"somebody else has {bucket}", bucket=bucket) from None
+
+    async def head_bucket(self, bucket: str) -> None:
+        """Return if the bucket can be used."""
+        await self.ask("GET", f"{_bucket(bucket)}?fields=name", bucket, None)
+
+    async def delete_bucket(self, bucket: str) -> None:
+        """Delete an empty bucket."""
+        try:
+            await self.ask("DELETE", _bucket(bucket), bucket, None)
+        except (BucketTaken, PreconditionFailed) as error:
+            raise StorageError(f"{bucket} is not empty: {error}", bucket=bucket) from error
+
+    # Objects.
+
+    async def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
+        """Write an object."""
+        _check_name(bucket, key)
+        crc = checksum(body)
+        resource = {**_resource(options), "name": key, "crc32c": crc}
+        query = {"uploadType": "multipart", "fields": FIELDS, **_condition(options, bucket, key)}
+        data = b"".join(
+            (
+                f"--{BOUNDARY}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
+                json.dumps(resource).encode(),
+                f"\r\n--{BOUNDARY}\r\nContent-Type: {resource['contentType']}\r\n\r\n".encode(),
+                body,
+                f"\r\n--{BOUNDARY}--".encode(),
+            )
+        )
+        headers = {
+            **await self._access.headers(),
+            "Content-Type": f'multipart/related; boundary="{BOUNDARY}"',
+        }
+        url = f"{self._endpoint}/upload{_bucket(bucket)}/o?{urlencode(query)}"
+        try:
+            _, answer = await self._web.ask("POST", url, headers, data, bucket=bucket, key=key)
+        except NoSuchKey as error:
+            raise NoSuchBucket(f"there is no bucket {bucket}", bucket=bucket) from error
+        found = _parsed(answer)
+        if found.get("crc32c", crc) != crc:
+            raise ChecksumMismatch(
+                f"{where(bucket, key)}: the storage has got other bytes", bucket=bucket, key=key
+            )
+        return _info(bucket, found)
+
+    def open(
+        self, bucket: str, key: str, span: Span | None = None, *, if_match: str | None = None
+    ) -> Reading:
+        """Read an object."""
+        _check_name(bucket, key)
+        check_span(span, bucket, key)
+
+        async def asked() -> aiohttp.ClientResponse:
+            # What was put compressed shall come as it is, so that its length and CRC are right.
+            headers = {**await self._access.headers(), "Accept-Encoding": "gzip"}
+            if span is not None:
+                headers["Range"] = span.header()
+            condition = ""
+            if if_match is not None:
+                condition = f"&ifGenerationMatch={_generation(if_match, bucket, key)}"
+            url = f"{self._endpoint}{_object(bucket, key)}?alt=media{condition}"
+            response = await self._web.send("GET", url, headers, b"", bucket=bucket, key=key)
+            # An emulator ignores the condition.
+            if if_match not in (None, response.headers.get("X-Goog-Generation")):
+                response.release()
+                raise _changed(bucket, key)
+            return response
+
+        def info(size: int, headers: Mapping[str, str]) -> ObjectInfo:
+            return _info_of_media(bucket, key, size, headers)
+
+        return Reading(asked, info, stored_check, span)
+
+    async def head(self, bucket: str, key: str) -> ObjectInfo:
+        """Return what is known of an object."""
+        _check_name(bucket, key)
+        return _info(
+            bucket, await self.ask("GET", f"{_object(bucket, key)}?fields={FIELDS}", bucket, key)
+        )
+
+    async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
+        """Return up to a thousand entries."""
+        found = await self.listed(bucket, query, token)
+        hidden = not query.prefix.startswith(uploads.PARTS)
+        return Page(
+            [
+                _info(bucket, item)
+                for item in found.get("items", ())
+                if item["name"] != query.start_after
+                and not (hidden and item["name"].startswith(uploads.PARTS))
+            ],
+            [name for name in found.get("prefixes", ()) if not (hidden and name == uploads.PARTS)],
+            found.get("nextPageToken") or None,
+        )
+
+    async def listed(self, bucket: str, query: ListQuery, token: str | None) -> dict[str, Any]:
+        """Return a page of everything, as the service gives it."""
+        asked = {"maxResults": "1000", "fields": LISTED, "prefix": query.prefix}
+        if query.delimiter:
+            asked["delimiter"] = query.delimiter
+        if query.start_after:
+            asked["startOffset"] = query.start_after
+        if token:
+            asked["pageToken"] = token
+        path = f"{_bucket(bucket)}/o?{urlencode(asked)}"
+        found: dict[str, Any] = await self.ask("GET", path, bucket, None)
+        return found
+
+    async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
+        """Delete objects."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(key: str) -> StorageError | None:
+            try:
+                _check_name(bucket, key)
+                async with room:
+                    await self.ask("DELETE", _object(bucket, key), bucket, key)
+            except NoSuchKey:
+                return None
+            except StorageError as error:
+                return error
+            return None
+
+        errors = dict(zip(keys, await asyncio.gather(*map(one, keys)), strict=True))
+        found = {key: error for key, error in errors.items() if error is not None}
+        for error in found.values():
+            if isinstance(error, NoSuchBucket):
+                raise error
+        return found
+
+    async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
+        """Copy an object; a large one takes several requests."""
+        _check_name(bucket, key)
+        known = _generation(source.etag, source.bucket, source.key)
+        query = {
+            "ifSourceGenerationMatch": known,
+            "fields": f"done,rewriteToken,resource({FIELDS})",
+        }
+        path = f"{_object(source.bucket, source.key)}/rewriteTo{_object(bucket, key)[11:]}"
+        while True:
+            url = f"{path}?{urlencode(query)}"
+            found = await self.ask("POST", url, source.bucket, source.key)
+            if found["done"]:
+                return _info(bucket, found["resource"])
+            query["rewriteToken"] = found["rewriteToken"]
+
+    async def presign(
+        self, method: Literal["GET", "PUT"], bucket: str, key: str, seconds: float
+    ) -> str:
+        """Return a URL for one operation, valid for a week at most."""
+        _check_name(bucket, key)
+        return await self._access.signed(method, bucket, key, seconds)
+
+    # Parts.
+
+    async def start_upload(self, bucket: str, key: str, options: PutOptions) -> Upload:
+        """Begin an object that is sent in parts."""
+        _check_name(bucket, key)
+        return await uploads.start(self, bucket, key)
+
+    async def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
+        """Send a part."""
+        return await uploads.put_part(self, upload, number, body)
+
+    async def uploaded_parts(self, upload: Upload) -> Sequence[Part]:
+        """Return the parts that the service has."""
+        return await uploads.parts(self, upload)
+
+    async def finish_upload(
+        self, upload: Upload, parts: Sequence[Part], options: PutOptions
+    ) -> ObjectInfo:
+        """Make the object of its parts."""
+        return await uploads.finish(self, upload, parts, options)
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """Drop what was sent."""
+        await uploads.drop(self, upload)
+
+    async def compose(
+        self, bucket: str, key: str, sources: Sequence[tuple[str, str]], options: PutOptions
+    ) -> tuple[ObjectInfo, str]:
+        """Return an object made of others, by names and generations, and its CRC-32C."""
+        query = {"fields": FIELDS, **_condition(options, bucket, key)}
+        wanted = {
+            "destination": _resource(options),
+            "sourceObjects": [
+                {
+                    "name": name,
+                    "generation": generation,
+                    "objectPreconditions": {"ifGenerationMatch": generation},
+                }
+                for name, generation in sources
+            ],
+        }
+        url = f"{_object(bucket, key)}/compose?{urlencode(query)}"
+        found = await self.ask("POST", url, bucket, key, wanted)
+        return _info(bucket, found), found["crc32c"]
+
+    async def ask(
+        self, method: str, path: str, bucket: str, key: str | None, wanted: object = None
+    ) -> Any:
+        """Return what is answered to a request, whose body is `wanted` as JSON."""
+        headers = dict(await self._access.headers())
+        body = b"" if wanted is None else json.dumps(wanted).encode()
+        if body:
+            headers["Content-Type"] = "application/json"
+        url = f"{self._endpoint}{path}"
+        _, answer = await self._web.ask(method, url, headers, body, bucket=bucket, key=key)
+        return _parsed(answer)
+
+
+def _checked(endpoint: str) -> str:
+    if "://" not in endpoint:
+        endpoint = f"http://{endpoint}"
+    if not endpoint.startswith(("http://", "https://")):
+        raise UsageError(f"an endpoint is a URL with http:// or https://, not {endpoint!r}")
+    return endpoint.rstrip("/")
+
+
+def _check_name(bucket: str, key: str) -> None:
+    check_key(bucket, key)
+    # The service's rules for names of objects.
+    if key in (".", "..") or "\r" in key or "\n" in key:
+        raise InvalidName(
+            f"Google Cloud Storage has no names '.' and '..', nor with line ends: {key!r}",
+            bucket=bucket,
+            key=key,
+        )
+
+
+def _bucket(bucket: str) -> str:
+    return f"/storage/v1/b/{quote(bucket, safe='')}"
+
+
+def _object(bucket: str, key: str) -> str:
+    return f"{_bucket(bucket)}/o/{quote(key, safe='')}"
+
+
+def _resource(options: PutOptions) -> dict[str, Any]:
+    return {"contentType": options.content_type or PLAIN, "metadata": dict(options.metadata)}
+
+
+def _condition(options: PutOptions, bucket: str, key: str) -> dict[str, str]:
+    if options.if_absent:
+        return {"ifGenerationMatch": "0"}
+    if options.if_match:
+        return {"ifGenerationMatch": _generation(options.if_match, bucket, key)}
+    return {}
+
+
+def _generation(etag: str, bucket: str, key: str) -> str:
+    """Return an etag that can be one of this storage's."""
+    if not etag.isdecimal():
+        raise _changed(bucket, key)
+    return etag
+
+
+def _changed(bucket: str, key: str) -> PreconditionFailed:
+    return PreconditionFailed(f"{where(bucket, key)} is another one by now", bucket=bucket, key=key)
+
+
+def _parsed(answer: bytes) -> Any:
+    return json.loads(answer) if answer else {}
+
+
+def _info(bucket: str, found: Mapping[str, Any]) -> ObjectInfo:
+    updated = found.get("updated")
+    return ObjectInfo(
+        bucket,
+        found["name"],
+        int(found.get("size", 0)),
+        str(found["generation"]),
+        datetime.fromisoformat(updated).timestamp() if updated else None,
+        found.get("contentType"),
+        found.get("metadata") or {},
+    )
+
+
+def _info_of_media(bucket: str, key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
+    metadata = {
+        name[len(METADATA) :].lower(): value
+        for name, value in headers.items()
+        if name.lower().startswith(METADATA)
+    }
+    return ObjectInfo(
+        bucket,
+        key,
+        size,
+        headers.get("X-Goog-Generation", ""),
+        http_moment(headers.get("Last-Modified")),
+        headers.get("Content-Type"),
+        metadata,
+    )

@@ -1,0 +1,350 @@
+"""Requests over one pool of connections, for storages that speak plain HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from calendar import timegm
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Protocol
+
+import aiohttp
+from aiohttp.payload import Payload
+from yarl import URL
+
+from greenlithops.errors import (
+    ChecksumMismatch,
+    InvalidRange,
+    NotSupported,
+    StorageError,
+    StorageTimeout,
+    StorageUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from types import TracebackType
+
+    from aiohttp.abc import AbstractStreamWriter
+
+    from greenlithops.objects import Buffer, ObjectInfo, Span
+
+    Failed = Callable[["Refusal", str, str | None], StorageError]
+
+READ_AHEAD = 1 << 20  #: bytes that may wait in a connection that is not read from
+PIECE = 256 << 10  #: bytes of a body that are written at a time
+FAILED = 300
+PARTIAL = 206
+NO_HEADERS: Mapping[str, str] = {}
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is not what was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Check(Protocol):
+    """Follows the bytes of an object to compare their checksum with the stored one."""
+
+    def take(self, piece: Buffer) -> None:
+        """Take note of the next bytes."""
+        ...
+
+    def wrong(self) -> str:
+        """Return what is wrong with all that came; empty if nothing is."""
+        ...
+
+
+class Content(Payload):
+    """A body in memory, written in pieces, each of which has to be taken in time."""
+
+    def __init__(self, data: Buffer, seconds: float) -> None:
+        super().__init__(data)
+        self._size = len(data)
+        self._seconds = seconds
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text."""
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write the body."""
+        view = memoryview(self._value)
+        for start in range(0, len(view), PIECE):
+            async with asyncio.timeout(self._seconds):
+                await writer.write(view[start : start + PIECE])
+                await writer.drain()
+
+
+class Web:
+    """Connections to one storage.
+
+    Args:
+        failed: makes an error of an answer that is not one of success.
+        connect_timeout: seconds for a connection to be there.
+        read_timeout: seconds in which something has to come, or to be taken.
+    """
+
+    def __init__(self, failed: Failed, connect_timeout: float, read_timeout: float) -> None:
+        self._failed = failed
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> aiohttp.ClientSession:
+        """Make the pool; a connection is made when one is needed."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # how many at once is bounded above
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=self._connect_timeout, sock_read=self._read_timeout
+            ),
+            auto_decompress=False,  # an object that was put compressed is got as it is
+            read_bufsize=READ_AHEAD,
+            skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+            trust_env=True,
+        )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+            await asyncio.sleep(0)  # transports of TLS say goodbye in the loop's next round
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Buffer,
+        *,
+        bucket: str,
+        key: str | None,
+    ) -> aiohttp.ClientResponse:
+        """Return the answer to a request, which the caller reads or releases.
+
+        Args:
+            method: in capitals.
+            url: quoted already.
+            headers: as they are sent.
+            body: what is sent.
+            bucket: what an error is about.
+            key: the object that it is about.
+
+        Raises:
+            StorageError: the one that the answer stands for.
+        """
+        if self._session is None:
+            raise StorageUnavailable("the storage is closed", bucket=bucket, key=key)
+        try:
+            response = await self._session.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=Content(body, self._read_timeout) if len(body) else None,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise broken(error, bucket, key) from error
+        if response.status < FAILED:
+            return response
+        data = await self._read(response, bucket, key)
+        raise self._failed(Refusal(response.status, response.headers, data), bucket, key)
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Buffer,
+        *,
+        bucket: str,
+        key: str | None,
+    ) -> tuple[Mapping[str, str], bytes]:
+        """Return headers and body of the answer to a request; as `send` does it."""
+        response = await self.send(method, url, headers, body, bucket=bucket, key=key)
+        return response.headers, await self._read(response, bucket, key)
+
+    async def _read(self, response: aiohttp.ClientResponse, bucket: str, key: str | None) -> bytes:
+        try:
+            return await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise broken(error, bucket, key) from error
+        finally:
+            response.release()
+
+
+def broken(error: Exception, bucket: str, key: str | None) -> StorageError:
+    """Return the error that a failure of the connection stands for."""
+    what = where(bucket, key)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return StorageError(f"the storage's certificate cannot be trusted: {error}", bucket=bucket)
+    if isinstance(error, TimeoutError):
+        return StorageTimeout(f"{what}: the storage did not answer in time", bucket=bucket, key=key)
+    text = str(error) or type(error).__name__
+    return StorageUnavailable(f"{what}: {text}", bucket=bucket, key=key)
+
+
+def where(bucket: str, key: str | None) -> str:
+    """Return what an error is about, as text."""
+    return bucket if key is None else f"{bucket}/{key}"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that ``Retry-After`` asks to wait; it may be a number or a date."""
+    text = headers.get("Retry-After")
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def http_moment(text: str | None) -> float | None:
+    """Return a time as HTTP writes it (``Sun, 22 Nov 2026 02:33:24 GMT``) since the epoch."""
+    if not text:
+        return None
+    day, month, year, clock = text[5:].split(" ")[:4]
+    hour, minute, second = clock.split(":")
+    moment = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
+    return float(timegm(moment))
+
+
+def check_span(span: Span | None, bucket: str, key: str) -> None:
+    """Raise `InvalidRange` for a span that no object has a byte in."""
+    if span is not None and span.stop is not None and 0 <= span.stop <= max(span.start, 0):
+        raise InvalidRange(f"{bucket}/{key}: nothing is in {span}", bucket=bucket, key=key)
+
+
+class Reading:
+    """An object that is read: its body in ``async with``.
+
+    Args:
+        asked: sends the request.
+        info: makes what is known of the object from its size and the answer's headers.
+        check: makes what follows the bytes of a whole object; None where nothing is stored.
+        span: what was asked for.
+    """
+
+    def __init__(
+        self,
+        asked: Callable[[], Awaitable[aiohttp.ClientResponse]],
+        info: Callable[[int, Mapping[str, str]], ObjectInfo],
+        check: Callable[[Mapping[str, str]], Check | None],
+        span: Span | None,
+    ) -> None:
+        self._asked = asked
+        self._info = info
+        self._check = check
+        self._span = span
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> Body:
+        response = await self._asked()
+        try:
+            body = self._body(response)
+        except BaseException:
+            response.release()
+            raise
+        self._response = response
+        return body
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._response is not None:
+            self._response.release()  # closes the connection if there is more to come
+
+    def _body(self, response: aiohttp.ClientResponse) -> Body:
+        headers = response.headers
+        length = headers.get("Content-Length")
+        if length is None:
+            raise StorageUnavailable("an answer came without its length")
+        found = None
+        if response.status == PARTIAL:
+            found = _RANGE.fullmatch(headers.get("Content-Range", ""))
+            if found is None:
+                raise NotSupported("the storage gave a range of unknown place")
+        start, last, size = map(int, found.groups()) if found else (0, int(length) - 1, int(length))
+        info = self._info(size, headers)
+        if self._span is not None:
+            _check_given(self._span, info, (start, last + 1))
+        whole = last + 1 - start == size
+        return Body(response, info, start, last + 1, self._check(headers) if whole else None)
+
+
+def _check_given(span: Span, info: ObjectInfo, given: tuple[int, int]) -> None:
+    wanted = span.within(info.size)
+    what = where(info.bucket, info.key)
+    if wanted is None:
+        raise InvalidRange(
+            f"{what} has {info.size} bytes, none of them in {span}",
+            bucket=info.bucket,
+            key=info.key,
+        )
+    if wanted != given:
+        raise NotSupported(
+            f"{what}: asked for bytes {wanted}, the storage gives {given}",
+            bucket=info.bucket,
+            key=info.key,
+        )
+
+
+class Body:
+    """The bytes of an object, or of a span of it."""
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        info: ObjectInfo,
+        start: int,
+        stop: int,
+        check: Check | None,
+    ) -> None:
+        self.info = info
+        self.start = start
+        self.stop = stop
+        self._response = response
+        self._position = start
+        self._check = check
+
+    async def read(self) -> bytes:
+        """Return all that has not been taken yet."""
+        return b"".join([piece async for piece in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give it in pieces of at most 2 MiB; the last one after all of it was checked."""
+        info = self.info
+        while self._position < self.stop:
+            try:
+                piece = await self._response.content.readany()
+            except (aiohttp.ClientError, OSError) as error:
+                raise broken(error, info.bucket, info.key) from error
+            if not piece:
+                missing = f"{self.stop - self._position} bytes did not come"
+                raise broken(aiohttp.ClientPayloadError(missing), info.bucket, info.key)
+            self._position += len(piece)
+            if self._check is not None:
+                self._check.take(piece)
+                if self._position >= self.stop and (wrong := self._check.wrong()):
+                    what = where(info.bucket, info.key)
+                    raise ChecksumMismatch(f"{what}: {wrong}", bucket=info.bucket, key=info.key)
+            yield piece
