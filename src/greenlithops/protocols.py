@@ -64,6 +64,8 @@ class WorkerHandle(Protocol):
     socket: socket.socket  #: the client's end of the stream
     pid: int
     journal: Journal  #: what the worker tells without a message
+    #: CPU ns of the worker and of the children that it waited for, after its end; None if unknown
+    spent_ns: int | None
 
     def kill(self) -> None:
         """End the worker at once, with everything that its calls have started."""

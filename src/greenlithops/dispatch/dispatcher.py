@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.batch import Batch, RemoteFunction
     from greenlithops.dispatch.lane import Lane, Owner
     from greenlithops.dispatch.work import Work
+    from greenlithops.energy.cpu_time.trees import TreeSource
 
 TARGET_SECONDS = 0.02  #: how much work a batch holds
 MAX_BATCH = 500
@@ -62,6 +63,7 @@ class Dispatcher:
         self._barren = 0
         self._opened = 0
         self.broken: Exception | None = None
+        self.trees: TreeSource | None = None  #: counts what workers and their children use
 
     @property
     def workers(self) -> list[str]:

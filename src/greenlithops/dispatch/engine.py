@@ -96,6 +96,7 @@ class Engine:
                 from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
 
                 engine._sampler = await stack.enter_async_context(shared_sampler(energy))
+                engine._dispatcher.trees = engine._sampler.trees
                 engine.energy = engine._sampler.open_window(running=False)
                 stack.callback(engine.energy.close)
             engine._stack = stack.pop_all()
@@ -235,8 +236,11 @@ class Engine:
         work = tracker.work
         work.function.users -= 1
         self.trackers.discard(tracker)
-        if work.energy is not None:
-            work.energy.close()
+        if (window := work.energy) is not None:
+            # Calls that were cancelled still run until they are stopped, and cost until then.
+            work.on_quiet = window.close
+            if not work.out:
+                window.close()
 
     def _stop_calls(self, tracker: Tracker, indices: set[int]) -> None:
         def cancelled(batch: Batch, position: int) -> bool:

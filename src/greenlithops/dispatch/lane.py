@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.channel import Channel
+from greenlithops.dispatch.spent import Spending
 from greenlithops.errors import WorkerLost
 from greenlithops.worker import frames
 from greenlithops.worker.process import BROKEN_WORKER, LOST_CONNECTION
@@ -18,6 +19,7 @@ from greenlithops.worker.process import BROKEN_WORKER, LOST_CONNECTION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from greenlithops.energy.cpu_time.trees import TreeSource
     from greenlithops.protocols import WorkerHandle
     from greenlithops.worker.journal import Journal
 
@@ -28,6 +30,8 @@ ASYNC_GRACE = 1.0  #: seconds that a coroutine has to react to its timeout or ca
 
 class Owner(Protocol):
     """Who is told what becomes of a lane."""
+
+    trees: TreeSource | None  #: counts what workers and their children use
 
     def lane_ready(self, lane: Lane) -> None:
         """The worker has started."""
@@ -62,6 +66,7 @@ class Lane:
         self._classes: set[bytes] = set()
         self._kill_reason: tuple[int, int, Exception] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._spending = Spending()
         self._handle: WorkerHandle | None = None
         self._channel: Channel | None = None
 
@@ -80,6 +85,8 @@ class Lane:
     def give(self, batch: Batch) -> None:
         """Send a batch, and its function if the worker does not know it."""
         function = batch.function
+        if self._handle is not None:
+            self._spending.follow(self._handle, self._owner.trees)
         for digest, (stream, buffers) in batch.work.book.definitions.items():
             if digest not in self._classes:
                 self._classes.add(digest)
@@ -159,6 +166,8 @@ class Lane:
         """Kill the worker with all that its calls have started."""
         self.closing = True
         if not self.ended.done() and self._handle is not None:
+            if self.load:
+                self._spending.look()
             self._handle.kill()
 
     def kill(self, batch: Batch, position: int, reason: Exception) -> None:
@@ -225,6 +234,8 @@ class Lane:
             self._on_outcomes(content, raw)
         elif kind == frames.READY:
             self.ready = True
+            if self._handle is not None:
+                self._spending.ready(self._handle)
             self._owner.lane_ready(self)
         elif kind == frames.RETURNED:
             self._on_returned(content)
@@ -249,12 +260,17 @@ class Lane:
             batch.finish(position)
         self.outcomes_seen += count
         self.load -= count
-        if not batch.left:
-            del self.batches[batch.number]
         times = outcomes.times
+        self._spending.booked += sum(times[2::6])
         spent = sum(times[1::6]) + sum(times[4::6])
         batch.function.learn(spent / 1e9 / count + 5e-6, count)
         batch.work.outcomes(batch, outcomes)
+        self._retire(batch)
+
+    def _retire(self, batch: Batch) -> None:
+        if not batch.left:
+            del self.batches[batch.number]
+            batch.work.batch_over()
 
     def _on_returned(self, content: list[tuple[int, int]]) -> None:
         self.recalling = False
@@ -268,9 +284,8 @@ class Lane:
                 batch.finish(position)
             self.load -= len(positions)
             self.taken -= len(positions)
-            if not batch.left:
-                del self.batches[number]
             batch.work.give_back(batch, positions)
+            self._retire(batch)
         self._owner.lane_changed(self)
 
     # How it ends.
@@ -288,6 +303,7 @@ class Lane:
         channel.drain_now()
         channel.close()
         running = handle.journal.running()
+        self._spending.settle(handle)
         self._read_journal(handle.journal)
         if self._timer is not None:
             self._timer.cancel()
@@ -295,6 +311,7 @@ class Lane:
         words = handle.last_words() if batches or not self.ready else ""
         for batch in batches:
             self._settle(batch, running, status, words)
+            batch.work.batch_over()
         self.exit_words = words
         self.load = 0
         handle.close()
@@ -323,26 +340,39 @@ class Lane:
         self, batch: Batch, running: tuple[int, int, int] | None, status: int, words: str
     ) -> None:
         back: list[int] = []
+        lost: list[tuple[int, Exception]] = []
         first = True
         for position in list(batch.unfinished()):
             key = (batch.number, position)
             if self._kill_reason and self._kill_reason[:2] == key:
-                batch.work.lost(batch, position, self._kill_reason[2])
+                lost.append((position, self._kill_reason[2]))
             elif (running and running[:2] == key) or (
                 # Coroutines run side by side. Unless another call is to blame, any may be.
                 batch.function.is_async and self._kill_reason is None and not running
             ):
                 what = f"ran call {batch.indices[position]} of {batch.work.name}"
-                batch.work.lost(batch, position, lost_error(what, self.name, status, words))
+                lost.append((position, lost_error(what, self.name, status, words)))
             elif running is None and first and batch.work.bereft(batch, position):
                 what = f"was given call {batch.indices[position]} of {batch.work.name}"
                 if not self.ready:
                     what = f"started (or ran its initializer) for {what[10:]}"
-                batch.work.lost(batch, position, lost_error(what, self.name, status, words))
+                lost.append((position, lost_error(what, self.name, status, words)))
             else:
                 back.append(position)
             first = False
+        for position, error in lost:
+            times = self._times_of_lost(batch, position, running, len(lost))
+            batch.work.lost(batch, position, error, self.name, times)
         batch.work.give_back(batch, back)
+
+    def _times_of_lost(
+        self, batch: Batch, position: int, running: tuple[int, int, int] | None, calls: int
+    ) -> array[int] | None:
+        if running and running[:2] == (batch.number, position) and self._handle is not None:
+            return self._spending.of_running(running[2], self._handle.journal.used())
+        if batch.function.is_async and self.ready:
+            return self._spending.of_rest(int(batch.sent * 1e9), calls)
+        return None  # it had not begun
 
 
 def lost_error(what: str, worker: str, status: int, words: str) -> WorkerLost:

@@ -150,6 +150,14 @@ class Ledger:
         self._worker[row] = worker
         self.order.append(index)
 
+    def measure(self, index: int, times: array[int], worker: int) -> None:
+        """Book what a call took whose end was booked before it had stopped: a cancelled one."""
+        row = index - self.base
+        if 0 <= row < len(self._states) and self._worker[row] < 0:
+            self._times[FIELDS * row : FIELDS * (row + 1)] = times
+            self._worker[row] = worker
+            self._add(times, 0, 0)
+
     def _add(self, times: array[int], bytes_in: int, bytes_out: int) -> None:
         sums = self._sums
         sums[0] += sum(times[1::FIELDS])

@@ -72,6 +72,8 @@ class Work:
         self._returned: collections.deque[Entry] = collections.deque()
         self._delayed: dict[int, asyncio.TimerHandle] = {}
         self._deaths: dict[int, int] = {}
+        self.out = 0  #: batches that workers have
+        self.on_quiet: Callable[[], object] = lambda: None  #: told when no worker has any
         self._max_memory = max_memory
 
     @property
@@ -122,7 +124,14 @@ class Work:
         if not entries:
             return None
         buffers = {place: raw for place, (_, _, raw) in enumerate(entries) if raw}
+        self.out += 1
         return Batch(self, indices, [blob for _, blob, _ in entries], buffers)
+
+    def batch_over(self) -> None:
+        """Take note that a worker has nothing more to do with a batch."""
+        self.out -= 1
+        if not self.out:
+            self.on_quiet()
 
     def _take_new(self, limit: int) -> list[Entry]:
         ledger = self.ledger
@@ -184,9 +193,11 @@ class Work:
         position = outcomes.positions[place]
         index = batch.indices[position]
         ledger = self.ledger
-        if ledger.state(index) != SENT:
-            return False  # it was cancelled meanwhile
         worker = ledger.worker_number(outcomes.worker)
+        if ledger.state(index) != SENT:  # it was cancelled meanwhile
+            times = outcomes.times[FIELDS * place : FIELDS * (place + 1)]
+            ledger.measure(index, times, worker)
+            return False
         if outcomes.cold and not place:
             ledger.cold.add(index)
         if position in outcomes.logs:
@@ -232,11 +243,29 @@ class Work:
             f"{self.function.timeout} s and was stopped"
         )
 
-    def lost(self, batch: Batch, position: int, error: Exception) -> None:
-        """Book a call that was running when its worker was lost or stopped."""
-        index = batch.indices[position]
-        if self.ledger.state(index) == SENT and not self.retry(batch, position, error):
-            self.ledger.close(index, FAILED, error, None, 0, -1)
+    def lost(
+        self, batch: Batch, position: int, error: Exception, worker: str, times: array[int] | None
+    ) -> None:
+        """Book a call that was running when its worker was lost or stopped.
+
+        Args:
+            batch: the batch that it came with.
+            position: its place there.
+            error: what becomes of it.
+            worker: the worker's name.
+            times: what it took until then, as in the ledger; None if that is not known.
+        """
+        index, ledger = batch.indices[position], self.ledger
+        number = -1 if times is None else ledger.worker_number(worker)
+        if times is not None and self.energy is not None:
+            start, wall, cpu = times[:3]
+            self.energy.add(array("q", [start]), array("q", [start + wall]), array("q", [cpu]))
+            self.metered.append(index)
+        if ledger.state(index) != SENT:
+            if times is not None:
+                ledger.measure(index, times, number)
+        elif not self.retry(batch, position, error):
+            ledger.close(index, FAILED, error, times, 0, number)
             self.listener.calls_ended([index])
 
     def bereft(self, batch: Batch, position: int) -> bool:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary
 
 from greenlithops.energy.carbon import carbon_intensity
-from greenlithops.energy.cpu_time import open_cpu_clock
+from greenlithops.energy.cpu_time.sources import CpuSources, open_cpu_sources
 from greenlithops.energy.meters import Selection, select_meter
 from greenlithops.energy.timeline import Timeline
 from greenlithops.energy.window import EnergyWindow
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from greenlithops.energy.carbon import CarbonIntensity
-    from greenlithops.energy.cpu_time import CpuClock
+    from greenlithops.energy.cpu_time.machine import CpuClock
+    from greenlithops.energy.cpu_time.trees import TreeSource
 
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
@@ -46,7 +47,8 @@ class EnergySampler:
         selection: the meter, from `select_meter`; it is closed with the sampler.
         interval: seconds between two samples while calls run.
         idle_interval: seconds between two samples while none runs.
-        clock: the machine's busy CPU time; by default the most precise source that there is.
+        clock: the machine's busy CPU time; by default that of `cpu_choice`.
+        cpu_choice: who tells whose CPU time it was, as for `open_cpu_sources`.
         cpus: hardware threads of the machine.
         idle_watts: the machine's idle power if you know it; by default it is learnt.
         intensity: the electricity's carbon; by default `carbon_intensity()`.
@@ -60,6 +62,7 @@ class EnergySampler:
         interval: float = 0.1,
         idle_interval: float = 1.0,
         clock: CpuClock | None = None,
+        cpu_choice: str = "auto",
         cpus: int | None = None,
         idle_watts: float | None = None,
         intensity: CarbonIntensity | None = None,
@@ -71,6 +74,9 @@ class EnergySampler:
         #: Why there are no figures (any more), or None.
         self.failure = selection.reason
         self.timeline: Timeline | None = None
+        #: Where CPU times come from, once the sampler is entered with a meter.
+        self.cpu_sources: CpuSources | None = None
+        self._cpu_choice = cpu_choice
         self._clock = clock
         self._windows: set[EnergyWindow] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -88,13 +94,21 @@ class EnergySampler:
         """Where the machine's CPU time comes from, or None before the sampler is entered."""
         return self._clock.name if self._clock else None
 
+    @property
+    def trees(self) -> TreeSource | None:
+        """Who counts the CPU time of workers and of what their calls start, if anybody does."""
+        return self.cpu_sources.trees if self.cpu_sources else None
+
     async def __aenter__(self) -> Self:
         if self.timeline is not None:
             if self.intensity is None:
                 self.intensity = await off_loop(carbon_intensity)
             # Last, since whoever is cancelled here has nothing to close yet.
             if self._clock is None:
-                self._clock = await off_loop(open_cpu_clock, discard=lambda clock: clock.close())
+                self.cpu_sources = await off_loop(
+                    open_cpu_sources, self._cpu_choice, discard=CpuSources.close
+                )
+                self._clock = self.cpu_sources.clock
             self._loop = asyncio.get_running_loop()
             self.sample()
             self._schedule()
@@ -110,7 +124,9 @@ class EnergySampler:
             window.close()
         self._stop("the sampler has been closed")
         self.selection.close()
-        if self._clock is not None:
+        if self.cpu_sources is not None:
+            self.cpu_sources.close()
+        elif self._clock is not None:
             self._clock.close()
 
     def mark(self) -> None:
@@ -213,15 +229,18 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
     """Use the one sampler of this event loop, opened by its first user and closed by its last.
 
     Args:
-        choice: as for `select_meter`; users with different choices have different samplers.
+        choice: as for `select_meter`, or two names with a plus sign between them, such as
+            ``powercap+cgroup``: the meter, and the CPU-time source as for `open_cpu_sources`. Users
+            with different choices have different samplers.
     """
     shared = _shared.setdefault(asyncio.get_running_loop(), _Shared())
     async with shared.lock:
         sampler = shared.samplers.get(choice)
         if sampler is None:
-            selection = await off_loop(select_meter, choice, discard=Selection.close)
+            meter, _, cpu = choice.partition("+")
+            selection = await off_loop(select_meter, meter, discard=Selection.close)
             try:
-                sampler = await EnergySampler(selection).__aenter__()
+                sampler = await EnergySampler(selection, cpu_choice=cpu or "auto").__aenter__()
             except BaseException:
                 selection.close()
                 raise

@@ -72,7 +72,7 @@ class Runner:
         self._clock = clock
         self._packer = Packer()
         self._pid = os.getpid()
-        self.peak = self._system = self._children = 0
+        self.peak = self._system = self.children = 0
         self.account(0)
 
     def run(
@@ -81,9 +81,17 @@ class Runner:
         blob: bytes,
         buffers: list[Any],
         prepare: Callable[[Function], None],
+        cpu: int,
     ) -> Result:
-        """Run one call to its end; whatever it does to itself becomes its outcome."""
-        cpu = self._clock()
+        """Run one call to its end; whatever it does to itself becomes its outcome.
+
+        Args:
+            function: what to call.
+            blob: the pickled arguments.
+            buffers: what they refer to.
+            prepare: called before anything of the user's.
+            cpu: what the clock said when the call began.
+        """
         received = start = end = time.monotonic_ns()
         try:
             prepare(function)
@@ -136,9 +144,9 @@ class Runner:
         self.peak = peak_memory() or usage.ru_maxrss * MAXRSS_UNIT
         below = int((children.ru_utime + children.ru_stime) * 1e9)
         kernel = int((usage.ru_stime + children.ru_stime) * 1e9)
-        cpu += below - self._children
+        cpu += below - self.children
         system = min(cpu, kernel - self._system)
-        self._children, self._system = below, kernel
+        self.children, self._system = below, kernel
         return cpu, system
 
 

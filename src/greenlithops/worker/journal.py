@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 JOURNAL_BYTES = 256 * 1024
 POSITION_BITS = 24  #: a running call is its batch, shifted by this, plus its position, plus 1
 
-_WORDS = struct.Struct("<QQQ")  #: running call, its start (monotonic ns), bytes of entries
+#: running call, its start (monotonic ns), bytes of entries, CPU ns of the worker at that start
+_WORDS = struct.Struct("<QQQQ")
 _ENTRY = struct.Struct("<QIIII6q")  #: batch, position, status, lengths of blob and log, times
 
 
@@ -32,14 +33,23 @@ class Journal:
         self._memory = memory.cast("B")
         self._words = self._memory[: _WORDS.size].cast("Q")
 
-    def begin(self, batch: int, position: int, start: int) -> None:
-        """Say that a call begins."""
+    def begin(self, batch: int, position: int, start: int, cpu: int) -> None:
+        """Say that a call begins, and what the worker has used until then, children included."""
         self._words[1] = start
+        self._words[3] = cpu
         self._words[0] = (batch << POSITION_BITS) + position + 1
 
     def end(self) -> None:
         """Say that no call runs."""
         self._words[0] = 0
+
+    def ready(self, cpu: int) -> None:
+        """Say what the worker has used before its first call."""
+        self._words[3] = cpu
+
+    def used(self) -> int:
+        """Return the worker's CPU nanoseconds when its latest call began, or before its first."""
+        return self._words[3]
 
     def running(self) -> tuple[int, int, int] | None:
         """Return batch, position and start (monotonic ns) of the call that runs."""

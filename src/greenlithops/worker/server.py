@@ -87,6 +87,7 @@ class Server:
         except BaseException as error:  # noqa: BLE001 - becomes the executor's error
             self._stream.send(frames.BROKEN, pack_error(error)[0])
         else:
+            self._journal.ready(self._clock())
             self._stream.send(frames.READY, os.getpid())
             self._run_calls()
         self._outbox.flush()
@@ -137,12 +138,13 @@ class Server:
         log = self._host.capture.begin(live=function.live)
         if function.live:
             self._running = (batch, position)
-        self._journal.begin(batch, position, time.monotonic_ns())
+        cpu = self._clock()
+        self._journal.begin(batch, position, time.monotonic_ns(), cpu + runner.children)
         if function.environment:
             with environment(function.environment):
-                status, payload, times = runner.run(function, blob, buffers, prepare)
+                status, payload, times = runner.run(function, blob, buffers, prepare, cpu)
         else:
-            status, payload, times = runner.run(function, blob, buffers, prepare)
+            status, payload, times = runner.run(function, blob, buffers, prepare, cpu)
         self._running = None
         self._host.capture.collect()
         text = log.text() if log else None

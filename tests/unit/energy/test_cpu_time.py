@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from greenlithops.energy.cpu_time import (
+from greenlithops.energy.cpu_time.machine import (
     CpuacctClock,
     PsutilClock,
     StatClock,

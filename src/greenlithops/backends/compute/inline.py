@@ -94,6 +94,7 @@ class InlineWorker:
         self._words = ""
         self._ended = False
         self.pid = os.getpid()
+        self.spent_ns: int | None = None
         self.socket, self._theirs = socket.socketpair()
         self.journal = Journal(memoryview(bytearray(JOURNAL_BYTES)))
         self._thread = threading.Thread(target=self._run, name="greenlithops-inline", daemon=True)
@@ -133,7 +134,9 @@ class InlineWorker:
         if self._ended:
             return
         self._theirs.shutdown(socket.SHUT_RDWR)
-        if self._thread.ident is not None:
+        if self._thread.ident is not None and self._thread.is_alive():
+            clock = time.pthread_getcpuclockid(self._thread.ident)
+            self.spent_ns = time.clock_gettime_ns(clock)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread.ident), ctypes.py_object(SystemExit)
             )

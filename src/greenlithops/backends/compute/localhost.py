@@ -73,6 +73,7 @@ class LocalWorker:
             os.close(shared)
         self.socket = ours
         self.pid = self._process.pid
+        self.spent_ns: int | None = None
         self._watch()
 
     def _watch(self) -> None:
@@ -80,7 +81,7 @@ class LocalWorker:
             import threading  # noqa: PLC0415 - only where the kernel has no better way
 
             def wait() -> None:
-                self._process.wait()
+                self._reap()
                 self._loop.call_soon_threadsafe(self._exited)
 
             threading.Thread(target=wait, name=f"wait-{self.pid}", daemon=True).start()
@@ -95,7 +96,18 @@ class LocalWorker:
         # What its calls have started and left running goes first: until the process is waited
         # for, nothing else can have its number.
         self.kill()
-        self._on_exit(self._process.wait())
+        self._on_exit(self._reap())
+
+    def _reap(self) -> int:
+        """Wait for the process; return its exit status, and keep what it has used."""
+        if self._process.returncode is None:
+            try:
+                _, status, usage = os.wait4(self.pid, 0)
+            except ChildProcessError:  # the program ignores SIGCHLD, so the kernel has waited
+                return self._process.wait()
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+            self.spent_ns = round((usage.ru_utime + usage.ru_stime) * 1e9)
+        return self._process.returncode
 
     def kill(self) -> None:
         """Kill the process and every process that its calls have started."""

@@ -11,14 +11,14 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from greenlithops.energy.cpu_time import open_cpu_clock
+from greenlithops.energy.cpu_time.machine import open_cpu_clock
 from greenlithops.energy.meters import MeterRefused
 from greenlithops.energy.meters.coefficients import MEMORY_WATTS_PER_GB, coefficients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from greenlithops.energy.cpu_time import CpuClock
+    from greenlithops.energy.cpu_time.machine import CpuClock
     from greenlithops.energy.meters.coefficients import Coefficients
 
 _SECONDS = 1e-9
