@@ -52,8 +52,7 @@ class View(ModuleType):
 
 
 def _value(target: str, name: str) -> Any:
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute or name)
+    return getattr(import_module(target), name)
 
 
 class _Loader:
@@ -73,6 +72,9 @@ class _Loader:
         if alias is not None:
             sys.modules[module.__name__] = import_module(alias)  # importlib takes it from there
             return
+        if not path:
+            # Programs rely on what Lithops imports by the way, through requests.
+            import_module("urllib.request")
         names = TABLE[path]
         module.__dict__.update(
             __all__=[name for name in names if not name.startswith("_")],

@@ -27,11 +27,11 @@ _FUTURE = {"ResponseFuture": f"{_SYNC}.futures"}
 _LIST = {"FuturesList": f"{_SYNC}.futures_list"}
 _STORAGE = {"Storage": f"{_SYNC}.storage"}
 _OBJECTS = {
-    "CloudObject": f"{_SYNC}.storage",
-    "CloudObjectLocal": f"{_SYNC}.storage",
-    "CloudObjectUrl": f"{_SYNC}.storage",
-    "StorageConfigMismatchError": f"{_SYNC}.storage",
-    "StorageNoSuchKeyError": f"{_SYNC}.storage",
+    "CloudObject": "greenlithops.storage.cloudobject",
+    "CloudObjectLocal": "greenlithops.storage.cloudobject",
+    "CloudObjectUrl": "greenlithops.storage.cloudobject",
+    "StorageConfigMismatchError": f"{_SYNC}.storage_errors",
+    "StorageNoSuchKeyError": f"{_SYNC}.storage_errors",
 }
 
 

@@ -94,6 +94,13 @@ def call_stats(
             "worker_func_cpu_usage": _usage(stats),
             "worker_func_cpu_user_time": stats.cpu_user_seconds,
             "worker_func_cpu_system_time": stats.cpu_system_seconds,
+            # Nothing tells these of one call: a machine's figures are not given as a call's.
+            "worker_func_sent_net_io": None,
+            "worker_func_recv_net_io": None,
+            "worker_func_rss": None,
+            "worker_func_vms": None,
+            "worker_func_uss": None,
+            "worker_peak_memory_start": None,
             "worker_peak_memory_end": stats.peak_memory_bytes,
             "worker_result_upload_time": 0.0,
         }

@@ -7,15 +7,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.errors import UsageError
-from greenlithops.sync.constants import ALL_COMPLETED
+from greenlithops.sync.constants import ALL_COMPLETED, ANY_COMPLETED
 from greenlithops.sync.executors import FunctionExecutor
+from greenlithops.sync.futures import ResponseFuture
 from greenlithops.sync.submission import retries_of_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
-    from greenlithops.sync.futures import ResponseFuture
 
 _DEFAULT: list[str] = []  #: the default of include_modules and exclude_modules
 
@@ -29,6 +29,7 @@ class RetryingFuture:
         input: its element of the input; None where the input was split into parts.
         retries: how often it is tried again at most.
         map_kwargs: the other arguments of its `map`.
+        failure_count: how often it has failed, as far as was noticed.
         cancelled: whether `cancel` was called.
     """
 
@@ -45,18 +46,27 @@ class RetryingFuture:
         self.input = input
         self.retries = retries or 0
         self.map_kwargs = kwargs
+        self.failure_count = 0
         self.cancelled = False
-
-    @property
-    def failure_count(self) -> int:
-        """How often it has failed so far."""
-        stats = self.response_future._call.stats
-        return stats.attempt - 1 + self.error if stats is not None else int(self.error)
 
     def cancel(self) -> None:
         """Stop the call, and try it no more."""
         self.cancelled = True
-        self.response_future.cancel()
+        if isinstance(self.response_future, ResponseFuture):
+            self.response_future.cancel()
+
+    def _inc_failure_count(self) -> None:
+        made = 0  # the attempts that the executor has made by itself
+        if isinstance(self.response_future, ResponseFuture):
+            stats = self.response_future._call.stats
+            made = stats.attempt if stats is not None else 1
+        self.failure_count += max(1, made)
+
+    def _should_retry(self) -> bool:
+        return not self.cancelled and self.failure_count <= self.retries
+
+    def _retry(self, executor: Any) -> None:
+        (self.response_future,) = executor.map(self.map_function, [self.input], **self.map_kwargs)
 
     @property
     def done(self) -> bool:
@@ -84,7 +94,9 @@ class RetryingFuture:
         check_only: bool = False,
     ) -> dict[str, Any] | None:
         """Wait for the call and return how it went; see `ResponseFuture.status`."""
-        return self.response_future.status(throw_except, internal_storage, check_only)
+        status = self.response_future.status(throw_except, internal_storage, check_only)
+        self._raise_error()
+        return status
 
     def result(self, throw_except: bool = True, internal_storage: Any = None) -> Any:
         """Wait for the call and return its result; see `ResponseFuture.result`.
@@ -93,9 +105,12 @@ class RetryingFuture:
             Exception: what the last attempt raised, as in Lithops whatever `throw_except` says.
         """
         value = self.response_future.result(throw_except, internal_storage)
-        if error := self.response_future._failure():
-            raise error.with_traceback(None)
+        self._raise_error()
         return value
+
+    def _raise_error(self) -> None:
+        if self.error:
+            raise self._exception[1].with_traceback(None)
 
     def __repr__(self) -> str:
         return f"<RetryingFuture {self.response_future!r}>"
@@ -105,18 +120,14 @@ class RetryingFunctionExecutor:
     """Runs functions with an executor, and failed calls again.
 
     Calls are tried again as soon as they fail, with growing delays, whether somebody waits or
-    not. `wait` raises an error when the attempts are used up.
+    not. `wait` raises an error when the attempts are used up. With another executor than a
+    `FunctionExecutor`, which cannot do that, calls are tried again while somebody waits.
 
     Args:
-        executor: runs the calls.
-
-    Raises:
-        UsageError: it is no `FunctionExecutor`.
+        executor: runs the calls: a `FunctionExecutor`, or what has its `map` and `wait`.
     """
 
     def __init__(self, executor: FunctionExecutor) -> None:
-        if not isinstance(executor, FunctionExecutor):
-            raise UsageError(f"a FunctionExecutor is needed, not {type(executor).__name__}")
         self.executor = executor
         self.config = executor.config
 
@@ -131,6 +142,13 @@ class RetryingFunctionExecutor:
         trace: TracebackType | None,
     ) -> None:
         self.executor.__exit__(kind, error, trace)
+
+    def _retries_to_use(self, retries: int | None) -> int:
+        if retries is None:
+            retries = self.config.get("lithops", {}).get("retries") or 0
+        if not isinstance(retries, int) or retries < 0:
+            raise UsageError(f"retries must be a whole number of at least 0, not {retries!r}")
+        return retries
 
     def map(
         self,
@@ -153,10 +171,7 @@ class RetryingFunctionExecutor:
         `retries` is how many extra attempts failed calls get: by default ``lithops.retries`` of
         the configuration, or none.
         """
-        if retries is None:
-            retries = self.config.get("lithops", {}).get("retries", 0)
-        if not isinstance(retries, int) or retries < 0:
-            raise UsageError(f"retries must be a whole number of at least 0, not {retries!r}")
+        retries = self._retries_to_use(retries)
         how = {
             "chunksize": chunksize,
             "extra_args": extra_args,
@@ -199,18 +214,39 @@ class RetryingFunctionExecutor:
             TimeoutError: the time is up; the calls go on.
             Exception: the first call whose attempts are used up, unless `throw_except` is false.
         """
-        self.executor.wait(
-            [future.response_future for future in fs],
-            throw_except=bool(throw_except),
-            return_when=return_when,
-            download_results=bool(download_results),
-            timeout=timeout,
-            threadpool_size=threadpool_size or 1,
-            wait_dur_sec=wait_dur_sec,
-            show_progressbar=bool(show_progressbar),
-        )
-        done = [future for future in fs if future.done]
-        return done, [future for future in fs if not future.done]
+        own = isinstance(self.executor, FunctionExecutor)
+        while True:
+            ended, _ = self.executor.wait(
+                [future.response_future for future in fs],
+                throw_except=bool(throw_except) and own,
+                return_when=return_when,
+                download_results=bool(download_results),
+                timeout=timeout,
+                threadpool_size=threadpool_size or 1,
+                wait_dur_sec=wait_dur_sec,
+                show_progressbar=bool(show_progressbar),
+            )
+            over = set(map(id, ended))
+            done: list[RetryingFuture] = []
+            pending: list[RetryingFuture] = []
+            for future in fs:
+                is_over = id(future.response_future) in over and not self._tried_again(future)
+                (done if is_over else pending).append(future)
+            if throw_except:
+                for future in done:
+                    future._raise_error()
+            enough = {ALL_COMPLETED: not pending, ANY_COMPLETED: bool(done)}
+            if enough.get(return_when, True):
+                return done, pending
+
+    def _tried_again(self, future: RetryingFuture) -> bool:
+        if not future.error:
+            return False
+        future._inc_failure_count()
+        if future._should_retry():
+            future._retry(self.executor)
+            return True
+        return False
 
     def clean(
         self,
