@@ -9,7 +9,8 @@ from pathlib import Path
 
 MARK = "GREENLITHOPS_TESTS"  #: environment variable by which this run's processes are known
 GRACE = 3.0  #: seconds that the kernel and other threads have to let go
-PERMANENT_THREADS = ("greenlithops-loop",)  #: the one loop of the synchronous face, for ever
+#: the one loop of the synchronous face, and that of fsspec: for ever
+PERMANENT_THREADS = ("greenlithops-loop", "fsspecIO")
 PERMANENT_FILES = ("pytest-of-", "hypothesis", ".pytest")
 SESSION_GROUPS = set()  #: process groups of servers that live until the session's end
 SESSION_DESCRIPTORS = set()  #: what this process holds to them

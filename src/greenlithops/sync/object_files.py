@@ -156,8 +156,9 @@ class WritingObject(io.RawIOBase):
         self.mode = "wb" if after is None else "ab"
         self._host = host
         self._position = after.size if after else 0
-        self._dropped = False
+        self._dropped = self._published = False
         self.tells_its_place = False
+        self.held = False  #: whether closing leaves it to `publish`
 
         async def begun(storage: AsyncStorage) -> ObjectWriter:
             return ObjectWriter(storage, bucket, key, after, **options)
@@ -188,18 +189,24 @@ class WritingObject(io.RawIOBase):
         return self._position
 
     def close(self) -> None:
-        """Make the object of what was written."""
+        """Make the object of what was written, unless that is left to `publish`."""
         if self.closed:
             return
         try:
-            if not self._dropped:
-                self._host.ask(lambda _: self._writer.finish())
+            if not self.held:
+                self.publish()
         finally:
             super().close()
 
+    def publish(self) -> None:
+        """Make the object of what was written, once."""
+        if not self._dropped and not self._published:
+            self._published = True
+            self._host.ask(lambda _: self._writer.finish())
+
     def drop(self) -> None:
         """Forget what was written: nothing is seen of it."""
-        if not self.closed and not self._dropped:
+        if not self._dropped and not self._published:
             self._dropped = True
             self._host.ask(lambda _: self._writer.abort())
 

@@ -12,7 +12,7 @@ from greenlithops.errors import NoSuchBucket, StorageError, UsageError
 from greenlithops.sync import object_open, storage_calls
 from greenlithops.sync.object_files import BUFFER_BYTES, ObjectStream, ReadingObject
 from greenlithops.sync.storage_client import StorageClient
-from greenlithops.sync.storage_config import BUCKET, MAKE_BUCKETS, storage_settings
+from greenlithops.sync.storage_config import BUCKET, MAKE_BUCKETS, as_config, storage_settings
 from greenlithops.sync.storage_errors import as_lithops
 from greenlithops.sync.storage_host import shared_host
 
@@ -38,7 +38,8 @@ class Storage:
     `StorageNoSuchKeyError`; other errors are those of `greenlithops.errors.StorageError`.
 
     Args:
-        config: a configuration with the section ``lithops`` and the one of the storage.
+        config: a configuration with the section ``lithops`` and the one of the storage; by
+            default the one that is found, as for `FunctionExecutor`.
         backend: the storage's name; by default the one that the configuration names.
         storage_config: the storage's part of a configuration instead, as `config` of another
             `Storage` is.
@@ -64,7 +65,7 @@ class Storage:
         storage_config: Mapping[str, Any] | None = None,
     ) -> None:
         found = storage_settings(config, backend, storage_config)
-        self.config = found.config
+        self.config = as_config(found)
         self.backend = found.backend
         self.bucket = found.bucket
         self.makes_buckets = found.backend in MAKE_BUCKETS

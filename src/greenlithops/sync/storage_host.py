@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import pickle
 import threading
@@ -37,6 +38,44 @@ class StorageHost:
         """
         self.check()
         return background().call(self._begin, operation)
+
+    async def asked(self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]) -> T:
+        """Return the same in any event loop, without holding it up.
+
+        Raises:
+            ForkedError: it was made in another process.
+        """
+        self.check()
+        if background().inside:
+            return await self._begin(operation)
+        answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+        background().post(self._answer, operation, answer)
+        return await asyncio.wrap_future(answer)
+
+    def _answer(
+        self,
+        operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]],
+        answer: concurrent.futures.Future[T],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._begin(operation))
+
+        def ended(task: asyncio.Task[T]) -> None:
+            if task.cancelled():
+                answer.cancel()
+            elif answer.set_running_or_notify_cancel():
+                error = task.exception()
+                if error is None:
+                    answer.set_result(task.result())
+                else:
+                    answer.set_exception(error)
+
+        def dropped(answer: concurrent.futures.Future[T]) -> None:
+            if answer.cancelled():
+                loop.call_soon_threadsafe(task.cancel)
+
+        task.add_done_callback(ended)
+        answer.add_done_callback(dropped)
 
     def check(self) -> None:
         """Raise if this is not the process that made it.

@@ -377,7 +377,7 @@ def test_cloud_sections_are_merged_below_the_storages():
     config = {
         "lithops": {"storage": "aws_s3"},
         "aws": {"region": "eu-west-1", "access_key_id": "id", "account_id": "only for functions"},
-        "aws_s3": {"storage_bucket": "mine", "region_name": "eu-west-2", "endpoint": None},
+        "aws_s3": {"storage_bucket": "mine", "region": "eu-west-2", "endpoint": None},
     }
     found = storage_settings(config, None, None)
     assert (found.backend, found.bucket) == ("aws_s3", "mine")
