@@ -4,6 +4,7 @@ import asyncio
 import base64
 import html.parser
 import io
+import itertools
 import re
 import time
 from xml.etree import ElementTree as ET
@@ -18,7 +19,6 @@ from greenlithops.energy.log import record_of_call, record_of_report
 from greenlithops.energy.report import html_report, summarize
 from greenlithops.energy.trace import PowerTrace
 from greenlithops.errors import EnergyError, NotEnoughEvidence
-
 
 # matplotlib keeps the fonts open that it has drawn with once, and its import blocks.
 plots.compare_methods({"first": 1.0}).savefig(io.BytesIO(), format="png")
@@ -43,7 +43,7 @@ async def test_a_trace_sees_the_load():
     assert len(during) >= 4
     assert max(s.busy_cpus for s in during) > 0.5
     assert all(s.watts > 0 for s in trace.samples)
-    for before, after in zip(trace.samples, trace.samples[1:], strict=False):
+    for before, after in itertools.pairwise(trace.samples):
         assert after.start == pytest.approx(before.start + before.seconds)  # without gaps
     calls = [
         record_of_call(f.energy, name="spin", start=f.stats.start, index=f.index)

@@ -9,11 +9,13 @@ from typing import Annotated, cast
 import typer
 
 from greenlithops import __version__
+from greenlithops.cli.energy.commands import app as energy
 from greenlithops.cli.failing import MISUSED, say
 from greenlithops.cli.hello.command import hello
 
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 app.command()(hello)
+app.add_typer(energy, name="energy")
 
 # Typer carries its own copy of Click or uses Click's, depending on its version.
 _Misuse = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])

@@ -58,7 +58,7 @@ def timeline(samples: Sequence[LogRecord], records: Sequence[LogRecord] = ()) ->
             above.stairs(watts, edges, color=colour, fill=True, label=label)
     above.set_ylabel(f"watts ({power[0].kind})")
     above.set_ylim(bottom=0)
-    above.legend(loc="upper right")
+    above.legend(loc="upper left", bbox_to_anchor=(1, 1))
     if calls:
         _bars_of_calls(below, calls, zero)
     (below if calls else above).set_xlabel("seconds")
@@ -73,13 +73,13 @@ def _bars_of_calls(axes: Axes, calls: Sequence[LogRecord], zero: float) -> None:
         free[row : row + 1] = [call.end]
         axes.barh(
             row, max(call.window_s, 1e-6), left=call.start - zero, height=0.9,
-            color=colours[call.name],
+            color=colours[call.name], edgecolor="white", linewidth=0.5,
         )  # fmt: skip
     axes.set_yticks([])
     axes.set_ylabel("calls")
     for name, colour in list(colours.items())[:MOST_NAMES]:
         axes.barh(0, 0, color=colour, label=name)
-    axes.legend(loc="upper right", fontsize="small")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
 
 
 def by_function(records: Iterable[LogRecord]) -> Figure:

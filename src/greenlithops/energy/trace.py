@@ -13,7 +13,7 @@ from greenlithops.energy.sampler import shared_sampler
 from greenlithops.errors import EnergyError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from greenlithops.energy.attribution import Interval
     from greenlithops.energy.sampler import EnergySampler
@@ -68,7 +68,9 @@ class PowerSample:
         )
 
 
-async def power_samples(sampler: EnergySampler, interval: float) -> AsyncIterator[PowerSample]:
+async def power_samples(
+    sampler: EnergySampler, interval: float
+) -> AsyncGenerator[PowerSample, None]:
     """Give the machine's power, every `interval` seconds, for ever.
 
     Args:
