@@ -90,14 +90,17 @@ class FunctionExecutor(Reading):
         """Return what runs calls of so much memory: workers of their own."""
         host = self._hosts.get(memory)
         if host is None:
-            options = dict(self._options)
-            if memory is not None:
-                options["max_memory"] = megabytes(memory)
+            options = self._engine_options(memory)
             # Another thread may have been faster; what is not opened needs no end.
-            executor = AsyncExecutor(self.backend, storage=self._storage, **options)
+            executor = AsyncExecutor(**options)
             host = self._hosts.setdefault(memory, Hosted(executor))
             weakref.finalize(self, host.let_go).atexit = False
         return host
+
+    def _engine_options(self, memory: int | None) -> dict[str, Any]:
+        """Return the arguments of an `AsyncExecutor` whose workers have so much memory."""
+        options = {"backend": self.backend, "storage": self._storage, **self._options}
+        return options if memory is None else {**options, "max_memory": megabytes(memory)}
 
     # Work.
 

@@ -1,0 +1,1 @@
+"""The standard library's `concurrent`, with executors that run calls on workers."""
