@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
@@ -258,15 +257,10 @@ class StorageBackend(Protocol):
         ...
 
 
-def file_version(status: os.stat_result) -> str:
-    """Return what changes when a file does: the etag of an object that is a file."""
-    return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
-
-
 @runtime_checkable
 class HoldsFiles(Protocol):
     """A storage whose objects are files that other processes of this machine may open."""
 
     def file_of(self, bucket: str, key: str) -> str:
-        """Return the path of an object's file; the object's etag is `file_version` of it."""
+        """Return the path of an object's file; its etag is its `files.file_version`."""
         ...

@@ -10,9 +10,10 @@ import greenlithops
 
 ROOT = Path(greenlithops.__file__).parent
 
-BASE = {"errors", "models", "objects", "offload", "protocols"}
+BASE = {"errors", "files", "models", "objects", "offload", "protocols"}
 BELOW = {
     "errors": set(),
+    "files": set(),
     "offload": set(),
     "models": {"errors"},
     "objects": {"errors"},

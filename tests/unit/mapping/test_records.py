@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import itertools
 from concurrent.futures import Future
 
 import pytest
@@ -183,7 +184,7 @@ def test_cuts_are_gapless_and_as_many_as_was_said(data, how):
     assert len(found) == count(len(data), how)
     assert found[0][0] == 0
     assert found[-1][1] == len(data)
-    assert all(one[1] == other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(found))
     assert all(start < stop for start, stop in found) or not data
     if how.number is not None:
         lengths = {stop - start for start, stop in found}
@@ -235,7 +236,8 @@ def test_files_of_all_kinds_read_from_it():
     assert isinstance(reader, io.BufferedIOBase)
     assert io.TextIOWrapper(reader, "utf-8").readlines() == text.splitlines(keepends=True)
     (zipped,) = readers(gzip.compress(text.encode()), Cut(), block=100)
-    assert gzip.open(zipped).read().decode() == text
+    with gzip.open(zipped) as unzipped:
+        assert unzipped.read().decode() == text
 
 
 def test_what_a_reader_tells():

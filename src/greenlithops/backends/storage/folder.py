@@ -22,7 +22,8 @@ from greenlithops.errors import (
     StorageError,
     StorageFull,
 )
-from greenlithops.objects import ObjectInfo, PutOptions, file_version
+from greenlithops.files import file_version
+from greenlithops.objects import ObjectInfo, PutOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

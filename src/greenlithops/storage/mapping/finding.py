@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import NoSuchKey, UsageError
-from greenlithops.objects import HoldsFiles, ObjectInfo, file_version
+from greenlithops.files import file_version
+from greenlithops.objects import HoldsFiles, ObjectInfo
 from greenlithops.offload import off_loop
 from greenlithops.storage.mapping.part import FILE, HTTP
 from greenlithops.storage.mapping.sources import PathSource, Source, StorageSource, UrlSource

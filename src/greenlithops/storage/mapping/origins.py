@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from greenlithops.errors import InvalidRange, NoSuchKey, ObjectChanged, PreconditionFailed
-from greenlithops.objects import file_version
+from greenlithops.files import file_version
 from greenlithops.storage.mapping.part import FILE, HTTP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     from greenlithops.storage.async_storage import AsyncStorage
     from greenlithops.storage.mapping.blocks import Origin
@@ -55,6 +55,8 @@ class Background:
     def begin(self, function: Callable[..., bytes], *args: int) -> Future[bytes]:
         """Begin ``function(*args)``."""
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - if wanted
+
             self._pool = ThreadPoolExecutor(1, "greenlithops-reader")
         return self._pool.submit(function, *args)
 
