@@ -35,6 +35,8 @@ ALLOWED = {
     # Joins the hooks' thread after the last thing that it does: saying that it ends.
     "threading.Lock.acquire": [("/greenlithops/hooks.py", {"close"})],
 }
+# Loops of their own in threads of their own, in which botocore may read its files.
+OWN_LOOPS = [("/backends/storage/s3/account.py", {"_loaded", "_in_own_loop"})]
 # Asks the kernel for what it holds in memory: no disk, no network, a microsecond.
 HARMLESS = ("os.getcwd",)
 
@@ -85,6 +87,9 @@ def nothing_blocks():
         for name, places in ALLOWED.items():
             for file, functions in places:
                 blockbuster.functions[name].can_block_in(file, functions)
+        for function in blockbuster.functions.values():
+            for file, functions in OWN_LOOPS:
+                function.can_block_in(file, functions)
         for name in HARMLESS:
             blockbuster.functions[name].deactivate()
         yield

@@ -86,7 +86,8 @@ def _seaweedfs(folder, guard):
         # Ports of services that are not tested, and sockets in the common folder.
         *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.localSocket={folder / 's3.sock'}"),
         f"-filer.localSocket={folder / 'filer.sock'}",
-        *("-s3.autoCreateBucket=false", "-volume.max=200", "-master.volumeSizeLimitMB=64"),
+        *("-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false"),
+        *("-volume.max=200", "-master.volumeSizeLimitMB=64"),
         # The one master elects itself; until then nothing works after a restart.
         *("-master.electionTimeout=1s", "-master.heartbeatInterval=100ms"),
     ]
