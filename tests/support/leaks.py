@@ -9,8 +9,9 @@ from pathlib import Path
 
 MARK = "GREENLITHOPS_TESTS"  #: environment variable by which this run's processes are known
 GRACE = 3.0  #: seconds that the kernel and other threads have to let go
-#: the one loop of the synchronous face, and that of fsspec: for ever
-PERMANENT_THREADS = ("greenlithops-loop", "fsspecIO")
+#: the one loop of the synchronous face, and that of fsspec, for ever; and the threads of their
+#: executors (those of a test's own loop end with it)
+PERMANENT_THREADS = ("greenlithops-loop", "fsspecIO", "asyncio_")
 PERMANENT_FILES = ("pytest-of-", "hypothesis", ".pytest")
 SESSION_GROUPS = set()  #: process groups of servers that live until the session's end
 SESSION_DESCRIPTORS = set()  #: what this process holds to them

@@ -5,6 +5,7 @@ import io
 import pickle
 
 import fsspec
+import fsspec.asyn
 import pytest
 from fsspec.tests import abstract
 

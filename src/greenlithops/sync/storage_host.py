@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import os
 import pickle
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 class StorageHost:
-    """Keeps one storage for faces in other threads; closed when the last of them is gone."""
+    """Keeps one storage for faces in other threads; closed when nobody has it any more."""
 
     def __init__(self, storage: AsyncStorage) -> None:
         self.storage = storage
@@ -123,6 +124,9 @@ def _close_soon(resident: _Resident) -> None:
     task.add_done_callback(_closing.discard)
 
 
+KEPT = 4  #: storages that stay open when nobody has them, for the next who asks, as calls do
+
+_recent: collections.deque[StorageHost] = collections.deque(maxlen=KEPT)
 _hosts: weakref.WeakValueDictionary[bytes, StorageHost] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
@@ -141,7 +145,19 @@ def shared_host(backend: Any, settings: Mapping[str, Any]) -> StorageHost:
         host = _hosts.get(key)
         if host is None:
             host = _hosts[key] = StorageHost(AsyncStorage(backend, **settings))
+        if host not in _recent:
+            _recent.append(host)
     return host
+
+
+def close_storages() -> None:
+    """Close the connections of all storages of this process; they open again when needed."""
+
+    async def close() -> None:
+        await asyncio.gather(*(host.storage.close() for host in list(_hosts.values())))
+
+    _recent.clear()
+    background().call(close)
 
 
 def _forget() -> None:
@@ -149,6 +165,7 @@ def _forget() -> None:
     global _lock  # noqa: PLW0603 - another thread may have held it
     _lock = threading.Lock()
     _hosts.clear()
+    _recent.clear()
 
 
 if hasattr(os, "register_at_fork"):
