@@ -1,0 +1,417 @@
+"""Storage in Azure Blob Storage."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import quote
+
+from greenlithops.backends.storage.azure import documents
+from greenlithops.backends.storage.azure.access import Access, Account, account_of
+from greenlithops.backends.storage.azure.failures import failed
+from greenlithops.backends.storage.azure.names import check_blob, metadata_headers, metadata_of
+from greenlithops.backends.storage.web import NO_HEADERS, Reading, Web, check_span, http_moment
+from greenlithops.errors import (
+    BucketTaken,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchUpload,
+    StorageError,
+    UsageError,
+)
+from greenlithops.objects import ObjectInfo, Page, Part, PutOptions, StorageLimits, Upload
+from greenlithops.offload import off_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    import aiohttp
+
+    from greenlithops.backends.storage.azure.access import Credential
+    from greenlithops.objects import Buffer, ListQuery, Span
+
+PLAIN = "application/octet-stream"
+AT_ONCE = 32  #: requests of one operation that takes many
+COPY_PAUSE = 0.5  #: seconds between looks at a copy that is under way
+LARGE = 1 << 20  #: bytes from which on a hash is left to a thread
+FIRST_OF_ALL = PutOptions()
+
+
+class AzureStorage:
+    """Objects in Azure Blob Storage, as block blobs; buckets are containers.
+
+    An upload in parts has no state of its own in Azure: what was sent for an object and not made
+    part of it is dropped by the service after a week, or when the object is written. So of two
+    uploads in parts of one object at the same time, the later to finish raises `NoSuchUpload`.
+
+    Args:
+        account: the storage account's name.
+        key: its key.
+        sas_token: a shared access signature, instead of the key.
+        connection_string: account, endpoint and key or signature in one.
+        credential: a credential of the SDK for asyncio, instead of the key.
+        endpoint: the URL of the account's Blob service, for instance an emulator's; None for
+            Azure's.
+        connect_timeout: seconds for a connection to be there.
+        read_timeout: seconds in which something has to come, or to be taken.
+        storage_account_name: Lithops' name of `account`.
+        storage_account_key: Lithops' name of `key`.
+        storage_bucket: as Lithops' configuration has it; has no effect on the backend.
+
+    Raises:
+        UsageError: the account is missing, or two options contradict each other.
+    """
+
+    name = "azure"
+    scheme = "az"
+    limits = StorageLimits(min_part=1, max_parts=50_000, max_put=5_000 << 20, max_delete=256)
+
+    def __init__(
+        self,
+        *,
+        account: str | None = None,
+        key: str | None = None,
+        sas_token: str | None = None,
+        connection_string: str | None = None,
+        credential: Credential | None = None,
+        endpoint: str | None = None,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 60.0,
+        storage_account_name: str | None = None,
+        storage_account_key: str | None = None,
+        storage_bucket: str | None = None,
+    ) -> None:
+        account = account or storage_account_name
+        key = key or storage_account_key
+        ways = [way for way in (key, sas_token, credential, connection_string) if way is not None]
+        if len(ways) > 1:
+            raise UsageError("give one of key, sas_token, credential and connection_string")
+        if connection_string is not None:
+            self._account = account_of(connection_string)
+        elif account is None:
+            raise UsageError("the storage account's name is missing: account")
+        else:
+            url = endpoint or f"https://{account}.blob.core.windows.net"
+            self._account = Account(account, url.rstrip("/"), key, sas_token, credential)
+        if not self._account.endpoint.startswith(("http://", "https://")):
+            raise UsageError(f"an endpoint is a URL with http:// or https://, not {endpoint!r}")
+        self._access = Access(self._account)
+        self._web = Web(failed, connect_timeout, read_timeout)
+        self._dropped: set[str] = set()  #: uploads that were aborted here
+
+    def __repr__(self) -> str:
+        return f"<AzureStorage {self._account.name} at {self._account.endpoint}>"
+
+    async def __aenter__(self) -> Self:
+        await self._web.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._web.close()
+
+    # Buckets.
+
+    async def create_bucket(self, bucket: str) -> None:
+        """Make a container; the account's own ones are the only ones that can be there."""
+        try:
+            await self._ask("PUT", bucket, None, {"restype": "container"})
+        except BucketTaken:
+            return
+
+    async def head_bucket(self, bucket: str) -> None:
+        """Return if the container can be used."""
+        await self._ask("HEAD", bucket, None, {"restype": "container"})
+
+    async def delete_bucket(self, bucket: str) -> None:
+        """Delete an empty container; Azure itself would delete a full one too."""
+        query = {"restype": "container", "comp": "list", "maxresults": "1"}
+        _, data = await self._ask("GET", bucket, None, query)
+        if documents.page(data, bucket, "").objects:
+            raise StorageError(f"{bucket} is not empty", bucket=bucket)
+        await self._ask("DELETE", bucket, None, {"restype": "container"})
+
+    # Objects.
+
+    async def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
+        """Write an object."""
+        check_blob(bucket, key)
+        headers = {
+            **_written(options),
+            "x-ms-blob-type": "BlockBlob",
+            "content-md5": await _md5(body),
+        }
+        answer, _ = await self._ask("PUT", bucket, key, headers=headers, body=body)
+        return _put_info(bucket, key, len(body), answer, options)
+
+    def open(
+        self, bucket: str, key: str, span: Span | None = None, *, if_match: str | None = None
+    ) -> Reading:
+        """Read an object."""
+        check_blob(bucket, key)
+        check_span(span, bucket, key)
+
+        async def asked() -> aiohttp.ClientResponse:
+            headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
+            wanted = span
+            if wanted is not None and wanted.start < 0:
+                # Azure knows no ranges from the end.
+                known = await self.head(bucket, key)
+                headers.setdefault("if-match", f'"{known.etag}"')
+                start = max(0, known.size + wanted.start)
+                headers["x-ms-range"] = f"bytes={start}-"
+            elif wanted is not None:
+                headers["x-ms-range"] = wanted.header()
+            return await self._send("GET", bucket, key, headers)
+
+        def info(size: int, headers: Mapping[str, str]) -> ObjectInfo:
+            return _info(bucket, key, size, headers)
+
+        return Reading(asked, info, _stored_check, span)
+
+    async def head(self, bucket: str, key: str) -> ObjectInfo:
+        """Return what is known of an object."""
+        check_blob(bucket, key)
+        headers, _ = await self._ask("HEAD", bucket, key)
+        return _info(bucket, key, int(headers.get("Content-Length", 0)), headers)
+
+    async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
+        """Return up to a thousand entries.
+
+        Azure cannot begin in the middle: what is not after `query.start_after` is passed over.
+        """
+        asked = {"restype": "container", "comp": "list", "maxresults": "1000"}
+        if query.prefix:
+            asked["prefix"] = query.prefix
+        if query.delimiter:
+            asked["delimiter"] = query.delimiter
+        if token:
+            asked["marker"] = token
+        _, data = await self._ask("GET", bucket, None, asked)
+        return documents.page(data, bucket, query.start_after)
+
+    async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
+        """Delete objects, with their snapshots."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(key: str) -> StorageError | None:
+            try:
+                check_blob(bucket, key)
+                async with room:
+                    headers = {"x-ms-delete-snapshots": "include"}
+                    await self._ask("DELETE", bucket, key, headers=headers)
+            except NoSuchKey:
+                return None
+            except StorageError as error:
+                return error
+            return None
+
+        errors = dict(zip(keys, await asyncio.gather(*map(one, keys)), strict=True))
+        found = {key: error for key, error in errors.items() if error is not None}
+        for error in found.values():
+            if isinstance(error, NoSuchBucket):
+                raise error
+        return found
+
+    async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
+        """Copy an object within the account; wait until it is done."""
+        check_blob(bucket, key)
+        check_blob(source.bucket, source.key)
+        headers = {
+            "x-ms-copy-source": self._url(source.bucket, source.key),
+            "x-ms-source-if-match": f'"{source.etag}"',
+        }
+        answer, _ = await self._ask("PUT", bucket, key, headers=headers)
+        while answer.get("x-ms-copy-status") == "pending":
+            await asyncio.sleep(COPY_PAUSE)
+            answer, _ = await self._ask("HEAD", bucket, key)
+        if answer.get("x-ms-copy-status", "success") != "success":
+            said = answer.get("x-ms-copy-status-description", answer["x-ms-copy-status"])
+            raise StorageError(f"{source.key} was not copied: {said}", bucket=bucket, key=key)
+        return await self.head(bucket, key)
+
+    async def presign(
+        self, method: Literal["GET", "PUT"], bucket: str, key: str, seconds: float
+    ) -> str:
+        """Return a URL for one operation.
+
+        Who puts with it has to send ``x-ms-blob-type: BlockBlob``.
+        """
+        check_blob(bucket, key)
+        return self._access.link(method, self._url(bucket, key), bucket, key, seconds)
+
+    # Parts.
+
+    async def start_upload(self, bucket: str, key: str, options: PutOptions) -> Upload:
+        """Begin an object that is sent in parts."""
+        check_blob(bucket, key)
+        await self.head_bucket(bucket)
+        return Upload(bucket, key, secrets.token_hex(16))
+
+    async def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
+        """Send a part, as a block."""
+        self._check(upload)
+        name = _block(upload, number)
+        query = {"comp": "block", "blockid": name}
+        headers = {"content-md5": await _md5(body)}
+        await self._ask("PUT", upload.bucket, upload.key, query, headers=headers, body=body)
+        return Part(number, name, len(body))
+
+    async def uploaded_parts(self, upload: Upload) -> Sequence[Part]:
+        """Return the parts that the service has; an upload without any is none."""
+        self._check(upload)
+        query = {"comp": "blocklist", "blocklisttype": "uncommitted"}
+        try:
+            _, data = await self._ask("GET", upload.bucket, upload.key, query)
+        except NoSuchKey:
+            raise _over(upload) from None
+        found = [
+            Part(number, name, size)
+            for name, size in documents.blocks(data)
+            if (number := _number(upload, name)) is not None
+        ]
+        if not found:
+            raise _over(upload)
+        return sorted(found, key=lambda part: part.number)
+
+    async def finish_upload(
+        self, upload: Upload, parts: Sequence[Part], options: PutOptions
+    ) -> ObjectInfo:
+        """Make the object of its parts."""
+        self._check(upload)
+        body = documents.block_list(part.etag for part in parts)
+        headers = {**_written(options), "content-md5": await _md5(body)}
+        query = {"comp": "blocklist"}
+        answer, _ = await self._ask(
+            "PUT", upload.bucket, upload.key, query, headers=headers, body=body
+        )
+        size = sum(part.size for part in parts)
+        return _put_info(upload.bucket, upload.key, size, answer, options)
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """Take no more for it; the service drops what was sent."""
+        self._dropped.add(upload.id)
+
+    def _check(self, upload: Upload) -> None:
+        if upload.id in self._dropped:
+            raise _over(upload)
+
+    # Requests.
+
+    async def _send(
+        self,
+        method: str,
+        bucket: str,
+        key: str | None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> aiohttp.ClientResponse:
+        url, headers = await self._access.allowed(method, self._url(bucket, key), {}, headers)
+        return await self._web.send(method, url, headers, b"", bucket=bucket, key=key)
+
+    async def _ask(
+        self,
+        method: str,
+        bucket: str,
+        key: str | None,
+        query: Mapping[str, str] = NO_HEADERS,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        body: Buffer = b"",
+    ) -> tuple[Mapping[str, str], bytes]:
+        if method == "PUT":
+            headers = {**headers, "content-length": str(len(body))}
+        url, headers = await self._access.allowed(method, self._url(bucket, key), query, headers)
+        return await self._web.ask(method, url, headers, body, bucket=bucket, key=key)
+
+    def _url(self, bucket: str, key: str | None) -> str:
+        place = f"{self._account.endpoint}/{quote(bucket, safe='')}"
+        return place if key is None else f"{place}/{quote(key, safe='/~')}"
+
+
+def _written(options: PutOptions) -> dict[str, str]:
+    """Return the headers that an object is written with."""
+    headers = {
+        "x-ms-blob-content-type": options.content_type or PLAIN,
+        **metadata_headers(options.metadata),
+    }
+    if options.if_absent:
+        headers["if-none-match"] = "*"
+    elif options.if_match:
+        headers["if-match"] = f'"{options.if_match}"'
+    return headers
+
+
+def _info(bucket: str, key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
+    return ObjectInfo(
+        bucket,
+        key,
+        size,
+        headers.get("ETag", "").strip('"'),
+        http_moment(headers.get("Last-Modified")),
+        headers.get("Content-Type"),
+        metadata_of(headers),
+    )
+
+
+def _put_info(
+    bucket: str, key: str, size: int, headers: Mapping[str, str], options: PutOptions
+) -> ObjectInfo:
+    etag, moment = headers.get("ETag", "").strip('"'), http_moment(headers.get("Last-Modified"))
+    kind = options.content_type or PLAIN
+    return ObjectInfo(bucket, key, size, etag, moment, kind, options.metadata)
+
+
+class _Md5:
+    """Follows the bytes of an object that was stored with its MD5."""
+
+    def __init__(self, expected: str) -> None:
+        self._expected = expected
+        self._hash = hashlib.md5(usedforsecurity=False)
+
+    def take(self, piece: Buffer) -> None:
+        self._hash.update(piece)
+
+    def wrong(self) -> str:
+        found = base64.b64encode(self._hash.digest()).decode()
+        if found == self._expected:
+            return ""
+        return f"the bytes have the MD5 {found}, but were stored with {self._expected}"
+
+
+def _stored_check(headers: Mapping[str, str]) -> _Md5 | None:
+    stored = headers.get("Content-MD5") or headers.get("x-ms-blob-content-md5")
+    return _Md5(stored) if stored else None
+
+
+async def _md5(body: Buffer) -> str:
+    def digest() -> str:
+        return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+    return digest() if len(body) < LARGE else await off_loop(digest)
+
+
+def _block(upload: Upload, number: int) -> str:
+    """Return a block's name: those of one object must be of one length."""
+    return base64.b64encode(f"{upload.id}{number:06d}".encode()).decode()
+
+
+def _number(upload: Upload, name: str) -> int | None:
+    """Return the number of the part that a block is; None for a block of another upload."""
+    try:
+        text = base64.b64decode(name, validate=True).decode("ascii")
+    except ValueError:
+        return None
+    mine, number = text[: len(upload.id)], text[len(upload.id) :]
+    return int(number) if mine == upload.id and number.isdecimal() else None
+
+
+def _over(upload: Upload) -> NoSuchUpload:
+    return NoSuchUpload(f"the upload of {upload.key} is over", bucket=upload.bucket, key=upload.key)
