@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
 from greenlithops.dispatch import plan
@@ -23,6 +24,7 @@ from greenlithops.dispatch.options import (
 )
 from greenlithops.dispatch.partition import cut
 from greenlithops.dispatch.retry import RetryPolicy, as_policy
+from greenlithops.dispatch.spending import joules
 from greenlithops.errors import ExecutorClosed, ForkedError, OtherLoop, UsageError
 from greenlithops.job import Future, Job
 from greenlithops.models import WorkerOptions
@@ -74,6 +76,10 @@ class AsyncExecutor:
         extra_env: environment variables around every call.
         log_bytes: how much of what a call prints is kept: its first and its last half of this.
         energy: the meter: ``"auto"`` for the best that there is, its name, or ``"off"``.
+        energy_budget: joules that all calls may use together, or a text such as ``"2 kJ"``; then
+            jobs are stopped, as by the `energy_budget` of a `map`. None: no limit.
+        energy_log: a file that what calls cost is appended to when their job has ended; see
+            `greenlithops.energy.EnergyLog`.
         hooks: functions that are told every `Event`, in a thread of their own.
 
     Raises:
@@ -96,6 +102,8 @@ class AsyncExecutor:
         extra_env: Mapping[str, object] | None = None,
         log_bytes: int = 1 << 20,
         energy: str = "auto",
+        energy_budget: float | str | None = None,
+        energy_log: str | os.PathLike[str] | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
         self.id = f"{_session}-{next(_counter)}"
@@ -126,6 +134,8 @@ class AsyncExecutor:
         self._storage = storage
         self._storages: Storages | None = None
         self._energy_choice = energy
+        self._energy_budget = joules(energy_budget)
+        self._energy_log = energy_log
         self._hooks = checked_hooks(hooks)
         self._pid = os.getpid()
         self._open = False
@@ -143,6 +153,8 @@ class AsyncExecutor:
             max_workers=self._max_workers,
             initializer=self._initializer,
             energy=self._energy_choice,
+            energy_budget=self._energy_budget,
+            energy_log=self._energy_log,
             hooks=self._hooks,
         )
         self._open = True
@@ -208,6 +220,7 @@ class AsyncExecutor:
         live_logs: bool = False,
         modules: ModuleChoice = OWN,
         buffer: int = 10_000,
+        energy_budget: float | str | None = None,
         obj_chunk_size: int | str | None = None,
         obj_chunk_number: int | None = None,
         obj_newline: str | bytes | None = "\n",
@@ -236,6 +249,9 @@ class AsyncExecutor:
             live_logs: send what calls print while they run.
             modules: which modules travel by value with the function; the user's own.
             buffer: how many calls of an input without length may be ahead of the consumer.
+            energy_budget: joules that the calls may use, or a text such as ``"500 J"``. When those
+                that ended, and those that run, come to that, nothing more is sent: what runs ends,
+                what was not sent raises `EnergyBudgetExceeded`, and `Job.stopped` says why.
             obj_chunk_size: bytes of a part of an object, or a text such as ``"64 MiB"``.
             obj_chunk_number: parts of every object instead. With neither, objects are not cut.
             obj_newline: what ends a record. A record is never cut: it belongs to the part in
@@ -246,7 +262,10 @@ class AsyncExecutor:
             FunctionNotSerializable: the function cannot be pickled.
             UsageError: `iterdata` is not iterable, or an option is out of its range.
         """
-        options = self._options(timeout, retries, extra_env, live_logs=live_logs, modules=modules)
+        options = replace(
+            self._options(timeout, retries, extra_env, live_logs=live_logs, modules=modules),
+            energy_budget=joules(energy_budget),
+        )
         how = cut(obj_chunk_size, obj_chunk_number, obj_newline)
         objects = self._object_map(function, how, extra_args)
         return self._start(function, iterdata, objects, extra_args, options, buffer=buffer)

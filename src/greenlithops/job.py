@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from greenlithops.dispatch.ledger import CANCELLED
-from greenlithops.errors import CallCancelled, NotReady, UsageError
+from greenlithops.errors import CallCancelled, EnergyBudgetExceeded, NotReady, UsageError
 from greenlithops.models import CallState, CallStats, JobStats, Progress
 
 if TYPE_CHECKING:
@@ -320,6 +320,12 @@ class Job(Generic[T]):
     def logs(self) -> dict[int, str]:
         """What the calls printed, by index, of those that printed anything."""
         return self._tracker.all_logs()
+
+    @property
+    def stopped(self) -> EnergyBudgetExceeded | None:
+        """Why nothing more of it was sent: its energy budget is spent. None if it was not."""
+        error = self._tracker.work.stopped
+        return error if isinstance(error, EnergyBudgetExceeded) else None
 
     def cancel(self) -> bool:
         """Cancel every call that has not ended; return False if all had."""

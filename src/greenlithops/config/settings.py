@@ -23,6 +23,8 @@ _SYNONYMS = {"region_name": "region", "location": "region"}
 OWN_KEYS = frozenset(
     {
         "energy",
+        "energy_budget",
+        "energy_log",
         "extra_env",
         "hooks",
         "initargs",
@@ -62,12 +64,14 @@ class LogSettings:
         format: the format, or None.
         stream: ``"ext://sys.stderr"`` or ``"ext://sys.stdout"``, or None.
         filename: a file, or None.
+        calls: whether what calls print is written to files.
     """
 
     level: str | None = ""
     format: str | None = None
     stream: str | None = None
     filename: str | None = None
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,7 @@ def typed(content: Sections, origin: str) -> Settings:
         log=LogSettings(
             _level(general),
             *(general.get(f"log_{name}") for name in ("format", "stream", "filename")),
+            calls=bool(general.get("call_logs")),
         ),
         include_modules=None if modules is None or modules == "none" else tuple(modules),
         exclude_modules=tuple(general.get("exclude_modules") or ()),

@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import time
+import weakref
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from greenlithops.dispatch.dispatcher import Dispatcher
 from greenlithops.dispatch.images import ImageCache
 from greenlithops.dispatch.inputs import Input
 from greenlithops.dispatch.serialize import ClassBook
+from greenlithops.dispatch.spending import Spending
 from greenlithops.dispatch.start import open_lanes
 from greenlithops.dispatch.tracker import Tracker
 from greenlithops.dispatch.work import Work
@@ -25,6 +27,7 @@ from greenlithops.offload import to_the_end
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
+    from greenlithops.dispatch.energy_log import JobLog
     from greenlithops.dispatch.options import Options
     from greenlithops.dispatch.serialize import FunctionImage
     from greenlithops.energy.sampler import EnergySampler
@@ -38,6 +41,14 @@ GROUP_SIZE = 1000  #: submitted calls that share a job, so that they travel toge
 KEPT_FUNCTIONS = 64  #: functions that workers remember although no job uses them
 
 Initializer = tuple["Callable[..., object]", tuple[Any, ...]]
+
+
+_open: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def open_engines() -> list[Engine]:
+    """Return the engines of this process that are open, in any thread."""
+    return [engine for engine in list(_open) if not engine.loop.is_closed()]
 
 
 class Engine:
@@ -58,6 +69,8 @@ class Engine:
         self._images = ImageCache()
         self._sampler: EnergySampler | None = None
         self._hooks: HookThread | None = None
+        self._spending: Spending
+        self._job_log: JobLog | None = None
         self._stack: AsyncExitStack
         self._dispatcher: Dispatcher
 
@@ -72,6 +85,8 @@ class Engine:
         initializer: Initializer | None,
         energy: str,
         hooks: Sequence[Hook],
+        energy_budget: float | None = None,
+        energy_log: str | os.PathLike[str] | None = None,
     ) -> Engine:
         """Open everything that jobs need, with a first worker; others start with calls."""
         engine = cls(engine_id, options)
@@ -99,7 +114,13 @@ class Engine:
                 engine._dispatcher.trees = engine._sampler.trees
                 engine.energy = engine._sampler.open_window(running=False)
                 stack.callback(engine.energy.close)
+                if energy_log is not None:
+                    from greenlithops.dispatch.energy_log import JobLog  # noqa: PLC0415 - if asked
+
+                    engine._job_log = JobLog(energy_log)
+            engine._spending = Spending(engine.loop, engine._sampler, engine.energy, energy_budget)
             engine._stack = stack.pop_all()
+        _open.add(engine)
         return engine
 
     @property
@@ -183,6 +204,7 @@ class Engine:
         Raises:
             FunctionNotSerializable: the function cannot be pickled.
         """
+        self._spending.check(options.energy_budget)
         self._dispatcher.warm()
         book = book or ClassBook(options.modules)
         remote = self._remote(function, image or self._images.image(function, book), options)
@@ -206,6 +228,7 @@ class Engine:
         remote.users += 1
         tracker.follow(work)
         self.trackers.add(tracker)
+        self._spending.watch(tracker, options.energy_budget)
         self._dispatcher.add(work)
         return tracker
 
@@ -236,11 +259,21 @@ class Engine:
         work = tracker.work
         work.function.users -= 1
         self.trackers.discard(tracker)
-        if (window := work.energy) is not None:
+        self._spending.forget(tracker)
+        if work.energy is not None:
             # Calls that were cancelled still run until they are stopped, and cost until then.
-            work.on_quiet = window.close
+            work.on_quiet = lambda: self._settle(tracker)
             if not work.out:
-                window.close()
+                self._settle(tracker)
+
+    def _settle(self, tracker: Tracker) -> None:
+        """Close the account of a job, of which nothing runs any more."""
+        work = tracker.work
+        work.on_quiet = _nothing
+        if work.energy is not None:
+            work.energy.close()
+        if self._job_log is not None:
+            self.spawn(self._job_log.write(tracker), f"energy log of {tracker.id}")
 
     def _stop_calls(self, tracker: Tracker, indices: set[int]) -> None:
         def cancelled(batch: Batch, position: int) -> bool:
@@ -296,7 +329,14 @@ class Engine:
         await to_the_end(self._end(kill=kill))
 
     async def _end(self, *, kill: bool) -> None:
+        _open.discard(self)
         if self._tasks:
             await asyncio.wait(list(self._tasks))
         await self._dispatcher.close(kill=kill)
+        if self._tasks:  # the logs of what was stopped just now
+            await asyncio.wait(list(self._tasks))
         await self._stack.aclose()
+
+
+def _nothing() -> None:
+    pass

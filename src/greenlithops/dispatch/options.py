@@ -29,6 +29,7 @@ class Options:
     environment: tuple[tuple[str, str], ...]
     live_logs: bool = False
     modules: ModuleChoice = OWN
+    energy_budget: float | None = None
 
     def wire(self) -> CallOptions:
         """Return the part of it that workers must know."""

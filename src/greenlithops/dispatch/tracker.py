@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from greenlithops.dispatch.work import Work
     from greenlithops.energy.records import CallEnergy
+    from greenlithops.errors import GreenlithopsError
 
 FORGET_AT_ONCE = 1024  #: consumed results of a lazy input are dropped in groups of this
 KEPT_BYTES = 16 << 20  #: … or when they take this much
@@ -236,6 +237,11 @@ class Tracker:
             self._stop(self, set(ended))
         self.calls_ended([*ended, *range(first, work.ledger.size)])
         return True
+
+    def stop(self, error: GreenlithopsError) -> None:
+        """Have nothing more sent: what was not sent fails with `error`, what runs may end."""
+        if not self.over:
+            self.work.stop(error)
 
     def abandon(self) -> None:
         """Nobody goes on iterating: an input that only iterating drives has no use any more."""

@@ -74,6 +74,8 @@ class Work:
         self._deaths: dict[int, int] = {}
         self.out = 0  #: batches that workers have
         self.on_quiet: Callable[[], object] = lambda: None  #: told when no worker has any
+        self.stopped: GreenlithopsError | None = None  #: why something has not been sent
+        self._refusal: GreenlithopsError | None = None  #: why nothing more shall be sent
         self._max_memory = max_memory
 
     @property
@@ -276,6 +278,9 @@ class Work:
 
     def give_back(self, batch: Batch, positions: list[int]) -> None:
         """Take calls back that were not started, to be sent again."""
+        if self._refusal is not None:
+            self._withhold([batch.indices[position] for position in positions], self._refusal)
+            return
         for position in reversed(positions):
             index = batch.indices[position]
             if self.ledger.state(index) == SENT:
@@ -288,6 +293,9 @@ class Work:
         index = batch.indices[position]
         ledger, policy = self.ledger, self._policy
         attempt = ledger.attempts.get(index, 1)
+        if self._refusal is not None:
+            self.stopped = self._refusal
+            return False
         try:
             if not policy.wants(error, attempt):
                 return False
@@ -334,6 +342,33 @@ class Work:
         source.queue.clear()
         for index in ledger.open([0] * max(0, missing)):
             ledger.close(index, CANCELLED, None, None, 0, -1)
+
+    def stop(self, error: GreenlithopsError) -> None:
+        """Send nothing more: what has not been sent fails with `error`, what runs may end."""
+        if self._refusal is not None:
+            return
+        self._refusal = error
+        source, ledger = self.input, self.ledger
+        missing = len(source.queue) if source.total is None else source.total - ledger.size
+        if source.total is None and not source.ended:
+            # Of an input without length, only its end can say why there is no more.
+            self.stopped = error
+            source.end(error)
+        source.end()
+        source.queue.clear()
+        self._returned.clear()
+        never = [*ledger.open([0] * max(0, missing))]
+        waiting = [i for i in range(ledger.base, ledger.size) if ledger.state(i) == WAITING]
+        self._withhold([*waiting, *never], error)
+
+    def _withhold(self, indices: list[int], error: GreenlithopsError) -> None:
+        if indices:
+            self.stopped = error
+        for index in indices:
+            self.ledger.close(index, FAILED, error, None, 0, -1)
+            if timer := self._delayed.pop(index, None):
+                timer.cancel()
+        self.listener.calls_ended(indices)
 
     def fail_all(self, error: Exception) -> None:
         """End the job with an error: nothing can run it."""

@@ -21,6 +21,7 @@ ONLY_ASYNC = {
     "retries",  # of the whole executor, as Lithops' configuration has it
     "live_logs",
     "modules",  # include_modules and exclude_modules there
+    "energy_budget",  # of the whole executor
     "buffer",  # the synchronous face takes lists
 }
 
