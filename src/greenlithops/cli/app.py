@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
 from greenlithops import __version__
+from greenlithops.cli import configuration, engines, objects, running, upkeep
+from greenlithops.cli.as_lithops import as_lithops
 from greenlithops.cli.energy.commands import app as energy
 from greenlithops.cli.failing import MISUSED, say
 from greenlithops.cli.hello.command import hello
+from greenlithops.cli.top import top
 
-app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(hello)
+app.command(context_settings=running.PASSES_ON)(running.run)
+app.command(context_settings=running.PASSES_ON)(top)
+app.command("test")(running.self_test)
+app.command()(upkeep.clean)
+app.command()(engines.attach)
+app.command("as-lithops")(as_lithops)
 app.add_typer(energy, name="energy")
+app.add_typer(configuration.app, name="config")
+app.add_typer(objects.app, name="storage")
+app.add_typer(upkeep.logs, name="logs")
+app.add_typer(engines.runtime, name="runtime")
+app.add_typer(engines.image, name="image")
+app.add_typer(engines.job, name="job")
+app.add_typer(engines.worker, name="worker")
 
 # Typer carries its own copy of Click or uses Click's, depending on its version.
 _Misuse = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
@@ -26,7 +43,7 @@ def run() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot encode must not end a command
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code: int | None = app(prog_name="greenlithops", standalone_mode=False)
+        code: int | None = app(prog_name=Path(sys.argv[0]).name, standalone_mode=False)
     except _Misuse as misuse:
         say(misuse.format_message())
         return MISUSED

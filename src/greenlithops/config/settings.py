@@ -211,7 +211,9 @@ def typed(content: Sections, origin: str) -> Settings:
         runtime_memory=section.get("runtime_memory"),
         log=LogSettings(
             _level(general),
-            *(general.get(f"log_{name}") for name in ("format", "stream", "filename")),
+            general.get("log_format"),
+            general.get("log_stream"),
+            general.get("log_filename"),
             calls=bool(general.get("call_logs")),
         ),
         include_modules=None if modules is None or modules == "none" else tuple(modules),

@@ -78,6 +78,7 @@ class FunctionExecutor(Reading):
         self.data_cleaner = found.data_cleaner
         self.log_path: str | None = None
         self._memory = found.runtime_memory
+        self._log_calls = found.log.calls
         self._modules = (found.include_modules, found.exclude_modules)
         given = bool(config or config_file or storage or inherited.sections)
         self._options = handing_down(found) if given else found.options
@@ -222,6 +223,7 @@ class FunctionExecutor(Reading):
             f"{letter}{number:03d}",
             execution_timeout=timeout,
             runtime_memory=memory or self._memory,
+            log_calls=self._log_calls,
         )
         return Submission(record, number, function, data, extra_args, timeout, extra_env, mapped)
 

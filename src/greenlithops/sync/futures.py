@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import ForkedError
 from greenlithops.models import CallState
+from greenlithops.sync import call_logs
 from greenlithops.sync.loop import background
 from greenlithops.sync.record import JobRecord, call_stats, gathered, job_stats
 from greenlithops.sync.settle import cancel, settle
@@ -190,6 +191,8 @@ class ResponseFuture:
         """Take note that the outcome has been looked at."""
         if not self._seen and self._call.done():
             self._seen = time.time()
+            if self._record.log_calls and (text := self._call.logs):
+                call_logs.write(self.job_key, self.call_id, text)
 
     def _check_process(self) -> None:
         if self._record.pid != os.getpid() and not isinstance(self._call, Settled):

@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 
 _SPACING = 0.1
 
+hidden = False  #: whether something else has the terminal, which shows more
+
 
 @contextmanager
 def progress_bar(total: int, *, wanted: bool) -> Iterator[Callable[[int], object] | None]:
     """Show how many of `total` calls have ended; give what is to be told, or None."""
-    if not wanted or not total or in_worker() or sys.stderr is None or not sys.stderr.isatty():
+    if (
+        hidden
+        or not wanted
+        or not total
+        or in_worker()
+        or sys.stderr is None
+        or not sys.stderr.isatty()
+    ):
         yield None
         return
     from rich.console import Console  # noqa: PLC0415 - only where somebody watches

@@ -29,6 +29,7 @@ class JobRecord:
     creation_seconds: float = 0.0
     serialize_seconds: float = 0.0
     function_bytes: int = 0
+    log_calls: bool = False
     pid: int = field(default_factory=os.getpid)
     calls: list[Call] = field(default_factory=list)
     #: what calls took and cost, by number, fetched but not looked at yet
