@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: hello test test-integration check format bench clean
+.PHONY: hello test test-integration check format bench bench-storage clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
@@ -12,7 +12,7 @@ hello: $(VENV)/.installed
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
-test-integration: $(VENV)/.dev
+test-integration: $(VENV)/.data
 	bash tests/integration/setup
 	$(BIN)/python -m pytest -m integration
 
@@ -27,6 +27,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py
+
+bench-storage: $(VENV)/.dev
+	$(BIN)/python benchmarks/storage/run.py
 
 $(VENV)/.installed: pyproject.toml
 ifdef UV
@@ -43,6 +46,14 @@ ifdef UV
 	$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev]'
 else
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+endif
+	touch $@
+
+$(VENV)/.data: pyproject.toml $(VENV)/.dev
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev,data]'
+else
+	$(BIN)/python -m pip install --quiet --editable '.[dev,data]'
 endif
 	touch $@
 

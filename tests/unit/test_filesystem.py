@@ -225,6 +225,12 @@ def test_files_go_up_and_down(fs, tmp_path):
     assert len(taken.getvalue()) == 100_000
 
 
+def test_the_configuration_of_a_storage_is_enough(options, fs):
+    fs.pipe("b/k", b"content")
+    config = {"backend": "memory", "memory": {"name": options["name"]}}
+    assert GreenlithopsFileSystem(storage_config=config).cat("b/k") == b"content"
+
+
 def test_it_travels(fs):
     fs.pipe("b/k", b"content")
     assert pickle.loads(pickle.dumps(fs)).cat("b/k") == b"content"

@@ -39,6 +39,7 @@ class GreenlithopsFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec h
     Args:
         backend: the storage's name; by default the configured one.
         config: a configuration with sections; by default the one that is found.
+        storage_config: the storage's part of a configuration instead: `Storage.config`.
         asynchronous: whether the caller awaits the methods, in any event loop of its own.
         loop: fsspec's own, for those who do not.
         batch_size: how many files at a time in operations on many.
@@ -56,6 +57,7 @@ class GreenlithopsFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec h
         backend: str | None = None,
         *,
         config: Mapping[str, Any] | None = None,
+        storage_config: Mapping[str, Any] | None = None,
         asynchronous: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
         batch_size: int | None = None,
@@ -66,7 +68,7 @@ class GreenlithopsFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec h
         super().__init__(asynchronous=asynchronous, loop=loop, batch_size=batch_size, **options)
         if given and backend is None:
             raise UsageError(f"backend is needed too: which storage has {sorted(given)}?")
-        own = {"backend": backend, str(backend): given} if given else None
+        own = {"backend": backend, str(backend): given} if given else storage_config
         found = storage_settings(config, backend, own)
         self.host = shared_host(found.backend, {**found.options, "bucket": found.bucket})
         self.bucket = found.bucket
