@@ -17,6 +17,7 @@ The parts, from the hardware up:
     log.py          the figures as lines of a file; export.py: as CSV and for Prometheus and OTLP
     trace.py        the machine's power over time; plots.py, report.py: pictures and a page of it
     calibration.py  idle and dynamic watts, against an external meter
+    adviser.py      which workers, chunks and memory use least
     records.py      the figures, as users see them
 """
 
@@ -24,6 +25,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from greenlithops.energy.adviser import Advice as Advice
+    from greenlithops.energy.adviser import Plan as Plan
+    from greenlithops.energy.adviser import Prediction as Prediction
+    from greenlithops.energy.adviser import Trial as Trial
+    from greenlithops.energy.adviser import advise as advise
     from greenlithops.energy.blocks import Measurement as Measurement
     from greenlithops.energy.blocks import measure as measure
     from greenlithops.energy.blocks import measured as measured
@@ -72,6 +78,7 @@ if TYPE_CHECKING:
     from greenlithops.energy.window import EnergyWindow as EnergyWindow
 
 _HOMES = {
+    "Advice": "adviser",
     "Bill": "cost",
     "Calibration": "calibration",
     "CallEnergy": "records",
@@ -88,13 +95,17 @@ _HOMES = {
     "LogRecord": "log",
     "Measurement": "blocks",
     "OpenTelemetryExporter": "export",
+    "Plan": "adviser",
     "PowerSample": "trace",
     "PowerTrace": "trace",
+    "Prediction": "adviser",
     "PrometheusExporter": "export",
     "Refusal": "meters",
     "Selection": "meters",
     "Start": "schedule",
     "Tariff": "cost",
+    "Trial": "adviser",
+    "advise": "adviser",
     "ask_instance": "instance",
     "best_start": "schedule",
     "calibrate": "calibration",
@@ -121,6 +132,7 @@ _HOMES = {
 }
 
 __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
+    "Advice",
     "Bill",
     "Calibration",
     "CallEnergy",
@@ -137,13 +149,17 @@ __all__ = [  # noqa: PLE0604, RUF100 - the names are the keys of the table above
     "LogRecord",
     "Measurement",
     "OpenTelemetryExporter",
+    "Plan",
     "PowerSample",
     "PowerTrace",
+    "Prediction",
     "PrometheusExporter",
     "Refusal",
     "Selection",
     "Start",
     "Tariff",
+    "Trial",
+    "advise",
     "ask_instance",
     "best_start",
     "calibrate",

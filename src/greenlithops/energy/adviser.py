@@ -1,0 +1,372 @@
+"""Which number of workers, chunk size and memory use least: fitted to a few trials, or refused.
+
+Seconds, joules and money are each taken for a sum of terms that have a meaning, with weights that
+are never negative: a fixed part, work that is divided among workers, overhead for each chunk, the
+wait for the last chunk, the start of each worker, and CPU time that shrinks with memory (as cloud
+functions have it). Which terms the trials can tell apart is found by leaving each plan out in turn
+and predicting it from the others; that hold-out error is part of every answer. Nothing is advised
+from fewer than four different plans, from a fit that predicts badly, or outside of what was tried.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import combinations, product
+from math import inf
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any, Literal
+
+from greenlithops.errors import ConfigurationError, NotEnoughEvidence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+Objective = Literal["energy", "edp", "time", "cost"]
+
+LEAST_PLANS = 4
+MOST_ERROR = 0.25  #: hold-out error from which advice is refused
+_WORTH = 1.1  #: by how much a term must better the hold-out error
+_NO_ERROR = 0.001  #: hold-out errors below it are all alike
+MOST_STEPS = 32  #: values of a knob that are looked at
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Plan:
+    """How to run a map.
+
+    Attributes:
+        workers: how many at once.
+        chunk: elements that a call takes.
+        memory_mb: memory of each worker; None where it makes no difference.
+    """
+
+    workers: int
+    chunk: int = 1
+    memory_mb: int | None = None
+
+    def __str__(self) -> str:
+        memory = "" if self.memory_mb is None else f", {self.memory_mb} MB"
+        return f"{self.workers} workers, chunks of {self.chunk}{memory}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a run took.
+
+    Attributes:
+        plan: how it was run.
+        items: how many elements it was over.
+        seconds: from its start to its end.
+        joules: what it used, the machine's idling included if it ran for this alone; None if
+            unknown.
+        cost: dollars; None if they do not matter.
+    """
+
+    plan: Plan
+    items: int
+    seconds: float
+    joules: float | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a plan would take.
+
+    Attributes:
+        plan: the plan.
+        seconds: from start to end.
+        joules: None if the trials had none.
+        cost: dollars; None if the trials had none.
+        tried: whether it is one of the trials' plans.
+    """
+
+    plan: Plan
+    seconds: float
+    joules: float | None
+    cost: float | None
+    tried: bool
+
+    @property
+    def edp(self) -> float | None:
+        """The energy-delay product, in joule-seconds."""
+        return None if self.joules is None else self.joules * self.seconds
+
+    def of(self, objective: Objective) -> float | None:
+        """Return what the objective is about."""
+        names = {"energy": "joules", "edp": "edp", "time": "seconds", "cost": "cost"}
+        value: float | None = getattr(self, names[objective])
+        return value
+
+    def __str__(self) -> str:
+        joules = "" if self.joules is None else f", {self.joules:.3g} J"
+        cost = "" if self.cost is None else f", ${self.cost:.3g}"
+        return f"{self.plan}: {self.seconds:.3g} s{joules}{cost}"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the trials say about plans that were and were not tried.
+
+    Attributes:
+        predictions: for every plan that was looked at.
+        errors: the hold-out error of ``seconds``, ``joules`` and ``cost``: the mean of how far a
+            plan's prediction from the other plans was off, as a fraction.
+        terms: which terms each of them was fitted with.
+        items: how many elements the predictions are for.
+    """
+
+    predictions: tuple[Prediction, ...]
+    errors: Mapping[str, float]
+    terms: Mapping[str, tuple[str, ...]]
+    items: int
+
+    @property
+    def front(self) -> list[Prediction]:
+        """The plans that no other plan beats in seconds, joules and cost alike; fastest first."""
+        rows = [(p, _values(p)) for p in self.predictions]
+        return [
+            p
+            for p, mine in sorted(rows, key=lambda row: row[1])
+            if not any(
+                all(b <= a for a, b in zip(mine, other, strict=True)) and other != mine
+                for _, other in rows
+            )
+        ]
+
+    def pick(
+        self,
+        objective: Objective = "energy",
+        *,
+        max_seconds: float = inf,
+        max_joules: float = inf,
+        max_cost: float = inf,
+        max_error: float = MOST_ERROR,
+    ) -> Prediction:
+        """Return the best plan.
+
+        Args:
+            objective: least ``energy``, energy-delay product (``edp``), ``time`` or ``cost``.
+            max_seconds: a limit, which must hold even when the prediction is too low by the
+                hold-out error. Likewise for the others.
+            max_joules: see there.
+            max_cost: see there.
+            max_error: hold-out error of what is used here, from which advice is refused.
+
+        Raises:
+            NotEnoughEvidence: the fit is too bad, what is asked for was not in the trials, or no
+                plan keeps the limits.
+        """
+        limits = {"seconds": max_seconds, "joules": max_joules, "cost": max_cost}
+        used = {name for name, limit in limits.items() if limit < inf} | _USES[objective]
+        for name in sorted(used):
+            error = self.errors.get(name)
+            if error is None:
+                raise NotEnoughEvidence(f"the trials have no {name}, so nothing is known of it")
+            if error > max_error:
+                raise NotEnoughEvidence(
+                    f"{name} cannot be predicted: plans that were left out were missed by "
+                    f"{error:.0%} on average, and {max_error:.0%} is allowed; repeat the trials on "
+                    "a quiet machine, or try more plans"
+                )
+        allowed = [
+            p
+            for p in self.predictions
+            if all(
+                limit == inf or getattr(p, name) * (1 + self.errors[name]) <= limit
+                for name, limit in limits.items()
+            )
+        ]
+        if not allowed:
+            raise NotEnoughEvidence("no plan within what was tried keeps the limits")
+        return min(allowed, key=lambda p: (p.of(objective), p.seconds, p.plan))
+
+
+_USES: Mapping[str, set[str]] = {
+    "energy": {"joules"},
+    "edp": {"joules", "seconds"},
+    "time": {"seconds"},
+    "cost": {"cost"},
+}
+
+#: The terms of a sum, by what they mean: of elements, workers, elements a chunk, and gigabytes.
+_TERMS: Mapping[str, Callable[[int, Plan], float]] = {
+    "fixed": lambda n, p: 1.0,  # noqa: ARG005 - every term takes the same
+    "work": lambda n, p: float(n),  # noqa: ARG005 - every term takes the same
+    "divided work": lambda n, p: n / p.workers,
+    "chunks": lambda n, p: n / p.chunk,
+    "divided chunks": lambda n, p: n / p.chunk / p.workers,
+    "each worker": lambda n, p: float(p.workers),  # noqa: ARG005 - every term takes the same
+    "last chunk": lambda n, p: float(p.chunk),  # noqa: ARG005 - every term takes the same
+    "slow for little memory": lambda n, p: n / p.workers * 1024 / (p.memory_mb or 1024),
+    "memory": lambda n, p: n / p.chunk * (p.memory_mb or 1024) / 1024,
+}
+
+
+def advise(
+    trials: Iterable[Trial],
+    *,
+    items: int | None = None,
+    candidates: Iterable[Plan] | None = None,
+) -> Advice:
+    """Fit the trials, and predict what plans would take.
+
+    Args:
+        trials: at least four plans; repeats of a plan are taken at their median.
+        items: how many elements to predict for; by default as many as the largest trial had.
+        candidates: which plans to look at; by default all that lie within what was tried.
+
+    Raises:
+        NotEnoughEvidence: there are too few plans, or a candidate lies outside of what was tried.
+        ConfigurationError: a trial makes no sense, or scipy is not installed.
+    """
+    points = _medians(trials)
+    plans = sorted({plan for plan, _ in points})
+    if len(plans) < LEAST_PLANS:
+        raise NotEnoughEvidence(
+            f"there are trials of {len(plans)} plan{'' if len(plans) == 1 else 's'}; at least "
+            f"{LEAST_PLANS} different ones are needed, better eight"
+        )
+    wanted = list(_within(plans)) if candidates is None else list(candidates)
+    for plan in wanted:
+        _check_within(plan, plans)
+    most = max(n for _, n in points)
+    count = most if items is None else items
+    fits: dict[str, _Fit] = {}
+    for name in ("seconds", "joules", "cost"):
+        rows = [(n, plan, getattr(trial, name)) for (plan, n), trial in points.items()]
+        if all(value is not None for _, _, value in rows):
+            fits[name] = _fit(rows)
+    predictions = [
+        Prediction(
+            plan,
+            fits["seconds"].predict(count, plan),
+            fits["joules"].predict(count, plan) if "joules" in fits else None,
+            fits["cost"].predict(count, plan) if "cost" in fits else None,
+            plan in plans,
+        )
+        for plan in wanted
+    ]
+    return Advice(
+        tuple(predictions),
+        {name: fit.error for name, fit in fits.items()},
+        {name: fit.terms for name, fit in fits.items()},
+        count,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    terms: tuple[str, ...]
+    weights: tuple[float, ...]
+    error: float
+
+    def predict(self, items: int, plan: Plan) -> float:
+        terms = zip(self.terms, self.weights, strict=True)
+        return sum(weight * _TERMS[name](items, plan) for name, weight in terms)
+
+
+_Row = tuple[int, Plan, float]
+
+
+def _fit(rows: Sequence[_Row]) -> _Fit:
+    """Return the fit whose terms predict best what is left out; a term must be worth its while."""
+    most = len({plan for _, plan, _ in rows}) - 2  # so that leaving one out leaves one to spare
+    tries = [
+        _Fit(names, (), _hold_out_error(rows, names))
+        for count in range(1, most + 1)
+        for names in combinations(_TERMS, count)
+        if _independent(rows, names)
+    ]
+    best = min(tries, key=lambda fit: (fit.error + _NO_ERROR) * _WORTH ** len(fit.terms))
+    return _Fit(best.terms, _weights(rows, best.terms), best.error)
+
+
+def _hold_out_error(rows: Sequence[_Row], names: Sequence[str]) -> float:
+    """Return by how much plans are missed on average that are predicted from the other plans."""
+    misses = []
+    for held in {plan for _, plan, _ in rows}:
+        others = [row for row in rows if row[1] != held]
+        fit = _Fit(tuple(names), _weights(others, names), 0.0)
+        misses += [abs(fit.predict(n, p) - y) / y for n, p, y in rows if p == held]
+    return fmean(misses)
+
+
+def _weights(rows: Sequence[_Row], names: Sequence[str]) -> tuple[float, ...]:
+    """Return weights of at least 0 that make the relative errors least, in squares."""
+    try:
+        optimize: Any = import_module("scipy.optimize")
+    except ImportError as error:
+        raise ConfigurationError(
+            "the adviser needs scipy: pip install 'greenlithops[advise]'"
+        ) from error
+    scales = [max(_TERMS[name](n, p) for n, p, _ in rows) for name in names]
+    matrix = [
+        [_TERMS[name](n, p) / scale / y for name, scale in zip(names, scales, strict=True)]
+        for n, p, y in rows
+    ]
+    found, _ = optimize.nnls(matrix, [1.0] * len(rows))
+    return tuple(float(w) / scale for w, scale in zip(found, scales, strict=True))
+
+
+def _independent(rows: Sequence[_Row], names: Sequence[str]) -> bool:
+    """Return whether the trials can tell the terms from each other."""
+    numpy: Any = import_module("numpy")
+    matrix = numpy.array([[_TERMS[name](n, p) for name in names] for n, p, _ in rows])
+    rank = numpy.linalg.matrix_rank(matrix / matrix.max(axis=0), tol=1e-6)
+    return int(rank) == len(names)
+
+
+def _medians(trials: Iterable[Trial]) -> dict[tuple[Plan, int], Trial]:
+    groups: dict[tuple[Plan, int], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        amounts = (trial.seconds, trial.joules, trial.cost)
+        if trial.items < 1 or trial.plan.workers < 1 or trial.plan.chunk < 1:
+            raise ConfigurationError(f"a trial needs at least one of everything: {trial}")
+        if any(a is not None and not 0 < a < inf for a in amounts):
+            raise ConfigurationError(f"what a trial took must be positive: {trial}")
+        groups[trial.plan, trial.items].append(trial)
+    return {key: _median(*key, group) for key, group in groups.items()}
+
+
+def _median(plan: Plan, items: int, group: Sequence[Trial]) -> Trial:
+    def middle(name: str) -> float | None:
+        values = [getattr(trial, name) for trial in group]
+        return None if None in values else float(median(values))
+
+    return Trial(plan, items, middle("seconds") or 0.0, middle("joules"), middle("cost"))
+
+
+def _within(plans: Sequence[Plan]) -> Iterable[Plan]:
+    """Give the plans between the least and the most of each knob that was tried."""
+    workers, chunks = _steps([p.workers for p in plans]), _steps([p.chunk for p in plans])
+    sizes = _steps([plan.memory_mb for plan in plans if plan.memory_mb is not None])
+    memory: Sequence[int | None] = sizes or [None]
+    return (Plan(w, c, m) for w, c, m in product(workers, chunks, memory))
+
+
+def _steps(tried: Sequence[int]) -> list[int]:
+    """Return the whole numbers from the least to the most, or as many of them as are looked at."""
+    if not tried:
+        return []
+    low, high = min(tried), max(tried)
+    if high - low < MOST_STEPS:
+        return list(range(low, high + 1))
+    ratio = (high / low) ** (1 / (MOST_STEPS - 1))
+    return sorted({round(low * ratio**i) for i in range(MOST_STEPS)} | set(tried))
+
+
+def _check_within(plan: Plan, plans: Sequence[Plan]) -> None:
+    for knob in ("workers", "chunk", "memory_mb"):
+        tried, value = [getattr(p, knob) for p in plans], getattr(plan, knob)
+        inside = value in tried or (
+            None not in tried and value is not None and min(tried) <= value <= max(tried)
+        )
+        if not inside:
+            raise NotEnoughEvidence(f"{plan}: {knob} of {value} lies outside of what was tried")
+
+
+def _values(prediction: Prediction) -> tuple[float, float, float]:
+    return prediction.seconds, prediction.joules or 0.0, prediction.cost or 0.0
