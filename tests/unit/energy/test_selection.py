@@ -33,7 +33,7 @@ def test_off():
 def test_an_unknown_meter_names_the_nearest():
     with pytest.raises(ConfigurationError, match=r"no energy meter 'powrcap'.*mean 'powercap'"):
         select_meter("powrcap")
-    with pytest.raises(ConfigurationError, match="Known are auto, off, powercap, model"):
+    with pytest.raises(ConfigurationError, match=r"Known are auto, off, perf, .*, model, nvml"):
         select_meter("xyz")
 
 
@@ -42,10 +42,12 @@ def test_a_named_meter_that_cannot_be_used_is_an_error_with_the_reason(monkeypat
 
     original = powercap.open_meter
     monkeypatch.setattr(powercap, "open_meter", lambda: original(str(tmp_path / "none")))
+    monkeypatch.setenv(meters.SYSFS, str(tmp_path))
     with pytest.raises(ConfigurationError, match="The energy meter powercap: there is no"):
         select_meter("powercap")
     selection = select_meter()
-    assert [refusal.name for refusal in selection.refusals] == ["powercap"]
+    assert selection.meter.name == "model"
+    assert [refusal.name for refusal in selection.refusals] == list(meters.SOURCES[:-1])
     selection.meter.close()
 
 

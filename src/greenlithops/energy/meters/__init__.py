@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -12,7 +13,19 @@ if TYPE_CHECKING:
     from greenlithops.protocols import EnergyMeter
 
 #: The sources in the order in which ``auto`` tries them; each is a module here with ``open_meter``.
-SOURCES = ("powercap", "model")
+SOURCES = ("perf", "powercap", "emi", "prometheus", "powerapi", "model")
+
+#: Those that are taken by name only, since they do not count the whole machine.
+BY_NAME = ("nvml",)
+
+
+#: Environment variable that says where sysfs is, if not at ``/sys``: the host's, in a container.
+SYSFS = "GREENLITHOPS_SYSFS"
+
+
+def sysfs() -> str:
+    """Return where sysfs is mounted."""
+    return os.environ.get(SYSFS, "/sys").rstrip("/")
 
 
 class MeterRefused(Exception):
@@ -64,14 +77,15 @@ def select_meter(choice: str = "auto") -> Selection:
 
     Args:
         choice: ``auto`` for the best source that this machine allows, the name of a source to
-            insist on it, ``off`` for none.
+            insist on it (``perf``, ``powercap``, ``emi``, ``prometheus``, ``powerapi``, ``model``,
+            ``nvml``), ``off`` for none.
 
     Raises:
         ConfigurationError: the source is unknown, or was named and cannot be used here.
     """
     if choice == "off":
         return Selection(choice, None)
-    if choice != "auto" and choice not in SOURCES:
+    if choice != "auto" and choice not in (*SOURCES, *BY_NAME):
         raise ConfigurationError(f"There is no energy meter {choice!r}.{_nearest(choice)}")
     refusals: list[Refusal] = []
     for name in SOURCES if choice == "auto" else (choice,):
@@ -92,7 +106,7 @@ def _open(name: str) -> EnergyMeter:
 def _nearest(choice: str) -> str:
     import difflib  # noqa: PLC0415 - only for the text of an error
 
-    known = ("auto", "off", *SOURCES)
+    known = ("auto", "off", *SOURCES, *BY_NAME)
     near = difflib.get_close_matches(choice, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"{hint} Known are {', '.join(known)}."

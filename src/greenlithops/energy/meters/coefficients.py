@@ -64,9 +64,10 @@ _TABLE = {
     )
 }
 
-# An unknown processor may be any of the table: the least and the most dynamic watts in it are 1.22
+#: Watts where the processor is not known.
+# It may be any of the table: the least and the most dynamic watts in it are 1.22
 # (EPYC 2nd Gen) and 6.42 (Sandy Bridge), as multiples of each average's own.
-_AVERAGES = {
+AVERAGES = {
     name: Coefficients(name, idle, full, gb, low=1.22 / (full - idle), high=6.42 / (full - idle))
     for name, idle, full, gb in (
         ("AWS average", 0.74, 3.5, 80.69),
@@ -106,7 +107,7 @@ def coefficients(cpuinfo: str, vendor: str = "") -> Coefficients:
         return _TABLE[name]
     words = vendor.lower()
     average = next((name for word, name in _CLOUDS.items() if word in words), "AWS average")
-    return _AVERAGES[average]
+    return AVERAGES[average]
 
 
 def architecture(cpuinfo: str) -> str | None:

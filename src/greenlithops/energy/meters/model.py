@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from greenlithops.energy.cpu_time.machine import open_cpu_clock
 from greenlithops.energy.meters import MeterRefused
 from greenlithops.energy.meters.coefficients import MEMORY_WATTS_PER_GB, coefficients
+from greenlithops.energy.meters.serverless import lambda_vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ class ModelMeter:
     Args:
         coefficients: watts per vCPU.
         clock: the machine's busy CPU time; closed with the meter.
-        vcpus: hardware threads of this machine.
+        vcpus: hardware threads of this machine; of a cloud function, what its memory buys.
         memory_gb: its memory.
         chips: its sockets.
     """
@@ -46,7 +47,7 @@ class ModelMeter:
         coefficients: Coefficients,
         clock: CpuClock,
         *,
-        vcpus: int,
+        vcpus: float,
         memory_gb: float = 0.0,
         chips: int = 1,
     ) -> None:
@@ -89,6 +90,10 @@ def open_meter(cpuinfo: str = "/proc/cpuinfo", dmi: str = "/sys/class/dmi/id") -
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     except (ValueError, OSError):  # not known here: none is added
         memory = 0.0
+    function = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    if function.isdigit():  # its guest shows two CPUs or more, and none of them is its own
+        share = lambda_vcpus(int(function))
+        return ModelMeter(coefficients(text, "amazon"), clock, vcpus=share)
     return ModelMeter(
         coefficients(text, _read(f"{dmi}/sys_vendor")),
         clock,

@@ -16,14 +16,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from greenlithops.energy.meters import MeterRefused
+from greenlithops.energy.meters import MeterRefused, sysfs
+from greenlithops.energy.meters.domains import ORDER, counted, totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _MICRO = 1e-6
 _PLAUSIBLE_WATTS = 1000.0  # of one zone: what the wrap of a counter is reckoned with
-_INSIDE_PACKAGE = ("core", "uncore")
 _CONTAINER_HINT = "in a container, mount /sys/devices/virtual/powercap too: /sys/class has links"
 
 
@@ -101,7 +101,7 @@ class PowercapMeter:
         self._zones = {domain: list(members) for domain, members in zones.items()}
         self._gone = dict.fromkeys(zones, 0.0)
         self.domains = tuple(zones)
-        self.totals = tuple(domain for domain in zones if domain not in _INSIDE_PACKAGE)
+        self.totals = totals(zones)
         self.notes = notes
         wrap = min(zone.wrap_seconds for members in zones.values() for zone in members)
         self.max_interval = wrap / 4
@@ -139,15 +139,16 @@ class PowercapMeter:
                 zone.close()
 
 
-def open_meter(root: str = "/sys/class/powercap") -> PowercapMeter:
+def open_meter(root: str | None = None) -> PowercapMeter:
     """Open the counters of this machine.
 
     Args:
-        root: where the kernel's powercap tree is mounted.
+        root: where the kernel's powercap tree is; by default below `sysfs`.
 
     Raises:
         MeterRefused: there are no counters, or they may not be read.
     """
+    root = root or f"{sysfs()}/class/powercap"
     zones, notes, denied = _open_zones(root)
     refusal = _refusal(root, zones, denied)
     if refusal:
@@ -155,23 +156,19 @@ def open_meter(root: str = "/sys/class/powercap") -> PowercapMeter:
         raise MeterRefused(refusal)
     native = {(zone.parent, zone.name) for zone in zones if not zone.driver.endswith("-mmio")}
     domains: dict[str, list[Zone]] = {}
-    psys: list[Zone] = []
     for zone in zones:
         twin = zone.driver.endswith("-mmio") and (zone.parent, zone.name) in native
         domain = _domain(zone.name)
-        if domain == "psys" and not twin:
-            psys.append(zone)
-        elif domain is None or domain == "psys" or twin:
+        if domain is None or twin:
             zone.close()
         else:
             domains.setdefault(domain, []).append(zone)
-    if "package" not in domains and psys:
-        _close_all(zone for members in domains.values() for zone in members)
-        domains = {"psys": psys}
-    else:
-        _close_all(psys)
+    wanted = counted(domains)
+    for domain, members in domains.items():
+        if domain not in wanted:
+            _close_all(members)
     notes += [f"{label} cannot be read" for label in denied]
-    return PowercapMeter(dict(sorted(domains.items(), key=_rank)), tuple(notes))
+    return PowercapMeter({domain: domains[domain] for domain in wanted}, tuple(notes))
 
 
 def _refusal(root: str, zones: list[Zone], denied: list[str]) -> str | None:
@@ -235,13 +232,10 @@ def _zone_paths(root: str, depth: int = 3) -> Iterator[str]:
 
 
 def _domain(name: str) -> str | None:
+    """Return what a zone of this name counts: ``package-0-die-1`` is a package too."""
     if name.startswith("package-"):
         return "package"
-    return name if name in ("dram", "core", "uncore", "psys") else None
-
-
-def _rank(item: tuple[str, object]) -> int:
-    return ("package", "psys", "dram", "core", "uncore").index(item[0])
+    return name if name in ORDER else None
 
 
 def _modulus(path: str) -> int:
