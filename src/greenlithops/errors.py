@@ -13,6 +13,8 @@ GreenlithopsError
     - ForkedError                      the executor belongs to another process
     - OtherLoop                        the executor belongs to another event loop
     - BackendNotFound
+    - NoSuchJob                        no durable job of this id is in the storage
+    - JobTaken                         another process runs this durable job by now
     - NotReady                         a result was read before it was there
   + CallError                          one call did not give a result
     - CallTimeout (TimeoutError)
@@ -101,6 +103,14 @@ class OtherLoop(ExecutorError):
 
 class BackendNotFound(ExecutorError):
     """No backend has this name."""
+
+
+class NoSuchJob(ExecutorError):
+    """The storage has no durable job of this id."""
+
+
+class JobTaken(ExecutorError):
+    """Another process has taken this durable job over, and runs it."""
 
 
 class NotReady(ExecutorError):

@@ -221,6 +221,7 @@ class AsyncExecutor:
         modules: ModuleChoice = OWN,
         buffer: int = 10_000,
         energy_budget: float | str | None = None,
+        durable: bool = False,
         obj_chunk_size: int | str | None = None,
         obj_chunk_number: int | None = None,
         obj_newline: str | bytes | None = "\n",
@@ -252,6 +253,10 @@ class AsyncExecutor:
             energy_budget: joules that the calls may use, or a text such as ``"500 J"``. When those
                 that ended, and those that run, come to that, nothing more is sent: what runs ends,
                 what was not sent raises `EnergyBudgetExceeded`, and `Job.stopped` says why.
+            durable: keep the job in the executor's storage, so that another process can `attach`
+                to it by its id, also after this one died: to its progress and results, and to
+                finish it. The whole input is taken at once. Workers that run a call when their
+                client dies lose it; it is run again.
             obj_chunk_size: bytes of a part of an object, or a text such as ``"64 MiB"``.
             obj_chunk_number: parts of every object instead. With neither, objects are not cut.
             obj_newline: what ends a record. A record is never cut: it belongs to the part in
@@ -268,7 +273,9 @@ class AsyncExecutor:
         )
         how = cut(obj_chunk_size, obj_chunk_number, obj_newline)
         objects = self._object_map(function, how, extra_args)
-        return self._start(function, iterdata, objects, extra_args, options, buffer=buffer)
+        return self._start(
+            function, iterdata, objects, extra_args, options, buffer=buffer, durable=durable
+        )
 
     def _start(
         self,
@@ -279,14 +286,24 @@ class AsyncExecutor:
         options: Options,
         *,
         buffer: int = 10_000,
+        durable: bool = False,
     ) -> Job[Any]:
         """Start a map; `objects` if it is one over objects."""
         checked_counts(buffer=buffer or 0)
         bind = plan.binder(function)
         if objects is None:
             bind = plan.with_extra(bind, extra_args)
-            return self._begin(self._filled(function), iterdata, bind, options, buffer)
-        return self._begin(objects.function, objects.elements(iterdata), bind, options, buffer)
+            function, elements = self._filled(function), iterdata
+        else:
+            function, elements = objects.function, objects.elements(iterdata)
+        if durable:
+            from greenlithops.durable import jobs  # noqa: PLC0415 - only if needed
+
+            as_input(elements)  # tells what cannot be mapped over
+            engine = self._running_engine()
+            kept = jobs.start(engine, self.storage, function, elements, bind=bind, options=options)
+            return Job(kept)
+        return self._begin(function, elements, bind, options, buffer)
 
     def _begin(
         self,
@@ -347,6 +364,24 @@ class AsyncExecutor:
         work = reduction.run(reduce, groups)
         reduction.begin(self._running_engine().spawn(work, f"reduction of {job.id}"))
         return reduction
+
+    async def attach(self, job_id: str) -> Job[Any]:
+        """Return a durable job that another process started, with what is known of it.
+
+        As long as its client lives, the job follows what that records, a second or two behind;
+        when the client has died, this executor runs what is left. Every call has one result,
+        whoever ran it.
+
+        Args:
+            job_id: `Job.id` in the process that started it.
+
+        Raises:
+            NoSuchJob: the executor's storage has none of this id.
+            ProtocolError: it was started by somebody with another key.
+        """
+        from greenlithops.durable import jobs  # noqa: PLC0415 - only if needed
+
+        return Job(await jobs.attach(self._running_engine(), self.storage, job_id))
 
     @property
     def storage(self) -> AsyncStorage:

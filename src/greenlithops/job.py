@@ -343,4 +343,7 @@ class Job(Generic[T]):
         return f"<Job {self.id} {self.name} {progress.finished}/{total}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{self!r} lives in this process and cannot be pickled")
+        raise TypeError(
+            f"{self!r} lives in this process and cannot be pickled; make it with durable=True and "
+            "attach to its id elsewhere"
+        )

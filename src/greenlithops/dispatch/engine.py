@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from greenlithops.dispatch.energy_log import JobLog
     from greenlithops.dispatch.options import Options
+    from greenlithops.dispatch.retry import RetryPolicy
     from greenlithops.dispatch.serialize import FunctionImage
     from greenlithops.energy.sampler import EnergySampler
     from greenlithops.energy.window import EnergyWindow
@@ -204,12 +205,30 @@ class Engine:
         Raises:
             FunctionNotSerializable: the function cannot be pickled.
         """
-        self._spending.check(options.energy_budget)
         self._dispatcher.warm()
         book = book or ClassBook(options.modules)
         remote = self._remote(function, image or self._images.image(function, book), options)
+        budget = options.energy_budget
+        return self.begin(
+            remote, source, bind, options.policy, book=book, buffer=buffer, energy_budget=budget
+        )
+
+    def begin(
+        self,
+        remote: RemoteFunction,
+        source: Input,
+        bind: plan.Binder,
+        policy: RetryPolicy,
+        *,
+        book: ClassBook,
+        buffer: int = 1,
+        job_id: str | None = None,
+        energy_budget: float | None = None,
+    ) -> Tracker:
+        """Start a job of a function that is ready to travel."""
+        self._spending.check(energy_budget)
         tracker = Tracker(
-            f"{self.id}-{next(self._numbers)}",
+            job_id or f"{self.id}-{next(self._numbers)}",
             buffer=buffer,
             emit=self._hooks.emit if self._hooks else None,
             on_finish=self._job_ended,
@@ -219,7 +238,7 @@ class Engine:
             remote,
             source,
             bind,
-            options.policy,
+            policy,
             tracker,
             book=book,
             energy=self._sampler.open_window(self.energy) if self._sampler else None,
@@ -228,14 +247,18 @@ class Engine:
         remote.users += 1
         tracker.follow(work)
         self.trackers.add(tracker)
-        self._spending.watch(tracker, options.energy_budget)
+        self._spending.watch(tracker, energy_budget)
         self._dispatcher.add(work)
         return tracker
+
+    def import_path(self, options: Options) -> list[str]:
+        """Return where workers look for modules."""
+        return [*sys.path, *options.modules.folders()]
 
     def _remote(
         self, function: Callable[..., Any], image: FunctionImage, options: Options
     ) -> RemoteFunction:
-        directory, path = os.getcwd(), [*sys.path, *options.modules.folders()]
+        directory, path = os.getcwd(), self.import_path(options)
         wire = options.wire()
         key = (image.digest, wire, directory, tuple(path))
         remote = self._functions.get(key)

@@ -13,8 +13,9 @@ from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.intake import Entry, Intake
 from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, FIELDS, SENT, WAITING, Ledger
 from greenlithops.dispatch.serialize import read_error, read_result
-from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory
+from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory, UsageError
 from greenlithops.worker import outbox
+from greenlithops.worker.errors import pack_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.retry import RetryPolicy
     from greenlithops.dispatch.serialize import ClassBook
     from greenlithops.energy.window import EnergyWindow
+
+    #: what a call took, as in the ledger; None if it never ran
+    Times = array[int] | None
 
 MAX_DEATHS = 3  #: workers that may end before they begin with a call that they were given
 
@@ -39,6 +43,16 @@ class Listener(Protocol):
 
     def call_printed(self, index: int, text: str) -> None:
         """A running call has printed something."""
+
+
+class Recorder(Protocol):
+    """Who writes down what a durable job needs to go on."""
+
+    def took(self, index: int, blob: bytes, raw: list[Any]) -> None:
+        """A call has its arguments."""
+
+    def ended(self, index: int, status: int, blob: bytes, raw: list[Any], times: Times) -> None:
+        """A call has ended, with a worker's outcome or one that stands for it."""
 
 
 class Work:
@@ -72,6 +86,8 @@ class Work:
         self._returned: collections.deque[Entry] = collections.deque()
         self._delayed: dict[int, asyncio.TimerHandle] = {}
         self._deaths: dict[int, int] = {}
+        self.recorder: Recorder | None = None
+        self.held = False  #: whether the calls are run elsewhere
         self.out = 0  #: batches that workers have
         self.on_quiet: Callable[[], object] = lambda: None  #: told when no worker has any
         self.stopped: GreenlithopsError | None = None  #: why something has not been sent
@@ -81,6 +97,8 @@ class Work:
     @property
     def ready(self) -> bool:
         """Whether a call can be handed out now."""
+        if self.held:
+            return False
         if self._returned:
             return True
         if self.room() <= 0:
@@ -113,6 +131,8 @@ class Work:
     def take(self, limit: int) -> Batch | None:
         """Return up to `limit` calls to be sent; fewer, if making them takes long."""
         entries: list[Entry] = []
+        if self.held:
+            return None
         while self._returned and len(entries) < limit:
             entry = self._returned.popleft()
             if self.ledger.state(entry[0]) == WAITING:
@@ -157,8 +177,29 @@ class Work:
         # The caller may change an array before it is sent.
         raw = [buffer if buffer.readonly else bytearray(buffer) for buffer in raw]
         self._returned.append((self.ledger.open_one(size), blob, raw))
+        if self.recorder is not None:
+            self.recorder.took(index, blob, raw)
         self.wake()
         return index
+
+    def push_again(self, index: int, blob: bytes, raw: list[Any]) -> None:
+        """Add the next call as another process has packed it."""
+        size = len(blob) + sum(map(len, raw))
+        while self.ledger.size < index:  # one that could not be packed
+            missing = UsageError(f"the arguments of call {self.ledger.size} could not be used")
+            self.ledger.close(self.ledger.open_one(0), FAILED, missing, None, 0, -1)
+        self._returned.append((self.ledger.open_one(size), blob, raw))
+
+    def replay(
+        self, index: int, status: int, blob: bytes, raw: list[Any], *, times: Times, worker: str
+    ) -> None:
+        """Book an outcome that another process had."""
+        if self.ledger.state(index) not in (WAITING, SENT):
+            return
+        state, value = self._read(status, blob, raw, index)
+        number = self.ledger.worker_number(worker) if times is not None else -1
+        size = len(blob) + sum(map(len, raw))
+        self.ledger.close(index, state, value, times, size, number)
 
     def look(self) -> None:
         """Find out whether the input has anything at all."""
@@ -184,6 +225,10 @@ class Work:
             worker = self.ledger.worker_number(outcomes.worker)
             sizes = list(map(len, outcomes.blobs))
             self.ledger.close_run(first, values, outcomes.times, sizes, worker)
+            if self.recorder is not None:
+                for place, blob in enumerate(outcomes.blobs):
+                    times = outcomes.times[FIELDS * place : FIELDS * (place + 1)]
+                    self.recorder.ended(first + place, outbox.DONE, blob, [], times)
             self.listener.calls_ended(range(first, first + count))
             return
         ended = [place for place in range(count) if self._outcome(batch, outcomes, place)]
@@ -211,6 +256,8 @@ class Work:
         if state == FAILED and self.retry(batch, position, value):
             return False
         ledger.close(index, state, value, times, len(blob) + sum(map(len, raw)), worker)
+        if self.recorder is not None:
+            self.recorder.ended(index, outcomes.statuses[place], blob, raw, times)
         return True
 
     def _read(self, status: int, blob: bytes, raw: list[Any], index: int) -> tuple[int, Any]:
@@ -268,6 +315,8 @@ class Work:
                 ledger.measure(index, times, number)
         elif not self.retry(batch, position, error):
             ledger.close(index, FAILED, error, times, 0, number)
+            if self.recorder is not None:
+                self.recorder.ended(index, outbox.RAISED, pack_error(error)[0], [], times)
             self.listener.calls_ended([index])
 
     def bereft(self, batch: Batch, position: int) -> bool:
@@ -329,6 +378,8 @@ class Work:
                 ledger.ahead.add(index)
             else:
                 ledger.close(index, CANCELLED, None, None, 0, -1)
+                if self.recorder is not None:
+                    self.recorder.ended(index, outbox.CANCELLED, b"", [], None)
                 if timer := self._delayed.pop(index, None):
                     timer.cancel()
             ended.append(index)
