@@ -17,6 +17,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from greenlithops.dispatch.retry import RetryPolicy as RetryPolicy
+    from greenlithops.durable.attached import attach as attach
     from greenlithops.executor import AsyncExecutor as AsyncExecutor
     from greenlithops.job import Future as Future
     from greenlithops.job import Job as Job
@@ -34,15 +35,14 @@ if TYPE_CHECKING:
     from greenlithops.sync.constants import ANY_COMPLETED as ANY_COMPLETED
     from greenlithops.sync.either import wait as wait
     from greenlithops.sync.executors import FunctionExecutor as FunctionExecutor
-    from greenlithops.sync.executors import LocalhostExecutor as LocalhostExecutor
     from greenlithops.sync.futures import ResponseFuture as ResponseFuture
+    from greenlithops.sync.futures_list import FuturesList as FuturesList
     from greenlithops.sync.modes import LocalhostExecutor as LocalhostExecutor
     from greenlithops.sync.modes import ServerlessExecutor as ServerlessExecutor
     from greenlithops.sync.modes import StandaloneExecutor as StandaloneExecutor
-    from greenlithops.sync.futures_list import FuturesList as FuturesList
+    from greenlithops.sync.pool import PoolExecutor as PoolExecutor
     from greenlithops.sync.retries import RetryingFunctionExecutor as RetryingFunctionExecutor
     from greenlithops.sync.retries import RetryingFuture as RetryingFuture
-    from greenlithops.sync.pool import PoolExecutor as PoolExecutor
     from greenlithops.sync.storage import Storage as Storage
     from greenlithops.sync.waits import get_result as get_result
     from greenlithops.waiting import as_completed as as_completed
@@ -71,13 +71,14 @@ _HOMES = {
     "Progress": "models",
     "Reduction": "reduction",
     "ResponseFuture": "sync.futures",
+    "RetryPolicy": "dispatch.retry",
     "RetryingFunctionExecutor": "sync.retries",
     "RetryingFuture": "sync.retries",
     "ServerlessExecutor": "sync.modes",
     "StandaloneExecutor": "sync.modes",
-    "RetryPolicy": "dispatch.retry",
     "Storage": "sync.storage",
     "as_completed": "waiting",
+    "attach": "durable.attached",
     "gather": "waiting",
     "get_result": "sync.waits",
     "wait": "sync.either",

@@ -31,7 +31,7 @@ BELOW["concurrent"] = BELOW["as_lithops"] = BELOW["storage_os"] = BELOW["sync"] 
 BELOW["filesystem"] = BELOW["storage_os"]
 BELOW["testing"] = BELOW["sync"] | {"sync"}
 BELOW["cli"] = BELOW["testing"] | {"as_lithops", "testing"}
-FACE = {"executor", "job", "waiting", "reduction", "config", "storage", "trials"}
+FACE = {"durable", "executor", "job", "waiting", "reduction", "config", "storage", "trials"}
 # A worker of a client that has the switch on turns it on before anything else.
 SWITCH = "greenlithops.as_lithops.finder.be_worker"
 
