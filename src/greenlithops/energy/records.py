@@ -55,6 +55,24 @@ class CallEnergy:
     reason: str | None = None
     gco2e: float | None = None
 
+    def as_stats(self) -> dict[str, float | str | None]:
+        """Return it under the keys that the Green Computing fork of Lithops documents.
+
+        They are in ``future.stats`` of the synchronous face, and mean what they say there:
+        ``worker_func_energy_pkg`` is the call's own share of the processor packages' joules above
+        idle (estimates are of package and memory together), ``_cores`` the part of it in the cores,
+        ``_duration`` the call's seconds, ``_method_used`` the meter, and ``_source`` whether it is
+        ``measured``, ``estimated`` or ``unavailable``. Unknown is None, never 0.
+        """
+        whole = self.joules if self.kind == "estimated" else None
+        return {
+            "worker_func_energy_pkg": self.domains.get("package", whole),
+            "worker_func_energy_cores": self.domains.get("core"),
+            "worker_func_energy_duration": self.window_s,
+            "worker_func_energy_method_used": self.method,
+            "worker_func_energy_source": self.kind,
+        }
+
     def __str__(self) -> str:
         return _describe(self)
 

@@ -105,22 +105,10 @@ def call_stats(
             "worker_peak_memory_end": stats.peak_memory_bytes,
             "worker_result_upload_time": 0.0,
         }
-    return found | _energy_stats(energy)
+    return found | (energy.as_stats() if energy is not None else {})
 
 
 def _usage(stats: CallStats) -> list[float]:
     """Return how much of one core the call used, in percent."""
     seconds = stats.wall_seconds + stats.serialization_seconds
     return [100 * stats.cpu_seconds / seconds] if seconds else []
-
-
-def _energy_stats(energy: CallEnergy | None) -> dict[str, Any]:
-    if energy is None:
-        return {}
-    return {
-        "worker_func_energy_pkg": energy.domains.get("package", energy.joules),
-        "worker_func_energy_cores": energy.domains.get("core"),
-        "worker_func_energy_duration": energy.window_s,
-        "worker_func_energy_method_used": energy.method,
-        "worker_func_energy_source": energy.kind,
-    }
