@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
@@ -98,7 +99,7 @@ class ReadingObject(io.RawIOBase):
             raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
         place = bases[whence] + offset
         if place < ranges.start:
-            raise ValueError(f"a position cannot be negative: {place - ranges.start}")
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), self.name)  # as files do
         self._position = place
         return place - ranges.start
 
