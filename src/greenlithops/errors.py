@@ -45,6 +45,9 @@ GreenlithopsError
     - StorageUnavailable (ConnectionError)  may be there again later
       . StorageThrottled               asked for less; says when to come back
       . StorageTimeout (TimeoutError)
+  + StateError (OSError)               the server of shared state did not do what was asked
+    - StateUnavailable (ConnectionError)  it does not answer
+    - StateLost                        what was shared, or held, is gone: data or lease ran out
 """
 
 from __future__ import annotations
@@ -316,3 +319,15 @@ class StorageThrottled(StorageUnavailable):
 
 class StorageTimeout(StorageUnavailable, TimeoutError):
     """The storage did not answer in time."""
+
+
+class StateError(GreenlithopsError, OSError):
+    """The server of shared state did not do what was asked of it."""
+
+
+class StateUnavailable(StateError, ConnectionError):
+    """The server of shared state does not answer."""
+
+
+class StateLost(StateError):
+    """A shared object is not on the server any more, or a lease ran out while it was held."""

@@ -29,6 +29,8 @@ BELOW["face"] = BELOW["dispatch"] | {"dispatch"}
 BELOW["sync"] = BELOW["face"] | {"face", "root"}
 BELOW["concurrent"] = BELOW["as_lithops"] = BELOW["storage_os"] = BELOW["sync"] | {"sync"}
 BELOW["filesystem"] = BELOW["storage_os"]
+BELOW["multiprocessing"] = BELOW["sync"] | {"sync"}
+BELOW["joblib"] = BELOW["multiprocessing"] | {"multiprocessing"}
 BELOW["testing"] = BELOW["sync"] | {"sync"}
 BELOW["cli"] = BELOW["testing"] | {"as_lithops", "testing"}
 FACE = {"durable", "executor", "job", "waiting", "reduction", "config", "storage", "trials"}

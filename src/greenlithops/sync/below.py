@@ -80,3 +80,12 @@ def options_of(executor: AsyncExecutor, **options: Any) -> Options:
 def filled(executor: AsyncExecutor, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function whose reserved parameter ``storage`` is filled, if it has one."""
     return executor._filled(function)  # noqa: SLF001 - see above
+
+
+def first_worker(executor: AsyncExecutor) -> tuple[int | None, bool]:
+    """Return the process number of an executor's first worker, and whether it runs a call."""
+    lanes = executor._running_engine()._dispatcher._lanes  # noqa: SLF001 - see above
+    if not lanes:
+        return None, False
+    handle = lanes[0]._handle  # noqa: SLF001 - see above
+    return (handle.pid if handle is not None else None), lanes[0]._running() is not None  # noqa: SLF001 - see above

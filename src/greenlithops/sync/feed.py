@@ -64,6 +64,13 @@ class Feed:
             self._woken = True
             background().post(self._drain)
 
+    def put_all(self, items: list[Item]) -> None:
+        """Add calls that belong together."""
+        self._waiting.extend(items)
+        if items and not self._woken:
+            self._woken = True
+            background().post(self._drain)
+
     def let_go(self) -> None:
         """End when everything has been done; called when nothing more can come."""
         if not self._host.foreign and background().running:

@@ -85,6 +85,26 @@ class PoolExecutor(concurrent.futures.Executor):
             self._feed.put((future, fn, args, kwargs))
         return future
 
+    def submit_all(
+        self, fn: Callable[..., T], calls: Iterable[tuple[Any, ...]], /
+    ) -> list[concurrent.futures.Future[T]]:
+        """Run ``fn(*args)`` for each of `calls`; return the futures at once.
+
+        The same as many calls of `submit`, which travel together.
+        """
+        futures: list[concurrent.futures.Future[T]] = []
+        items: list[tuple[PoolFuture[T], Callable[..., T], tuple[Any, ...], dict[str, Any]]] = []
+        for args in calls:
+            future: PoolFuture[T] = PoolFuture()
+            futures.append(future)
+            items.append((future, fn, args, {}))
+        with self._lock:
+            if self._shut or self._host.foreign or self._feed.broken is not None:
+                self._refuse()
+            self._feed.open()
+            self._feed.put_all(items)
+        return futures
+
     def _refuse(self) -> None:
         if self._host.foreign:
             raise ForkedError("this pool belongs to another process; make one in this process")
@@ -145,6 +165,14 @@ class PoolExecutor(concurrent.futures.Executor):
         else:
             self._feed.let_go()
 
+    def kill_workers(self) -> None:
+        """End the workers at once; calls that have not ended are cancelled."""
+        with self._lock:
+            self._shut = True
+        if not self._host.foreign and background().running:
+            background().call(self._feed.cancel_waiting)
+            background().call(_kill, self._feed)
+
     def __repr__(self) -> str:
         state = "shut down" if self._shut else "open"
         return f"<PoolExecutor {self._host.executor.id} {state}>"
@@ -152,6 +180,10 @@ class PoolExecutor(concurrent.futures.Executor):
 
 async def _close(feed: Feed) -> None:
     await feed.close(kill=False)
+
+
+async def _kill(feed: Feed) -> None:
+    await feed.close(kill=True)
 
 
 def _results(

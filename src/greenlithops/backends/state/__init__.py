@@ -1,0 +1,1 @@
+"""Where state lives that workers share: a server of Redis' protocol."""

@@ -1,0 +1,131 @@
+"""One call on a worker of its own: what a `Process` is, as its parent sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.errors import CallCancelled, ExecutorClosed, RemoteError, WorkerLost
+from greenlithops.executor import AsyncExecutor
+from greenlithops.multiprocessing.options import executor_options
+from greenlithops.sync.below import first_worker
+from greenlithops.sync.loop import background
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenlithops.job import Future
+
+FAILED = 1
+
+
+class Child:
+    """A running child.
+
+    Args:
+        target: what it calls; returns an exit code and, if it failed, a traceback as text.
+        name: for messages.
+        daemon: whether the program ends without waiting for it.
+    """
+
+    def __init__(self, target: Callable[[], tuple[int, str]], name: str, *, daemon: bool) -> None:
+        self.pid: int | None = None
+        self.exitcode: int | None = None
+        self.sentinel, self._sentinel_end = os.pipe()
+        self.patient = not daemon
+        self._name = name
+        self._over = threading.Event()
+        self._signal: int | None = None
+        self._executor: AsyncExecutor
+        self._call: Future[tuple[int, str]]
+        self._following: asyncio.Task[None]
+        try:
+            options = executor_options() | {"max_workers": 1, "retries": None}
+            background().call_anyway(self._start, target, options)
+        except BaseException:
+            os.close(self.sentinel)
+            os.close(self._sentinel_end)
+            raise
+
+    # In any thread.
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for its end, at most `timeout` seconds; return whether it has ended."""
+        return self._over.wait(timeout)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; what has not begun to run is cancelled."""
+        if not self._over.is_set():
+            background().call_anyway(self._send_signal, number)
+
+    def close(self) -> None:
+        """Release the sentinel."""
+        os.close(self.sentinel)
+
+    # On the loop.
+
+    async def _start(self, target: Callable[[], tuple[int, str]], options: dict[str, Any]) -> None:
+        self._executor = await AsyncExecutor(**options).__aenter__()
+        try:
+            self._call = self._executor.submit(target)
+        except BaseException:
+            await self._executor.__aexit__(ExecutorClosed, ExecutorClosed(), None)
+            raise
+        self.pid = first_worker(self._executor)[0]
+        self._resident = _Resident(self)
+        background().keep(self._resident)
+        self._following = asyncio.create_task(self._follow(), name=f"process {self._name}")
+
+    def _send_signal(self, number: int) -> None:
+        pid, busy = first_worker(self._executor)
+        if pid is not None and busy:
+            os.kill(pid, number)
+        else:
+            self._signal = number
+            self._call.cancel()
+
+    async def _follow(self) -> None:
+        code, trace, error = FAILED, "", None
+        try:
+            code, trace = await self._call
+        except WorkerLost as lost:
+            code = -lost.signal if lost.signal else lost.exit_code or FAILED
+        except (CallCancelled, asyncio.CancelledError):
+            code = -(self._signal or signal.SIGTERM)
+        except Exception as raised:  # noqa: BLE001 - told below, as a child's errors are
+            error = raised
+        if error is not None and not isinstance(error, RemoteError):
+            trace = "".join(traceback.format_exception(error))
+        if trace:
+            print(f"Process {self._name}:\n{trace}", end="", file=sys.stderr, flush=True)  # noqa: T201 - as the standard library's children do
+        try:
+            await self._executor.__aexit__(None, None, None)
+        finally:
+            self.exitcode = code
+            os.close(self._sentinel_end)
+            self._over.set()
+            background().release(self._resident)
+
+    async def end(self, *, kill: bool) -> None:
+        """Wait for its end; bring it about with `kill`."""
+        if kill:
+            self._signal = signal.SIGTERM
+            self._call.cancel()
+        await asyncio.wait([self._following])
+
+
+class _Resident:
+    """A child as the background loop knows it."""
+
+    def __init__(self, child: Child) -> None:
+        self.patient = child.patient
+        self._child = child
+
+    async def close(self, *, kill: bool) -> None:
+        """End the child: when its work is done, or at once with `kill`."""
+        await self._child.end(kill=kill)

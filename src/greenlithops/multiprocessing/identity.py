@@ -1,0 +1,82 @@
+"""Who this process is: its name, and whose child."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass
+from multiprocessing import process as standard
+from typing import Any
+
+from greenlithops.sync.place import in_worker
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The process that started this one, as its child sees it."""
+
+    name: str
+    pid: int
+
+    @property
+    def ident(self) -> int:
+        """Its process number."""
+        return self.pid
+
+    def is_alive(self) -> bool:
+        """Return whether it still is this process' parent."""
+        return os.getppid() == self.pid
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, at most `timeout` seconds; this process ends with it."""
+        from multiprocessing.connection import wait  # noqa: PLC0415 - rarely needed
+
+        descriptor = os.pidfd_open(self.pid)
+        try:
+            wait([descriptor], timeout)
+        finally:
+            os.close(descriptor)
+
+
+_parent: Parent | None = None
+_current: Any = None
+_numbers = itertools.count(1)
+
+
+def parent_process() -> Parent | None:
+    """Return the process that started this one; None in a program."""
+    return _parent
+
+
+def current_process() -> Any:
+    """Return the process that this is: in a program, the standard library's main process."""
+    return standard.current_process() if _current is None else _current
+
+
+def next_name(kind: str) -> str:
+    """Return the name of one more child."""
+    return f"{kind}-{next(_numbers)}"
+
+
+def become(name: str, parent: Parent, current: Any = None) -> None:
+    """Be a child of this name from now on."""
+    global _parent, _current  # noqa: PLW0603 - a process is one
+    _parent = parent
+    _current = current
+    standard.current_process().name = name  # what `logging` shows, too
+
+
+def myself() -> Parent:
+    """Return this process as its children will see it."""
+    return Parent(current_process().name, os.getpid())
+
+
+__all__ = [
+    "Parent",
+    "become",
+    "current_process",
+    "in_worker",
+    "myself",
+    "next_name",
+    "parent_process",
+]

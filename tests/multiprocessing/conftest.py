@@ -1,0 +1,30 @@
+"""Tests of what processes share: with short leases, and with nothing left after each."""
+
+import pytest
+
+from greenlithops.multiprocessing import config
+from greenlithops.multiprocessing import session as sessions
+from greenlithops.sync.loop import background
+
+LEASE = 1.0
+
+
+background().call(lambda: None)  # the one loop stays, with its descriptors
+
+
+@pytest.fixture(autouse=True)
+def fresh_state():
+    """Short leases; after the test no server, connection or heartbeat is left."""
+    config.set_parameter(config.LEASE_TIME, LEASE)
+    yield
+    sessions.end()
+    config.reset()
+
+
+@pytest.fixture
+def configured(valkey):
+    """Use the session's server instead of one of the test's own."""
+    host, _, port = valkey.endpoint.removeprefix("redis://").partition(":")
+    section = {"host": host, "port": int(port)}
+    config.set_parameter(config.LITHOPS_CONFIG, {"redis": section})
+    return section
