@@ -16,6 +16,8 @@ ENVIRONMENTS = {
     "loky": ("loky==3.7.0", "numpy"),
     "dask": ("distributed==2026.8.0", "numpy"),
     "lithops": ("lithops==3.8.0", "numpy"),
+    "storage-lithops": ("lithops[aws]==3.8.0",),
+    "storage-clients": ("aiobotocore==3.10.0", "aiohttp==3.14.5", "obstore==0.12.1"),
 }
 
 
