@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import greenlithops as gl
-from greenlithops.filesystem import GreenlithopsFileSystem
+from greenlithops.filesystem import GreenlithopsFileSystem, calls
 from greenlithops.storage.reader import RangeReader
 from greenlithops.sync.loop import background
 from greenlithops.sync.storage_host import close_storages
@@ -166,6 +166,26 @@ def test_xarray(top, options, version):
         assert back.sizes == {"day": 20, "row": 20, "column": 30}
         np.testing.assert_array_equal(back.t.isel(day=13, row=2).values, values[3, 2])
         assert back.day.to_numpy().tolist() == list(range(20))
+
+
+def test_a_chunk_of_a_shard_is_fetched_by_range(top, options, monkeypatch):
+    sizes = []
+    bytes_of = calls.bytes_of
+
+    async def counting(*arguments):
+        data = await bytes_of(*arguments)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(calls, "bytes_of", counting)
+    example, url = load_example("zarr_chunks"), f"{top}/t.zarr"
+    example.make(url, options)
+    shards = fsspec.filesystem("greenlithops", **options).find(f"{url}/c", detail=True)
+    smallest = min(entry["size"] for entry in shards.values())
+    sizes.clear()
+    _, mean, warmest = example.summary(url, options, (90, 180))
+    assert 290 < mean < warmest < 305
+    assert sum(sizes) < smallest / 6  # a ninth, the shard's index, and what describes the array
 
 
 def test_gdal_reads_the_tiles_that_are_wanted(config, bucket, tmp_path, fetched):
