@@ -43,7 +43,7 @@ def summary(url: str, options: dict[str, Any], region: Region) -> tuple[Region, 
     """Return the mean and the greatest value of one chunk."""
     array = zarr.open_array(url, mode="r", storage_options=options)
     row, column = region
-    block = array[:, row : row + CHUNK[1], column : column + CHUNK[2]]
+    block = np.asarray(array[:, row : row + CHUNK[1], column : column + CHUNK[2]])
     return region, float(np.mean(block, dtype="float64")), float(np.max(block))
 
 

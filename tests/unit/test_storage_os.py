@@ -193,6 +193,21 @@ def test_nothing_that_others_wrote_meanwhile_is_overwritten(cloud, mode):
     assert cloud._storage.get_data("f") == b"theirs"
 
 
+def test_one_request_at_a_time_is_enough(request):
+    section = {"name": request.node.name, "concurrency": 1, "part_bytes": 1 << 20}
+    cloud = CloudFileProxy(CloudStorage({"backend": "memory", "memory": section}))
+    for mode in ("wb", "ab", "ab"):
+        with cloud.open("f", mode) as file:
+            for _ in range(12):
+                file.write(bytes(1 << 20))
+    assert cloud.path.getsize("f") == 36 << 20
+    with cloud.open("f", "rb") as file, cloud.open("g", "wb") as copy:
+        while piece := file.read(1 << 20):
+            copy.write(piece)
+    cloud.rename("g", "d/g")
+    assert [size for _, _, names in cloud.walk("") for size in names] == ["f", "g"]
+
+
 def test_other_libraries_take_the_files(cloud):
     with cloud.open("f.csv", "w", newline="") as file:
         csv.writer(file).writerows([["a", 1], ["b", 2]])

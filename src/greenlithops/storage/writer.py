@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import UsageError
@@ -13,6 +12,9 @@ if TYPE_CHECKING:
 
     from greenlithops.objects import Buffer, ObjectInfo
     from greenlithops.storage.async_storage import AsyncStorage
+
+
+COPIED_BYTES = 8 << 20  #: at a time, of an object that is appended to
 
 
 class ObjectWriter:
@@ -42,11 +44,13 @@ class ObjectWriter:
 
     async def _given(self) -> AsyncIterator[Buffer]:
         after = self._after
-        if after is not None and after.size:
-            old = self._storage.stream(after.bucket, after.key, if_match=after.etag or None)
-            async with aclosing(old):  # type: ignore[type-var]  # it is a generator
-                async for piece in old:
-                    yield piece
+        # Not a stream: that would hold one of the storage's requests while parts wait for theirs.
+        for start in range(0, after.size if after else 0, COPIED_BYTES):
+            assert after is not None  # noqa: S101 - otherwise there is no start
+            stop = min(start + COPIED_BYTES, after.size)
+            yield await self._storage.get(
+                after.bucket, after.key, start, stop, if_match=after.etag or None
+            )
         while (more := await self._pieces.get()) is not None:
             yield more
 
