@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: hello test test-integration check format bench bench-storage clean
+.PHONY: hello test test-integration check format bench bench-storage bench-energy clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
@@ -30,6 +30,9 @@ bench: $(VENV)/.dev
 
 bench-storage: $(VENV)/.dev
 	$(BIN)/python benchmarks/storage/run.py
+
+bench-energy: $(VENV)/.dev
+	$(BIN)/python benchmarks/energy/run.py
 
 $(VENV)/.installed: pyproject.toml
 ifdef UV
