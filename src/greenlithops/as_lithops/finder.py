@@ -59,8 +59,10 @@ class _Loader:
     """Makes views, and gives modules of greenlithops their name of Lithops."""
 
     @staticmethod
-    def create_module(spec: ModuleSpec) -> ModuleType:
-        return View(spec.name)
+    def create_module(spec: ModuleSpec) -> ModuleType | None:
+        from greenlithops.as_lithops.table import TABLE  # noqa: PLC0415 - see below
+
+        return View(spec.name) if spec.name.partition(".")[2] in TABLE else None
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -44,7 +45,6 @@ class JobRow(NamedTuple):
 class View(NamedTuple):
     """What a program does at a moment."""
 
-    time: float
     workers: int
     joules: float | None
     jobs: list[JobRow]
@@ -60,7 +60,7 @@ def snapshot(engine: Engine) -> View:
         rows.append(JobRow(tracker.id, name, *numbers))
     report = engine.energy.report() if engine.energy is not None else None
     joules = report.joules if report is not None else None
-    return View(time.monotonic(), len(engine.workers), joules, sorted(rows))
+    return View(len(engine.workers), joules, sorted(rows))
 
 
 def look() -> list[View]:
@@ -132,11 +132,15 @@ def watching(seconds: float) -> Iterator[None]:
     over = threading.Event()
     panel = Panel()
     console = Console(stderr=True)
-    with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
+    with contextlib.ExitStack() as stack:
+        show_one = console.print
+        if console.is_terminal:
+            live = stack.enter_context(Live(console=console, auto_refresh=False))
+            show_one = partial(live.update, refresh=True)
 
         def show() -> None:
             while not over.wait(seconds):
-                live.update(panel.draw(look()), refresh=True)
+                show_one(panel.draw(look()))
 
         thread = threading.Thread(target=show, name="greenlithops-top", daemon=True)
         thread.start()

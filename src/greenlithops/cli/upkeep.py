@@ -27,7 +27,7 @@ from greenlithops.errors import NoSuchBucket, UsageError
 from greenlithops.sync.call_logs import ALL_CALLS, folder, job_file
 
 #: where objects without a key of their own go
-OWN_KEYS = "lithops.jobs/"
+OWN_KEYS = "greenlithops.tmp/"
 _POLL_SECONDS = 0.2
 
 logs = typer.Typer(no_args_is_help=True, help="What calls have printed.")

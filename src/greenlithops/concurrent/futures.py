@@ -18,7 +18,7 @@ from concurrent.futures import (
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from greenlithops.config.settings import megabytes
-from greenlithops.dispatch.modules import ModuleChoice
+from greenlithops.dispatch.modules import choose_modules
 from greenlithops.errors import UsageError
 from greenlithops.sync import executors, modes
 from greenlithops.sync.pool import PoolExecutor
@@ -109,7 +109,7 @@ class FunctionExecutor(PoolExecutor):
         options |= {name: value for name, value in given.items() if value is not None}
         super().__init__(max_tasks_per_child=max_tasks_per_child, **options)
         self.lithops_executor = executor
-        modules = ModuleChoice(tuple(include_modules or ()), tuple(exclude_modules or ()))
+        modules = choose_modules(include_modules or (), exclude_modules or ())
         inner = self._host.executor
         inner._defaults = dataclasses.replace(inner._defaults, modules=modules)  # noqa: SLF001 - nothing else sets it
 

@@ -253,7 +253,7 @@ class Engine:
 
     def import_path(self, options: Options) -> list[str]:
         """Return where workers look for modules."""
-        return [*sys.path, *options.modules.folders()]
+        return [*sys.path, *options.modules.folders]
 
     def _remote(
         self, function: Callable[..., Any], image: FunctionImage, options: Options

@@ -11,8 +11,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from greenlithops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _HEAP_TYPE = 1 << 9  #: Py_TPFLAGS_HEAPTYPE of the C interface
 _OWN_NAME = __name__.partition(".")[0]
@@ -54,15 +58,19 @@ def is_local(module: ModuleType) -> bool:
 class ModuleChoice:
     """Which modules travel by value with functions that use them; workers import the others.
 
+    `choose_modules` makes one from what users say.
+
     Args:
-        include: names of modules and packages, or paths of ``.py`` and ``.so`` files (which
-            workers import from where they are). Empty: the user's own modules; None: no modules.
+        include: names of modules and packages that are imported here. Empty: the user's own
+            modules; None: no modules.
         exclude: names of modules and packages of the user's own that do not travel; ignored
             where `include` names modules.
+        folders: where workers find more modules to import.
     """
 
     include: tuple[str, ...] | None = ()
     exclude: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
     def takes(self, module: ModuleType) -> bool:
         """Return whether a module travels."""
@@ -73,54 +81,59 @@ class ModuleChoice:
         return is_local(module) and not _is_among(module.__name__, self.exclude)
 
     def modules(self) -> tuple[ModuleType, ...]:
-        """Return the modules that travel.
-
-        Raises:
-            UsageError: there is no module of an included name.
-        """
+        """Return the modules that travel."""
         if self.include:
-            return tuple(_included(name) for name in self.include if not _is_path(name))
+            return tuple(sys.modules[name] for name in self.include if name in sys.modules)
         return tuple(
             module
             for name, module in list(sys.modules.items())
             if isinstance(module, ModuleType) and module.__name__ == name and self.takes(module)
         )
 
-    def folders(self) -> list[str]:
-        """Return the folders of included files, for the worker's path.
-
-        Raises:
-            UsageError: there is no such file.
-        """
-        found = []
-        for name in filter(_is_path, self.include or ()):
-            path = Path(name).expanduser().resolve()
-            if not path.exists():
-                raise UsageError(f"include_modules: there is no file {name!r}")
-            found.append(str(path.parent))
-        return found
-
 
 #: the user's own modules travel
 OWN = ModuleChoice()
 
 
-def _is_path(name: str) -> bool:
-    return "/" in name or name.endswith((".py", ".so"))
+def choose_modules(include: Sequence[str] | None, exclude: Sequence[str] = ()) -> ModuleChoice:
+    """Return the choice that Lithops' two arguments mean; it looks at files, and imports.
+
+    Args:
+        include: names of modules and packages, or paths of ``.py`` and ``.so`` files, which
+            workers import from where they are. Empty: the user's own modules; None: none.
+        exclude: names of modules and packages of the user's own that do not travel.
+
+    Raises:
+        UsageError: there is no such module or file.
+    """
+    if include is None:
+        return ModuleChoice(None)
+    files = [name for name in include if "/" in name or name.endswith((".py", ".so"))]
+    names = [name for name in include if name not in files]
+    for name in names:
+        _require_module(name)
+    folders = []
+    for name in files:
+        path = Path(name).expanduser().resolve()
+        if not path.exists():
+            raise UsageError(f"include_modules: there is no file {name!r}")
+        folders.append(str(path.parent))
+    chosen = None if files and not names else tuple(dict.fromkeys(names))
+    return ModuleChoice(chosen, tuple(dict.fromkeys(exclude)), tuple(dict.fromkeys(folders)))
 
 
-def _is_among(module: str, names: tuple[str, ...]) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in names)
-
-
-def _included(name: str) -> ModuleType:
+def _require_module(name: str) -> None:
     try:
         known = name in sys.modules or find_spec(name) is not None
     except ModuleNotFoundError:  # nor its package
         known = False
     if not known:
         raise UsageError(f"include_modules: there is no module {name!r} to include")
-    return import_module(name)
+    import_module(name)
+
+
+def _is_among(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
 
 
 def travels_by_value(cls: type, choice: ModuleChoice = OWN) -> bool:

@@ -16,6 +16,19 @@ def folder() -> Path:
     return Path(tempfile.gettempdir()) / f"greenlithops-logs-{os.getuid()}"
 
 
+def made_folder() -> Path:
+    """Return where the logs of this user are, and make it if it is not there.
+
+    Raises:
+        UsageError: somebody else has made it.
+    """
+    place = folder()
+    place.mkdir(mode=0o700, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != os.getuid():
+        raise UsageError(f"{place} belongs to somebody else; nothing is written there")
+    return place
+
+
 def job_file(job_key: str) -> Path:
     """Return the log of a job.
 
@@ -29,10 +42,7 @@ def job_file(job_key: str) -> Path:
 
 def write(job_key: str, call_id: str, text: str) -> None:
     """Append what a call has printed to its job's log, and to the log of all calls."""
-    place = folder()
-    place.mkdir(mode=0o700, exist_ok=True)
-    if place.stat().st_uid != os.getuid() or place.is_symlink():
-        raise UsageError(f"{place} belongs to somebody else; logs of calls are not written there")
+    place = made_folder()
     entry = f"{job_key}-{call_id}:\n{text.rstrip()}\n"
     for path in (job_file(job_key), place / ALL_CALLS):
         with path.open("a", encoding="utf-8") as file:

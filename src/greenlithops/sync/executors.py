@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.config import inherited
 from greenlithops.config.settings import megabytes
-from greenlithops.dispatch.modules import ModuleChoice
+from greenlithops.dispatch.modules import choose_modules
 from greenlithops.dispatch.options import checked_counts
 from greenlithops.dispatch.partition import cut
 from greenlithops.errors import ForkedError
@@ -31,6 +31,8 @@ from greenlithops.sync.submission import Submission, elements
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
+
+    from greenlithops.dispatch.modules import ModuleChoice
 
 _DEFAULT: list[str] = []  #: the default of include_modules and exclude_modules
 
@@ -231,10 +233,8 @@ class FunctionExecutor(Reading):
         """Return which modules travel: what the configuration says, and the arguments."""
         included, excluded = self._modules
         if include is None or (included is None and not include):
-            return ModuleChoice(None)
-        return ModuleChoice(
-            (*(included or ()), *include), tuple(dict.fromkeys((*excluded, *(exclude or ()))))
-        )
+            return choose_modules(None)
+        return choose_modules([*(included or ()), *include], [*excluded, *(exclude or ())])
 
     def _submitted(self, call: str, work: Submission) -> list[ResponseFuture]:
         """Start the calls; on Ctrl-C meanwhile, cancel those that were started."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from greenlithops.sync.call_logs import made_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,9 +82,10 @@ def write(lines: list[JobLine], objects: float, path: str | None) -> str:
     Args:
         lines: the jobs.
         objects: cloud objects, as the caller has counted them.
-        path: the file; by default one in a folder for logs.
+        path: the file; by default a new one in the folder for logs.
     """
-    file = Path(path) if path else _new_file()
+    now = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d_%H-%M-%S-%f")
+    file = Path(path) if path else made_folder() / f"{now}.csv"
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
@@ -96,10 +98,3 @@ def write(lines: list[JobLine], objects: float, path: str | None) -> str:
         memory, cost, joules = map(_sum, columns)
         writer.writerow(("Summary", " ", calls, memory, round(average, 10), cost, objects, joules))
     return str(file)
-
-
-def _new_file() -> Path:
-    now = dt.datetime.now(tz=dt.UTC)
-    # Private to the user, and made by nobody else: the temporary folder is everybody's.
-    folder = Path(tempfile.mkdtemp(prefix="greenlithops-logs-"))
-    return folder / now.strftime("%Y-%m-%d_%H-%M-%S.csv")
