@@ -1,4 +1,4 @@
-"""S3 storage when things break: at random, for good, in the middle; and where buckets move."""
+"""S3 storage when things break: at random, for good, in the middle of an upload."""
 
 import asyncio
 import hashlib
@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-from aiohttp import web
 from test_s3 import reached
 
 from greenlithops.dispatch.retry import RetryPolicy
@@ -200,92 +199,3 @@ async def test_a_gibibyte_through_little_memory(seaweedfs, bucket):
         expected.update(block)
     assert digest == expected.hexdigest()
     assert grown < 64, f"it grew by {grown} MiB"
-
-
-# Buckets of other regions: as AWS answers, since no server here has regions.
-
-
-class Regions:
-    """A server that knows one bucket, in another region than asked for, and one clock."""
-
-    def __init__(self, status, document, headers, clock="Sun, 22 Nov 2026 02:33:24 GMT"):
-        self.refusal = (status, document, headers)
-        self.asked = []
-        self.clock = clock
-
-    async def handle(self, request):
-        scope = request.headers["Authorization"].split("/")
-        self.asked.append((request.method, scope[2], request.headers["x-amz-date"]))
-        await request.read()
-        if scope[2] != "eu-west-1":
-            status, document, headers = self.refusal
-            text = "" if request.method == "HEAD" else document
-            return web.Response(status=status, text=text, headers=headers)
-        return web.Response(headers={"ETag": '"x"'}, body=b"content")
-
-
-DOCUMENT = "<Error><Code>{}</Code><Message>m</Message><Region>eu-west-1</Region></Error>"
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "headers"),
-    [
-        (301, "PermanentRedirect", {"x-amz-bucket-region": "eu-west-1"}),
-        (307, "TemporaryRedirect", {"x-amz-bucket-region": "eu-west-1"}),
-        (400, "AuthorizationHeaderMalformed", {}),
-    ],
-)
-async def test_buckets_are_followed_to_their_region(status, code, headers):
-    regions = Regions(status, DOCUMENT.format(code), headers)
-    async with Serving(regions.handle) as storage:
-        assert await storage.get("bucket", "key") == b"content"
-        assert await storage.get("bucket", "key") == b"content"
-        if headers:
-            await storage.head("bucket", "key")
-    assert [region for _, region, _ in regions.asked][:3] == ["us-east-1", "eu-west-1", "eu-west-1"]
-
-
-async def test_heads_are_followed_by_their_header_alone():
-    regions = Regions(301, "", {"x-amz-bucket-region": "eu-west-1"})
-    async with Serving(regions.handle) as storage:
-        assert (await storage.head("bucket", "key")).etag == "x"
-
-
-async def test_a_clock_that_is_wrong_is_made_up_for():
-    asked = []
-
-    async def handle(request):
-        asked.append(request.headers["x-amz-date"])
-        if not asked[-1].startswith("20300101T"):
-            document = "<Error><Code>RequestTimeTooSkewed</Code></Error>"
-            headers = {"Date": "Tue, 01 Jan 2030 12:00:00 GMT"}
-            return web.Response(status=403, text=document, headers=headers)
-        return web.Response(body=b"content")
-
-    async with Serving(handle) as storage:
-        assert await storage.get("bucket", "key") == b"content"
-        assert await storage.get("bucket", "key") == b"content"
-    assert len(asked) == 3
-
-
-class Serving:
-    """A server on loopback with one handler, and a storage at it."""
-
-    def __init__(self, handle):
-        self._handle = handle
-
-    async def __aenter__(self):
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        keys = {"access_key_id": "a", "secret_access_key": "b"}
-        self._storage = AsyncStorage("s3", endpoint=f"http://127.0.0.1:{port}", **keys)
-        return await self._storage.__aenter__()
-
-    async def __aexit__(self, *error):
-        await self._storage.close()
-        await self._runner.cleanup()

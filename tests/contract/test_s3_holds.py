@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from test_s3 import reached
 
+from greenlithops.backends.storage.s3 import rare
 from greenlithops.errors import (
     AccessDenied,
     ChecksumMismatch,
@@ -234,6 +235,29 @@ async def test_compressed_objects_come_as_they_were_put(storage, bucket):
     data = b"\x1f\x8b\x08\x00not really compressed"
     await storage.put(bucket, "key.gz", data, content_type="application/gzip")
     assert await storage.get(bucket, "key.gz") == data
+
+
+# Copies.
+
+
+async def test_copies_of_the_largest_objects_go_in_parts(storage, bucket, monkeypatch):
+    monkeypatch.setattr(rare, "LARGEST_COPY", 1 << 20)  # instead of 5 GiB
+    monkeypatch.setattr(rare, "COPY_PART", 5 << 20)
+    data = os.urandom(12_345_678)
+    await storage.put(bucket, "one", data, content_type="text/csv", metadata={"a": "b"})
+    copied = await storage.copy(bucket, "one", "two")
+    assert copied.size == len(data)
+    assert await storage.get(bucket, "two") == data
+    info = await storage.head(bucket, "two")
+    assert (info.content_type, dict(info.metadata)) == ("text/csv", {"a": "b"})
+
+
+async def test_only_what_was_seen_is_copied(storage, bucket):
+    seen = await storage.put(bucket, "one", b"seen")
+    await storage.put(bucket, "one", b"other")
+    with pytest.raises(PreconditionFailed):
+        await storage.backend.copy(seen, bucket, "two")
+    assert not await storage.exists(bucket, "two")
 
 
 # Sharing, and many.

@@ -1,0 +1,189 @@
+"""What S3 storage makes of answers that no server here gives: a small one of our own does."""
+
+import pytest
+from aiohttp import web
+
+from greenlithops.errors import (
+    AccessDenied,
+    ChecksumMismatch,
+    InvalidRange,
+    NotSupported,
+    StorageThrottled,
+    StorageUnavailable,
+)
+from greenlithops.objects import Part, PutOptions, Upload
+from greenlithops.storage.async_storage import AsyncStorage
+
+
+class Serving:
+    """A server on loopback with one handler, and a storage at it."""
+
+    def __init__(self, handle):
+        self._handle = handle
+
+    async def __aenter__(self):
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(application)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        keys = {"access_key_id": "a", "secret_access_key": "b"}
+        self._storage = AsyncStorage("s3", endpoint=f"http://127.0.0.1:{port}", **keys)
+        return await self._storage.__aenter__()
+
+    async def __aexit__(self, *error):
+        await self._storage.close()
+        await self._runner.cleanup()
+
+
+# Buckets of other regions: as AWS answers, since no server here has regions.
+
+
+class Regions:
+    """A server that knows one bucket, in another region than asked for, and one clock."""
+
+    def __init__(self, status, document, headers, clock="Sun, 22 Nov 2026 02:33:24 GMT"):
+        self.refusal = (status, document, headers)
+        self.asked = []
+        self.clock = clock
+
+    async def handle(self, request):
+        scope = request.headers["Authorization"].split("/")
+        self.asked.append((request.method, scope[2], request.headers["x-amz-date"]))
+        await request.read()
+        if scope[2] != "eu-west-1":
+            status, document, headers = self.refusal
+            text = "" if request.method == "HEAD" else document
+            return web.Response(status=status, text=text, headers=headers)
+        return web.Response(headers={"ETag": '"x"'}, body=b"content")
+
+
+DOCUMENT = "<Error><Code>{}</Code><Message>m</Message><Region>eu-west-1</Region></Error>"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "headers"),
+    [
+        (301, "PermanentRedirect", {"x-amz-bucket-region": "eu-west-1"}),
+        (307, "TemporaryRedirect", {"x-amz-bucket-region": "eu-west-1"}),
+        (400, "AuthorizationHeaderMalformed", {}),
+    ],
+)
+async def test_buckets_are_followed_to_their_region(status, code, headers):
+    regions = Regions(status, DOCUMENT.format(code), headers)
+    async with Serving(regions.handle) as storage:
+        assert await storage.get("bucket", "key") == b"content"
+        assert await storage.get("bucket", "key") == b"content"
+        if headers:
+            await storage.head("bucket", "key")
+    assert [region for _, region, _ in regions.asked][:3] == ["us-east-1", "eu-west-1", "eu-west-1"]
+
+
+async def test_heads_are_followed_by_their_header_alone():
+    regions = Regions(301, "", {"x-amz-bucket-region": "eu-west-1"})
+    async with Serving(regions.handle) as storage:
+        assert (await storage.head("bucket", "key")).etag == "x"
+
+
+async def test_a_clock_that_is_wrong_is_made_up_for():
+    asked = []
+
+    async def handle(request):
+        asked.append(request.headers["x-amz-date"])
+        if not asked[-1].startswith("20300101T"):
+            document = "<Error><Code>RequestTimeTooSkewed</Code></Error>"
+            headers = {"Date": "Tue, 01 Jan 2030 12:00:00 GMT"}
+            return web.Response(status=403, text=document, headers=headers)
+        return web.Response(body=b"content")
+
+    async with Serving(handle) as storage:
+        assert await storage.get("bucket", "key") == b"content"
+        assert await storage.get("bucket", "key") == b"content"
+    assert len(asked) == 3
+
+
+# Answers that say 200 and mean something else, and the like.
+
+
+async def test_errors_of_single_keys_in_a_deletion_of_many():
+    async def handle(request):
+        assert request.headers["content-md5"]
+        text = await request.text()
+        assert text.count("<Key>") == 3
+        one = "<Error><Key>a</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+        two = "<Error><Key>b</Key><Code>NoSuchKey</Code></Error>"
+        return web.Response(text=f"<DeleteResult>{one}{two}</DeleteResult>")
+
+    async with Serving(handle) as storage:
+        errors = await storage.backend.delete("bucket", ["a", "b", "c"])
+        assert {key: type(error) for key, error in errors.items()} == {"a": AccessDenied}
+        with pytest.raises(AccessDenied):
+            await storage.delete_many("bucket", ["a", "b", "c"])
+
+
+async def test_an_upload_that_fails_after_it_was_answered():
+    async def handle(request):
+        await request.read()
+        return web.Response(text="  <Error><Code>InternalError</Code></Error>")
+
+    async with Serving(handle) as storage:
+        with pytest.raises(StorageUnavailable):
+            await storage.backend.finish_upload(
+                Upload("bucket", "key", "id"), [Part(1, "x", 1)], PutOptions()
+            )
+
+
+async def test_a_server_that_ignores_ranges():
+    async def handle(request):
+        return web.Response(body=b"0123456789")
+
+    async with Serving(handle) as storage:
+        with pytest.raises(NotSupported, match="asked for"):
+            await storage.get("bucket", "key", 2, 5)
+        with pytest.raises(InvalidRange):
+            await storage.get("bucket", "key", 20)
+        assert await storage.get("bucket", "key", 0, 50) == b"0123456789"
+
+
+async def test_an_answer_without_a_length_is_not_taken_for_a_whole_one():
+    async def handle(request):
+        answer = web.StreamResponse()
+        answer.enable_chunked_encoding()
+        await answer.prepare(request)
+        await answer.write(b"some")
+        return answer
+
+    async with Serving(handle) as storage:
+        with pytest.raises(StorageUnavailable, match="length"):
+            await storage.backend.open("bucket", "key").__aenter__()
+
+
+async def test_a_server_that_stored_something_else():
+    async def handle(request):
+        await request.read()
+        return web.Response(headers={"ETag": f'"{"0" * 32}"'})
+
+    async with Serving(handle) as storage:
+        with pytest.raises(ChecksumMismatch):
+            await storage.put("bucket", "key", b"1")
+
+
+async def test_how_long_to_wait_is_read():
+    async def handle(request):
+        return web.Response(status=429, headers={"Retry-After": "7"})
+
+    async with Serving(handle) as storage:
+        with pytest.raises(StorageThrottled) as caught:
+            await storage.backend.head("bucket", "key")
+        assert caught.value.retry_after == 7.0
+
+
+async def test_a_page_that_is_no_xml():
+    async def handle(request):
+        return web.Response(status=502, text="<html><p>Bad gateway")
+
+    async with Serving(handle) as storage:
+        with pytest.raises(StorageUnavailable, match="HTTP 502"):
+            await storage.backend.head_bucket("bucket")
