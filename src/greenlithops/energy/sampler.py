@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from greenlithops.energy.carbon import CarbonIntensity
     from greenlithops.energy.cpu_time.machine import CpuClock
     from greenlithops.energy.cpu_time.trees import TreeSource
+    from greenlithops.energy.meters.node import Publisher
 
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
@@ -50,6 +51,7 @@ class EnergySampler:
         clock: the machine's busy CPU time; by default that of `cpu_choice`.
         cpu_choice: who tells whose CPU time it was, as for `open_cpu_sources`.
         cpus: hardware threads of the machine.
+        publish: whether to tell the samples to processes of the node that may not read the meter.
         idle_watts: the machine's idle power if you know it; by default it is learnt.
         intensity: the electricity's carbon; by default `carbon_intensity()`.
         pue: power usage effectiveness of the site.
@@ -64,6 +66,7 @@ class EnergySampler:
         clock: CpuClock | None = None,
         cpu_choice: str = "auto",
         cpus: int | None = None,
+        publish: bool = False,
         idle_watts: float | None = None,
         intensity: CarbonIntensity | None = None,
         pue: float = 1.0,
@@ -78,6 +81,8 @@ class EnergySampler:
         self.cpu_sources: CpuSources | None = None
         self._cpu_choice = cpu_choice
         self._clock = clock
+        self._publish = publish
+        self._publisher: Publisher | None = None
         self._windows: set[EnergyWindow] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,16 +108,25 @@ class EnergySampler:
         if self.timeline is not None:
             if self.intensity is None:
                 self.intensity = await off_loop(carbon_intensity)
-            # Last, since whoever is cancelled here has nothing to close yet.
             if self._clock is None:
                 self.cpu_sources = await off_loop(
                     open_cpu_sources, self._cpu_choice, discard=CpuSources.close
                 )
                 self._clock = self.cpu_sources.clock
+            if self._publish:
+                await self._open_publisher()
             self._loop = asyncio.get_running_loop()
             self.sample()
             self._schedule()
         return self
+
+    async def _open_publisher(self) -> None:
+        try:
+            self._publisher = await off_loop(_publisher, self.selection, discard=_close)
+        except BaseException:
+            if self.cpu_sources is not None:
+                self.cpu_sources.close()
+            raise
 
     async def __aexit__(
         self,
@@ -124,6 +138,8 @@ class EnergySampler:
             window.close()
         self._stop("the sampler has been closed")
         self.selection.close()
+        _close(self._publisher)
+        self._publisher = None
         if self.cpu_sources is not None:
             self.cpu_sources.close()
         elif self._clock is not None:
@@ -147,6 +163,9 @@ class EnergySampler:
             self.timeline.append(now, joules, self._clock.read())
         except OSError as error:
             self._stop(str(error))
+            return
+        if self._publisher is not None:
+            self._publisher.tell(now, joules)
 
     def open_window(
         self,
@@ -185,6 +204,8 @@ class EnergySampler:
         if self._loop is None:
             return
         delay = self._delays[not any(window.running for window in self._windows)]
+        if self._publisher is not None:
+            delay = min(delay, self._publisher.interval())
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(delay, self._tick)
@@ -210,6 +231,24 @@ class EnergySampler:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _publisher(selection: Selection) -> Publisher | None:
+    """Return who tells a meter's samples to the node; estimates and hearsay are not told."""
+    meter = selection.meter
+    if meter is None or meter.kind != "measured" or meter.name.startswith("node:"):
+        return None
+    from greenlithops.energy.meters.node import Publisher  # noqa: PLC0415 - POSIX only
+
+    try:
+        return Publisher(meter)
+    except OSError:  # no folder that can be trusted: nobody else learns of it
+        return None
+
+
+def _close(publisher: Publisher | None) -> None:
+    if publisher is not None:
+        publisher.close()
 
 
 class _Shared:
@@ -240,7 +279,8 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
             meter, _, cpu = choice.partition("+")
             selection = await off_loop(select_meter, meter, discard=Selection.close)
             try:
-                sampler = await EnergySampler(selection, cpu_choice=cpu or "auto").__aenter__()
+                sampler = EnergySampler(selection, cpu_choice=cpu or "auto", publish=True)
+                await sampler.__aenter__()
             except BaseException:
                 selection.close()
                 raise

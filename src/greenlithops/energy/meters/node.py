@@ -1,0 +1,232 @@
+"""One meter for each node: what one process reads, all others on it can see.
+
+Processes that may read the counters do so themselves: it costs microseconds, and at the edges of
+their calls no page could tell them the same. One of them, who holds the lock of a file, also tells
+each sample through a page of memory. Those who may not read the counters (unprivileged users and
+containers that are given the folder) follow that page. When the one who tells it ends, however it
+does, the kernel drops its lock, and the next one goes on from where the page ended.
+
+The folder is ``GREENLITHOPS_RUNTIME_DIR``, else ``$XDG_RUNTIME_DIR/greenlithops``, else one in
+``/tmp`` that is the user's alone, and in these one for each sysfs that counters are read from, so
+that nobody takes emulated counters for the machine's. What others than the user or root may write
+is not believed. Readers of other users see the page only in a folder that was named; note that
+fine-grained energy readings of other users' programs leak secrets (CVE-2020-8694), though not at
+ten samples a second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from greenlithops.energy.meters import MeterRefused, sysfs
+from greenlithops.energy.meters.page import MAX_DOMAINS, Page, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenlithops.protocols import EnergyKind, EnergyMeter
+
+VARIABLE = "GREENLITHOPS_RUNTIME_DIR"
+INTERVAL = 0.1  #: seconds between two samples of the page while it is followed
+_NS = 1_000_000_000
+_DEMAND_NS = 3 * _NS  # for how long a follower asks for samples
+_STALE_NS = 5 * _NS  # a sample that is older is no answer
+_RETRY_NS = _NS // 2  # between two attempts at the lock
+
+
+def runtime_folder() -> str:
+    """Return the folder for what the processes of a node share, made if need be.
+
+    Raises:
+        OSError: it cannot be made, or others than the user or root may write to it.
+    """
+    shared = os.environ.get("XDG_RUNTIME_DIR", "")
+    if given := os.environ.get(VARIABLE):
+        return _made(given, 0o755)
+    own = f"/tmp/greenlithops-{os.geteuid()}"  # noqa: S108 - checked when it is made
+    # no pathlib for one question
+    folder = _made(f"{shared}/greenlithops" if os.path.isdir(shared) else own, 0o700)  # noqa: PTH112
+    return folder if sysfs() == "/sys" else _made(f"{folder}/{crc32(sysfs().encode()):x}", 0o700)
+
+
+def _made(folder: str, mode: int) -> str:
+    try:
+        os.mkdir(folder, mode)  # noqa: PTH102 - as above
+    except FileExistsError:
+        found = os.lstat(folder)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+            raise PermissionError(f"{folder} is not a folder of this user or of root") from None
+        if found.st_mode & stat.S_IWOTH:
+            raise PermissionError(f"{folder} may be written to by everybody") from None
+    return folder
+
+
+class Publisher:
+    """Tells the samples of a meter to the other processes of the node, if nobody else does.
+
+    Args:
+        meter: whose samples they are.
+        folder: where the lock and the page are; by default `runtime_folder`.
+
+    Raises:
+        OSError: the folder or its files cannot be used.
+    """
+
+    def __init__(self, meter: EnergyMeter, folder: str | None = None) -> None:
+        folder = folder or runtime_folder()
+        self._meter = meter
+        self._path = f"{folder}/meter.page"
+        self._mode = 0o644 if os.environ.get(VARIABLE) else 0o600
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._lock = os.open(f"{folder}/meter.lock", flags, 0o600)
+        self._page: Page | None = None
+        self._tried = 0
+        self._shift: tuple[float, ...] = ()
+        #: the latest samples before it was elected
+        self._history: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=64)
+
+    @property
+    def elected(self) -> bool:
+        """Whether this is the one who tells."""
+        return self._page is not None
+
+    def tell(self, now_ns: int, joules: Mapping[str, float]) -> None:
+        """Tell a sample, or try to become the one who does."""
+        row = tuple(joules[domain] for domain in self._meter.domains)
+        if self._page is None:
+            self._history.append((now_ns, row))
+            if now_ns - self._tried < _RETRY_NS or len(row) > MAX_DOMAINS:
+                return
+            self._tried = now_ns
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._page = Page(self._path, make=self._mode)
+            except OSError:
+                return
+            self._begin(self._page, row)
+        total = tuple(a + b for a, b in zip(row, self._shift, strict=True))
+        self._page.write(Sample(now_ns, total))
+
+    def _begin(self, page: Page, row: tuple[float, ...]) -> None:
+        """Go on from where the page ended, if it was of the same domains."""
+        facts = {
+            "name": self._meter.name,
+            "kind": self._meter.kind,
+            "domains": list(self._meter.domains),
+            "totals": list(self._meter.totals),
+            "bounds": list(self._meter.bounds),
+            "idle_watts": dict(self._meter.idle_watts) if self._meter.idle_watts else None,
+        }
+        before, last = page.description(), page.read()
+        same = before is not None and before.get("domains") == facts["domains"]
+        if last is not None and same:
+            then = _at(last.moment_ns, list(self._history))
+            self._shift = tuple(a - b for a, b in zip(last.joules, then, strict=False))
+        else:
+            self._shift = tuple(-joules for joules in row)
+        page.describe(facts)
+
+    def interval(self) -> float:
+        """Return the seconds within which followers want a sample; infinite if there are none."""
+        wanted = self._page.wanted(time.monotonic_ns()) if self._page is not None else None
+        return wanted / _NS if wanted else float("inf")
+
+    def close(self) -> None:
+        """Tell no more; somebody else may."""
+        if self._page is not None:
+            self._page.close()
+            self._page = None
+        os.close(self._lock)
+
+
+def _at(moment_ns: int, history: list[tuple[int, tuple[float, ...]]]) -> tuple[float, ...]:
+    """Return what the own meter said when the page ended, so that nothing in between is missing."""
+    later = next((k for k, (when, _) in enumerate(history) if when >= moment_ns), len(history) - 1)
+    (start, before), (end, after) = history[max(0, later - 1)], history[later]
+    part = (moment_ns - start) / (end - start) if end > start else 1.0
+    part = min(1.0, max(0.0, part))
+    return tuple(a + (b - a) * part for a, b in zip(before, after, strict=True))
+
+
+class NodeMeter:
+    """Follows what another process of the node tells.
+
+    Between two samples, power is taken to be what it was; the next sample sets that right.
+
+    Args:
+        page: where it tells it; closed with the meter.
+
+    Raises:
+        MeterRefused: nobody tells anything.
+    """
+
+    max_interval = 1.0
+    update_period = INTERVAL
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        facts, sample = page.description(), page.read()
+        now = time.monotonic_ns()
+        if facts is None or sample is None or now - sample.moment_ns > _STALE_NS:
+            page.close()
+            raise MeterRefused("no process of this node reads a meter now")
+        page.want(now + _DEMAND_NS, int(INTERVAL * _NS))
+        self.name = f"node:{facts['name']}"
+        self.kind: EnergyKind = facts["kind"]
+        self.domains: tuple[str, ...] = tuple(facts["domains"])
+        self.totals: tuple[str, ...] = tuple(facts["totals"])
+        self.bounds: tuple[float, float] = (facts["bounds"][0], facts["bounds"][1])
+        self.idle_watts: Mapping[str, float] | None = facts["idle_watts"]
+        self.notes: tuple[str, ...] = ("read by another process of this node",)
+        self._first = self._last = sample
+        self._watts = (0.0,) * len(self.domains)
+        self._told = dict.fromkeys(self.domains, 0.0)
+
+    def read(self) -> Mapping[str, float]:
+        """Return joules by domain since the page was first read.
+
+        Raises:
+            OSError: nobody has told anything for seconds.
+        """
+        now, sample = time.monotonic_ns(), self._page.read() or self._last
+        self._page.want(now + _DEMAND_NS, int(INTERVAL * _NS))
+        if now - sample.moment_ns > _STALE_NS:
+            raise OSError("the process that read the node's meter has ended, and no other has come")
+        if sample.moment_ns > self._last.moment_ns:
+            span = (sample.moment_ns - self._last.moment_ns) / _NS
+            pairs = zip(sample.joules, self._last.joules, strict=True)
+            self._watts = tuple(max(0.0, (new - old) / span) for new, old in pairs)
+            self._last = sample
+        ahead = min((now - sample.moment_ns) / _NS, INTERVAL)
+        for place, domain in enumerate(self.domains):
+            joules = sample.joules[place] - self._first.joules[place] + self._watts[place] * ahead
+            self._told[domain] = max(self._told[domain], joules)
+        return dict(self._told)
+
+    def close(self) -> None:
+        """Let go of the page."""
+        self._page.close()
+
+
+def open_meter(folder: str | None = None) -> NodeMeter:
+    """Follow the meter that another process of this node reads.
+
+    Args:
+        folder: where its page is; by default `runtime_folder`.
+
+    Raises:
+        MeterRefused: there is none, or it is not to be trusted.
+    """
+    try:
+        page = Page(f"{folder or runtime_folder()}/meter.page")
+    except FileNotFoundError:
+        raise MeterRefused("no process of this node reads a meter") from None
+    except OSError as error:
+        raise MeterRefused(str(error)) from error
+    return NodeMeter(page)
