@@ -36,3 +36,11 @@ class TestLocalhost(StorageContract):
     async def bucket(self, storage):
         await storage.create_bucket("bucket")
         return "bucket"
+
+
+async def test_who_writes_what_he_reads_does_not_wait_for_himself():
+    async with AsyncStorage("memory", name="copied", concurrency=1, part_bytes=1 << 20) as storage:
+        await storage.create_bucket("b")
+        await storage.put("b", "from", bytes(20 << 20))
+        await storage.put("b", "to", storage.stream("b", "from"))
+        assert (await storage.head("b", "to")).size == 20 << 20

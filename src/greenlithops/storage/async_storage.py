@@ -220,7 +220,9 @@ class AsyncStorage:
         """
         operations = await self._open()
         span = span_of(start, stop)
-        async with aclosing(operations.stream(bucket, key, span, if_match)) as pieces:
+        async with aclosing(
+            operations.stream(bucket, key, span, if_match, holding=False)
+        ) as pieces:
             async for piece in pieces:
                 yield piece
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,16 +103,29 @@ class Operations:
             return await body.read()
 
     async def stream(
-        self, bucket: str, key: str, span: Span | None, if_match: str | None = None
+        self,
+        bucket: str,
+        key: str,
+        span: Span | None,
+        if_match: str | None = None,
+        *,
+        holding: bool = True,
     ) -> AsyncGenerator[bytes]:
-        """Give an object in pieces; after an interruption go on where it was."""
+        """Give an object in pieces; after an interruption go on where it was.
+
+        It counts among what runs at once while it is read; or, without `holding`, only until the
+        storage answers: who writes what he reads would wait for himself.
+        """
         attempt = 1
         while True:
             try:
-                async with (
-                    self._slots,
-                    self.backend.open(bucket, key, span, if_match=if_match) as body,
-                ):
+                async with AsyncExitStack() as answer:
+                    slot = await answer.enter_async_context(AsyncExitStack())
+                    await slot.enter_async_context(self._slots)
+                    opening = self.backend.open(bucket, key, span, if_match=if_match)
+                    body = await answer.enter_async_context(opening)
+                    if not holding:
+                        await slot.aclose()
                     if_match = body.info.etag or None
                     span = Span(body.start, body.stop)
                     async for chunk in body.chunks():
@@ -136,15 +150,18 @@ class Operations:
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete up to `limits.max_delete` objects; return the errors by key."""
-        errors: Mapping[str, StorageError] = await self.attempt(self._delete, bucket, keys)
-        return errors
-
-    async def _delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
-        errors = await self.backend.delete(bucket, keys)
-        for error in errors.values():
-            if isinstance(error, StorageUnavailable):
-                raise error  # deleting all of them again does no harm
-        return errors
+        final: dict[str, StorageError] = {}
+        attempt = 1
+        while True:
+            errors = await self.attempt(self.backend.delete, bucket, keys)
+            later = {k: e for k, e in errors.items() if isinstance(e, StorageUnavailable)}
+            final.update((k, e) for k, e in errors.items() if k not in later)
+            if not later:
+                return final
+            # Only these again, and as long as they become fewer.
+            attempt = 1 if len(later) < len(keys) else attempt + 1
+            keys = [*later]
+            await self.pause(later[keys[0]], attempt)
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
         """Copy an object within the storage."""
