@@ -6,6 +6,9 @@ import pytest
 
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import ODD_KEYS, StorageContract
+from support.faults import EVERYTHING
+from support.servers import start_fake_gcs
+from support.trials import StorageTrials
 
 
 class TestGcs(StorageContract):
@@ -24,3 +27,20 @@ class TestGcs(StorageContract):
         name = f"bucket-{secrets.token_hex(6)}"
         await storage.create_bucket(name)
         return name
+
+
+class TestGcsTrials(StorageTrials):
+    faults = EVERYTHING
+
+    @pytest.fixture
+    def server(self, fake_gcs):
+        return fake_gcs
+
+    @pytest.fixture
+    def lasting(self, server_guard, tmp_path):
+        server = start_fake_gcs(tmp_path / "fake-gcs", server_guard, on_disk=True)
+        yield server
+        server.kill()
+
+    def reached(self, server, endpoint):
+        return {"backend": "gcs", "endpoint": endpoint}

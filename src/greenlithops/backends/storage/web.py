@@ -9,6 +9,7 @@ from calendar import timegm
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.payload import Payload
@@ -98,6 +99,7 @@ class Web:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[str, str | None] = {}  #: by the beginning of a URL
 
     async def open(self) -> aiohttp.ClientSession:
         """Make the pool; a connection is made when one is needed."""
@@ -110,7 +112,6 @@ class Web:
             auto_decompress=False,  # an object that was put compressed is got as it is
             read_bufsize=READ_AHEAD,
             skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
-            trust_env=True,
         )
         return self._session
 
@@ -146,13 +147,15 @@ class Web:
         """
         if self._session is None:
             raise StorageUnavailable("the storage is closed", bucket=bucket, key=key)
+        target = URL(url, encoded=True)
         try:
             response = await self._session.request(
                 method,
-                URL(url, encoded=True),
+                target,
                 headers=headers,
                 data=Content(body, self._read_timeout) if len(body) else None,
                 allow_redirects=False,
+                proxy=self._proxy(target),
             )
         except (aiohttp.ClientError, OSError) as error:
             raise broken(error, bucket, key) from error
@@ -160,6 +163,14 @@ class Web:
             return response
         data = await self._read(response, bucket, key)
         raise self._failed(Refusal(response.status, response.headers, data), bucket, key)
+
+    def _proxy(self, url: URL) -> str | None:
+        """Return the proxy that the environment names for a server; it is asked once."""
+        server = f"{url.scheme}://{url.authority}"
+        if server not in self._proxies:
+            bypass = proxy_bypass(url.host or "")
+            self._proxies[server] = None if bypass else getproxies().get(url.scheme)
+        return self._proxies[server]
 
     async def ask(
         self,

@@ -68,16 +68,23 @@ _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
 
+#: parts of messages that tell more than the code, which Azurite leaves general
+MESSAGES: dict[str, type[StorageError]] = {"contentmd5 doesn't match": ChecksumMismatch}
+
+
 def failed(refusal: Refusal, bucket: str, key: str | None) -> StorageError:
     """Return the error that an answer stands for."""
     code = refusal.headers.get("x-ms-error-code") or _text(_CODE, refusal)
     kind = CODES.get(code) or STATUSES.get(refusal.status)
+    if kind is None:
+        said = _text(_MESSAGE, refusal).lower()
+        kind = next((kind for text, kind in MESSAGES.items() if text in said), None)
     if kind is None and refusal.status == NOT_FOUND:
         kind = NoSuchBucket if key is None else NoSuchKey
     if kind is None:
         kind = StorageUnavailable if refusal.status >= SERVER_ERROR else StorageError
-    said = ": ".join(filter(None, (code, _text(_MESSAGE, refusal)))) or f"HTTP {refusal.status}"
-    text = f"{where(bucket, key)}: {said.strip()}"
+    told = ": ".join(filter(None, (code, _text(_MESSAGE, refusal)))) or f"HTTP {refusal.status}"
+    text = f"{where(bucket, key)}: {told.strip()}"
     if issubclass(kind, StorageUnavailable):
         return kind(text, bucket=bucket, key=key, retry_after=retry_after(refusal.headers))
     return kind(text, bucket=bucket, key=key)

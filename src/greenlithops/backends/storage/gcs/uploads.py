@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PARTS = ".greenlithops-parts/"
 JOINED_AT_ONCE = 32  #: objects, by the service's rule
 AT_ONCE = 8
+TRIES = 3  #: what is not deleted when an upload ends would stay for ever
 PLAIN = PutOptions()
 
 
@@ -135,9 +136,12 @@ async def _everything(storage: GcsStorage, upload: Upload) -> list[dict[str, str
 
 
 async def _delete(storage: GcsStorage, bucket: str, names: Sequence[str]) -> None:
-    errors = await storage.delete(bucket, names)
-    for error in errors.values():
-        raise error
+    for _ in range(TRIES):
+        errors = await storage.delete(bucket, names)
+        if not errors:
+            return
+        names = [*errors]
+    raise errors[names[0]]
 
 
 def _folder(upload: Upload) -> str:
