@@ -231,3 +231,27 @@ def _spin_for(seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pass
+
+
+_gates = {}
+
+
+async def _end_in_turn(number):
+    """End as 1, 0 and 3, all in one turn of the loop; then 2."""
+    if number < 4:
+        _gates[number] = asyncio.get_running_loop().create_future()
+        await _gates[number]
+        return number
+    while len(_gates) < 4:
+        await asyncio.sleep(0)
+    for other in (1, 0, 3):
+        _gates[other].set_result(None)
+    await asyncio.sleep(0.05)
+    _gates[2].set_result(None)
+    return number
+
+
+async def test_results_that_come_together_out_of_order_are_each_calls_own(single):
+    await single.map(sleep_async, [0.0] * 5)
+    async with soon(5):
+        assert await single.map(_end_in_turn, range(5)) == [0, 1, 2, 3, 4]

@@ -214,7 +214,8 @@ class Work:
         self._meter(batch, outcomes)
         run = (
             isinstance(batch.indices, range)
-            and positions[-1] - positions[0] + 1 == count
+            # Coroutines end in any order: first and last alone do not tell that these are in theirs.
+            and list(positions) == list(range(positions[0], positions[0] + count))
             and outcomes.statuses.count(outbox.DONE) == count
             and not outcomes.buffers
             and not outcomes.logs
