@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: hello test test-integration check format bench bench-storage bench-energy clean
+.PHONY: hello test test-heavy test-integration check format bench bench-storage bench-energy clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+test-heavy: $(VENV)/.dev
+	$(BIN)/python -m pytest -m heavy
 
 test-integration: $(VENV)/.data
 	bash tests/integration/setup

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 
 import aiohttp
 import pytest
@@ -21,6 +22,7 @@ from greenlithops.errors import (
     StorageUnavailable,
 )
 from greenlithops.objects import PutOptions
+from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
 from support.faults import FaultProxy, Faults
 
@@ -92,6 +94,32 @@ async def test_credentials_are_found_as_botocore_finds_them(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweedfs.secret)
     async with AsyncStorage("s3") as other:
         assert await other.get(bucket, "key") == b"1"
+
+
+async def test_credentials_that_expire_are_renewed(
+    seaweedfs, storage, bucket, monkeypatch, tmp_path
+):
+    await storage.put(bucket, "key", b"1")
+    log = tmp_path / "log"
+    soon = "(datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=5)).isoformat()"
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import datetime, json\n"
+        f"open({str(log)!r}, 'a').write('x')\n"
+        f"print(json.dumps({{'Version': 1, 'AccessKeyId': {seaweedfs.user!r}, "
+        f"'SecretAccessKey': {seaweedfs.secret!r}, 'Expiration': {soon}}}))\n"
+    )
+    config = tmp_path / "config"
+    config.write_text(f"[profile renewed]\ncredential_process = {sys.executable} {program}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    options = {"endpoint": seaweedfs.endpoint, "profile": "renewed", "region": "us-east-1"}
+    async with AsyncStorage("s3", **options) as other:
+        before = await off_loop(log.read_text)
+        assert await asyncio.gather(*(other.get(bucket, "key") for _ in range(3))) == [b"1"] * 3
+        await other.copy(bucket, "key", "copied")
+    # They are valid for less than the quarter of an hour before which botocore renews them.
+    assert len(await off_loop(log.read_text)) > len(before)
 
 
 async def test_a_server_that_is_not_there(seaweedfs):

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from greenlithops.objects import Buffer, ListQuery, Page, Part, Span, Upload
 
 PROBE = PutOptions()
-AWS = (".amazonaws.com", ".amazonaws.com.cn")  #: whose S3 heeds conditions
 
 
 class S3Storage:
@@ -271,7 +270,7 @@ class S3Storage:
     async def _heeds(self, way: Way, bucket: str, key: str) -> None:
         """Return if a condition will be heeded; raise `NotSupported` if it will not."""
         place = await self._account.place(bucket)
-        if not place.host.endswith(AWS):
+        if not place.is_aws:
             await self._conditions.check(way, bucket, key)
 
     async def _write_probe(self, bucket: str, key: str, wanted: dict[str, str]) -> Any:

@@ -56,10 +56,7 @@ def stored_check(headers: Mapping[str, str], etag: str) -> Check | None:
             # With a number of parts it is a checksum of theirs, and says nothing of the bytes.
             if expected is not None and "-" not in expected:
                 return _Crc(header, expected)
-    # With some kinds of encryption the etag looks like an MD5, and is none.
-    plain = headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
-    own_key = "x-amz-server-side-encryption-customer-algorithm" in headers
-    return _Md5(etag) if plain and not own_key and is_md5(etag) else None
+    return _Md5(etag) if is_md5(headers, etag) else None
 
 
 class _Crc:
@@ -95,9 +92,12 @@ def crc32c_text(data: Buffer) -> str:
     return _base64(crc32c(data).to_bytes(4, "big"))
 
 
-def is_md5(etag: str) -> bool:
-    """Return whether an etag can be an MD5."""
-    return _MD5.fullmatch(etag) is not None
+def is_md5(headers: Mapping[str, str], etag: str) -> bool:
+    """Return whether an etag is the MD5 of an object's bytes."""
+    # With some kinds of encryption it looks like one, and is none.
+    plain = headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
+    own_key = "x-amz-server-side-encryption-customer-algorithm" in headers
+    return plain and not own_key and _MD5.fullmatch(etag) is not None
 
 
 async def sha256(data: Buffer) -> str:

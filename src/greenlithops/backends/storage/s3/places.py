@@ -34,6 +34,11 @@ class Place:
     path: str
     region: str
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether it is at AWS itself."""
+        return self.host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
     def of(self, key: str) -> str:
         """Return the path of an object; that of the bucket if `key` is empty."""
         if not key:

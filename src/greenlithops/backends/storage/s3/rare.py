@@ -43,10 +43,11 @@ async def _asked(
 
 async def create_bucket(account: Account, bucket: str) -> None:
     """Make a bucket. Raises `BucketTaken` also when it is ours."""
+    place = await account.place(bucket)
     client = await account.client()
-    await account.place(bucket)  # checks its name
     arguments: dict[str, Any] = {"Bucket": bucket}
-    if account.region != "us-east-1":  # which must not be named
+    # Elsewhere it names something else, or nothing; and us-east-1 must not be named.
+    if place.is_aws and account.region != "us-east-1":
         arguments["CreateBucketConfiguration"] = {"LocationConstraint": account.region}
     await _asked(bucket, None, client.create_bucket, **arguments)
 

@@ -60,7 +60,7 @@ async def verified(
     echoed = headers.get(CRC32C)
     if not checksum or echoed == checksum:
         return etag, echoed is not None
-    if echoed is not None or (is_md5(etag) and etag != await md5(body)):
+    if echoed is not None or (is_md5(headers, etag) and etag != await md5(body)):
         raise ChecksumMismatch(
             f"{bucket}/{key}: the storage has something else than was sent", bucket=bucket, key=key
         )
