@@ -6,6 +6,7 @@ sample. Times are of the monotonic clock, which all processes of a machine share
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -56,8 +57,8 @@ class Page:
             new = os.O_CREAT if make is not None else 0
             fd = os.open(path, os.O_RDWR | new | common, make or 0)
             self._writable = True
-        except PermissionError:
-            if make is not None:
+        except OSError as error:
+            if make is not None or error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise
             fd = os.open(path, os.O_RDONLY | common)
             self._writable = False
