@@ -2,11 +2,15 @@
 
 import base64
 import secrets
+from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+from yarl import URL
 
 from greenlithops.backends.storage.azure.names import check_blob
-from greenlithops.errors import AccessDenied, InvalidName, UsageError
+from greenlithops.errors import AccessDenied, InvalidName, NotSupported, UsageError
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import ODD_KEYS, StorageContract
 from support.faults import EVERYTHING
@@ -80,3 +84,68 @@ async def test_wrong_keys_are_refused_at_once(azurite):
         assert wrong not in repr(storage.backend)
     with pytest.raises(UsageError, match="base 64"):
         AsyncStorage("azure", account="tests", key="no key!")
+
+
+async def test_other_ways_in(azurite):
+    name, key, url = azurite.user, azurite.secret, azurite.endpoint
+    text = f"AccountName={name};AccountKey={key};BlobEndpoint={url};"
+    bucket = f"ways-{secrets.token_hex(6)}"
+    async with AsyncStorage("azure_storage", connection_string=text) as storage:
+        await storage.create_bucket(bucket)
+        await storage.put(bucket, "a key", b"content")
+        assert key not in repr(storage.backend)
+    token = generate_account_sas(
+        name,
+        key,
+        ResourceTypes(object=True, container=True),
+        AccountSasPermissions(read=True, list=True),
+        datetime.now(UTC) + timedelta(minutes=5),
+    )
+    async with AsyncStorage("azure", account=name, endpoint=url, sas_token=token) as storage:
+        assert await storage.get(bucket, "a key") == b"content"
+        assert [entry.key async for entry in storage.list(bucket)] == ["a key"]
+        with pytest.raises(AccessDenied):
+            await storage.put(bucket, "other", b"1")
+        with pytest.raises(NotSupported):
+            await storage.presigned_url(bucket, "a key")
+
+
+async def test_urls_work_without_credentials(azurite):
+    names = {"storage_account_name": azurite.user, "storage_account_key": azurite.secret}
+    bucket = f"urls-{secrets.token_hex(6)}"
+    async with (
+        AsyncStorage("azure", endpoint=azurite.endpoint, **names) as storage,
+        aiohttp.ClientSession() as session,
+    ):
+        await storage.create_bucket(bucket)
+        put = await storage.presigned_url(bucket, "ä key/%", method="PUT")
+        headers = {"x-ms-blob-type": "BlockBlob"}
+        async with session.put(URL(put, encoded=True), data=b"data", headers=headers) as answer:
+            assert answer.status == 201
+        get = await storage.presigned_url(bucket, "ä key/%")
+        async with session.get(URL(get, encoded=True)) as answer:
+            assert await answer.read() == b"data"
+        async with session.put(URL(get, encoded=True), data=b"other", headers=headers) as answer:
+            assert answer.status == 403
+
+
+async def test_names_that_azure_would_change_are_refused(azurite):
+    options = {"account": azurite.user, "key": azurite.secret, "endpoint": azurite.endpoint}
+    async with AsyncStorage("azure", **options) as storage:
+        for key in ("..", "a/../b", "a.", "back\\slash", "tab\t"):
+            with pytest.raises(InvalidName):
+                await storage.put("bucket", key, b"1")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"account": "a", "key": "YQ==", "sas_token": "sig=1"},
+        {"connection_string": "nonsense"},
+        {"account": "a", "endpoint": "ftp://host"},
+    ],
+)
+def test_options_that_say_too_little_or_too_much(options):
+    with pytest.raises(UsageError):
+        AsyncStorage("azure", **options)

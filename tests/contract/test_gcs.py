@@ -1,9 +1,20 @@
 """Google Cloud Storage keeps the contract, against fake-gcs-server."""
 
+import contextlib
+import json
 import secrets
 
 import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
+from greenlithops.backends.storage.gcs.crc32c import checksum, joined
+from greenlithops.errors import AccessDenied, ConfigurationError, StorageUnavailable, UsageError
+from greenlithops.objects import Part, PutOptions
+from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import ODD_KEYS, StorageContract
 from support.faults import EVERYTHING
@@ -44,3 +55,111 @@ class TestGcsTrials(StorageTrials):
 
     def reached(self, server, endpoint):
         return {"backend": "gcs", "endpoint": endpoint}
+
+
+@contextlib.asynccontextmanager
+async def tokens(status, folder):
+    """Give a service account's file, and what its token server was asked; it answers `status`."""
+    asked = []
+
+    async def answer(request):
+        asked.append(await request.post())
+        if status != 200:
+            return web.json_response({"error": "invalid_grant"}, status=status)
+        return web.json_response({"access_token": "the-token", "expires_in": 3600})
+
+    application = web.Application()
+    application.router.add_post("/token", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = folder / "service.json"
+    port = runner.addresses[0][1]
+    account = {
+        "type": "service_account",
+        "project_id": "the-project",
+        "client_email": "someone@example.com",
+        "private_key": pem.decode(),
+        "token_uri": f"http://127.0.0.1:{port}/token",
+    }
+    await off_loop(path.write_text, json.dumps(account))
+    try:
+        yield path, asked
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_service_account_gets_a_token_once(fake_gcs, tmp_path):
+    bucket = f"bucket-{secrets.token_hex(6)}"
+    async with (
+        tokens(200, tmp_path) as (path, asked),
+        AsyncStorage(
+            "gcp_storage", endpoint=fake_gcs.endpoint, credentials_path=path, anonymous=False
+        ) as storage,
+    ):
+        await storage.create_bucket(bucket)
+        await storage.put(bucket, "key", b"1")
+        assert await storage.get(bucket, "key") == b"1"
+        assert len(asked) == 1
+        url = await storage.presigned_url(bucket, "ä key", seconds=60)
+        assert "X-Goog-Signature=" in url
+        assert "someone%40example.com" in url
+        with pytest.raises(UsageError):
+            await storage.presigned_url(bucket, "key", seconds=10_000_000)
+
+
+async def test_refused_credentials_are_an_error_at_once(fake_gcs, tmp_path):
+    async with tokens(400, tmp_path) as (path, asked):
+        options = {"endpoint": fake_gcs.endpoint, "service_file": path, "anonymous": False}
+        async with AsyncStorage("gcs", **options) as storage:
+            with pytest.raises(AccessDenied):
+                await storage.get("bucket", "key")
+        assert len(asked) == 1
+
+
+async def test_a_token_server_that_is_down_is_asked_again(fake_gcs, tmp_path):
+    async with tokens(503, tmp_path) as (path, _):
+        options = {"endpoint": fake_gcs.endpoint, "service_file": path, "anonymous": False}
+        async with AsyncStorage("gcs", retries=1, **options) as storage:
+            with pytest.raises(StorageUnavailable):
+                await storage.get("bucket", "key")
+
+
+async def test_a_file_that_has_no_credentials(tmp_path):
+    path = tmp_path / "service.json"
+    for text in (None, "{", "{}"):
+        if text is not None:
+            await off_loop(path.write_text, text)
+        with pytest.raises(ConfigurationError):
+            async with AsyncStorage("gcs", service_file=path):
+                pass
+
+
+async def test_parts_are_hidden_until_they_are_asked_for(fake_gcs):
+    bucket = f"bucket-{secrets.token_hex(6)}"
+    async with AsyncStorage("gcs", endpoint=fake_gcs.endpoint) as storage:
+        await storage.create_bucket(bucket)
+        backend = storage.backend
+        upload = await backend.start_upload(bucket, "key", PutOptions())
+        parts = [await backend.put_part(upload, n, bytes([n]) * 100) for n in range(1, 71)]
+        assert [entry async for entry in storage.list(bucket)] == []
+        assert [entry async for entry in storage.list(bucket, delimiter="/")] == []
+        hidden = [entry async for entry in storage.list(bucket, ".greenlithops-parts/")]
+        assert len(hidden) == 71
+        # More than are joined at once.
+        await backend.finish_upload(upload, parts, PutOptions())
+        assert await storage.get(bucket, "key") == b"".join(bytes([n]) * 100 for n in range(1, 71))
+        assert [entry.key async for entry in storage.list(bucket)] == ["key"]
+        assert [entry async for entry in storage.list(bucket, ".greenlithops-parts/")] == []
+
+
+@given(st.lists(st.binary(max_size=200), max_size=8))
+def test_checksums_are_joined(pieces):
+    parts = [Part(n, "", len(piece), checksum(piece)) for n, piece in enumerate(pieces)]
+    assert joined(parts) == checksum(b"".join(pieces))

@@ -71,8 +71,9 @@ class TestRedisTrials(StorageTrials):
             assert [entry.key async for entry in storage.list(bucket)] == keys
             after = [entry.key async for entry in storage.list(bucket, start_after=keys[60_000])]
             assert after == keys[60_001:]
-            rolled = [entry async for entry in storage.list(bucket, "09", delimiter="9")]
-            assert rolled[:2] == ["090009", "090019"]
+            entries = [entry async for entry in storage.list(bucket, delimiter="0")]
+            names = [entry if isinstance(entry, str) else entry.key for entry in entries]
+            assert names == sorted({key[: key.find("0") + 1] or key for key in keys})
             await storage.delete_many(bucket, keys)
             assert [entry async for entry in storage.list(bucket)] == []
 
