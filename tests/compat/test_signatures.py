@@ -83,6 +83,7 @@ SIGNATURES = {
         "threadpool_size": 64,
         "wait_dur_sec": None,
         "show_progressbar": True,
+        "clean_jobs": None,
     },
     "FunctionExecutor.get_result": {"fs": None, **READING},
     "FunctionExecutor.clean": {

@@ -152,6 +152,55 @@ ABSENT: dict[str, str] = {
     "worker.utils.memory_monitor_worker": "runtime_memory is a limit that the kernel keeps",
 }
 
+_INNER = "a part of Lithops' own works, which has no counterpart"
+_POLLING = "nothing is polled here, and no threads are needed"
+_KEYS = "it names Lithops' own objects in storage; results need none here"
+_FILES = "it names a file of Lithops' own; none is written here"
+#: names that are no use without Lithops' own works: by module, the reason, and the names
+_WITHOUT_USE = (
+    ("wait", _POLLING, "THREADPOOL_SIZE WAIT_DUR_SEC"),
+    (
+        "utils",
+        _INNER,
+        """ShutdownSafeStreamHandler monitoring_queue_name remote_invoker_queue_name
+        monitoring_queues agg_data create_futures_list verify_runtime_name sdb_to_dict
+        is_object_processing_function get_default_container_name get_docker_username
+        find_free_port is_podman CountDownLatch""",
+    ),
+    (
+        "constants",
+        _INNER,
+        """MAX_AGG_DATA_SIZE STORAGE_CLI_MSG COMPUTE_CLI_MSG SESSION_ID_ENV TOTAL_EXECUTORS_ENV
+        MONITORING_QUEUES_ENV REDUCE_JOB_ENV LITHOPS_DEFAULT_CONFIG_KEYS SA_INSTALL_DIR
+        SA_MASTER_SERVICE_PORT SA_WORKER_SERVICE_PORT SA_DEFAULT_CONFIG_KEYS""",
+    ),
+    (
+        "constants",
+        _FILES,
+        """MODULES_DIR CUSTOM_RUNTIME_DIR RN_LOG_FILE SV_LOG_FILE CLEANER_DIR CLEANER_PID_FILE
+        CLEANER_LOG_FILE CLEANER_TMP_SUFFIX SA_SETUP_LOG_FILE SA_SETUP_DONE_FILE
+        SA_MASTER_LOG_FILE SA_WORKER_LOG_FILE SA_MASTER_DATA_FILE SA_WORKER_DATA_FILE""",
+    ),
+    ("storage.storage", _INNER, "RUNTIME_META_CACHE COBJECTS_INDEX"),
+    (
+        "storage.utils",
+        _KEYS,
+        """func_key_suffix agg_data_key_suffix data_key_suffix output_key_suffix
+        status_key_suffix init_key_suffix clean_bucket create_job_key create_func_key
+        create_data_key create_output_key create_status_key create_init_key get_storage_path
+        check_storage_path""",
+    ),
+    (
+        "storage.cloud_proxy",
+        "use lithops.storage.cloud_proxy.open: what it opens streams",
+        "DelayedBytesBuffer DelayedStringBuffer cloud_open",
+    ),
+    ("storage.cloud_proxy", _KEYS, "remove_lithops_keys"),
+    ("worker.utils", "workers get what they need with the call", "get_function_and_modules"),
+    ("worker.utils", "workers get what they need with the call", "get_function_data"),
+)
+ABSENT |= {f"{path}.{name}": why for path, why, names in _WITHOUT_USE for name in names.split()}
+
 
 def submodules(path: str) -> set[str]:
     """Return the names of the modules right below one of Lithops' paths."""

@@ -52,6 +52,12 @@ __all__ = [
 _OF_OTHER_POOLS = ("mp_context", "thread_name_prefix")  #: they mean nothing here
 
 
+def _require_executor(found: object) -> None:
+    if not isinstance(found, executors.FunctionExecutor):
+        kind = type(found).__name__
+        raise UsageError(f"executor must be a greenlithops.FunctionExecutor, not {kind}")
+
+
 class FunctionExecutor(PoolExecutor):
     """A `concurrent.futures.Executor`: `submit` gives futures, `map` gives results.
 
@@ -80,7 +86,7 @@ class FunctionExecutor(PoolExecutor):
         self,
         max_workers: int | None = None,
         *,
-        executor: Any = None,
+        executor: executors.FunctionExecutor | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         runtime_memory: int | None = None,
@@ -95,9 +101,7 @@ class FunctionExecutor(PoolExecutor):
             kwargs.pop(name, None)
         if executor is None:
             executor = self._settings_of(max_workers=max_workers, **kwargs)
-        elif not isinstance(executor, executors.FunctionExecutor):
-            kind = type(executor).__name__
-            raise UsageError(f"executor must be a greenlithops.FunctionExecutor, not {kind}")
+        _require_executor(executor)
         options = executor._engine_options(executor._memory)  # noqa: SLF001 - a part of the same face
         given: dict[str, Any] = {
             "initializer": initializer,
@@ -108,10 +112,15 @@ class FunctionExecutor(PoolExecutor):
         }
         options |= {name: value for name, value in given.items() if value is not None}
         super().__init__(max_tasks_per_child=max_tasks_per_child, **options)
-        self.lithops_executor = executor
+        self._told = executor
         modules = choose_modules(include_modules or (), exclude_modules or ())
         inner = self._host.executor
         inner._defaults = dataclasses.replace(inner._defaults, modules=modules)  # noqa: SLF001 - nothing else sets it
+
+    @property
+    def lithops_executor(self) -> executors.FunctionExecutor:
+        """The `greenlithops.FunctionExecutor` that it was told with."""
+        return self._told
 
     def map(
         self,

@@ -19,6 +19,7 @@ from greenlithops.config.keys import (
 )
 
 _NEEDLESS = Fate.NEEDLESS
+_NO_EXPORT = "there is no telemetry"
 _PUSHED = "outcomes are pushed, nothing is polled"
 _MODES = ("localhost", "serverless", "standalone")
 _LEVELS = "debug, info, warning, error, critical; null for no messages"
@@ -34,7 +35,12 @@ LITHOPS = Section(
         text("backend_type", "set by Lithops itself", fate=_NEEDLESS, advice="it is derived"),
         text("monitoring", "how Lithops learns of outcomes", fate=_NEEDLESS, advice=_PUSHED),
         number("monitoring_interval", "seconds", fate=_NEEDLESS, advice=_PUSHED),
-        flag("data_cleaner", "whether what jobs leave in storage is deleted", default=True),
+        flag(
+            "data_cleaner",
+            "delete what jobs leave in storage",
+            fate=_NEEDLESS,
+            advice="jobs leave nothing there",
+        ),
         anything(
             "data_limit",
             "MiB of input",
@@ -60,8 +66,15 @@ LITHOPS = Section(
         text("log_stream", "ext://sys.stderr or ext://sys.stdout"),
         text("log_filename", "a file that messages go to instead"),
         flag("call_logs", "write what calls print to files, for `logs get`", default=False),
-        anything("telemetry", "false, prometheus or otlp", default=False),
-        number("telemetry_interval", "seconds between exports", default=10),
+        anything(
+            "telemetry",
+            "false, prometheus or otlp",
+            fate=Fate.REFUSED,
+            advice="this version exports no telemetry of jobs; use hooks, which are told every "
+            "event, and leave it out, or say false",
+            harmless=(False,),
+        ),
+        number("telemetry_interval", "seconds between exports", fate=_NEEDLESS, advice=_NO_EXPORT),
         whole("retries", "extra attempts for failed calls", least=0, default=0),
         text(
             "customized_runtime",
@@ -148,13 +161,13 @@ CHANNELS = (
         "rabbitmq",
         Role.CHANNEL,
         "The RabbitMQ server of the reserved parameter `rabbitmq`, and of Lithops' monitoring.",
-        keyed(secret("amqp_url", "amqp://user:password@host:port/virtual-host")),
+        waiting(secret("amqp_url", "amqp://user:password@host:port/virtual-host")),
     ),
     Section(
         "prometheus",
         Role.CHANNEL,
         "Telemetry for a Prometheus push gateway.",
-        keyed(
+        waiting(
             text("gateway", "the push gateway's URL", default="http://localhost:9091"),
             text("apigateway", "the same, until Lithops 3.7"),
             text("job", "the label `job`", default="lithops"),
@@ -168,7 +181,7 @@ CHANNELS = (
         "otlp",
         Role.CHANNEL,
         "Telemetry for an OpenTelemetry collector.",
-        keyed(
+        waiting(
             text("endpoint", "the collector's URL", default="http://localhost:4318"),
             text("protocol", "http/protobuf or grpc", default="http/protobuf"),
             text("service_name", "the attribute service.name", default="lithops"),

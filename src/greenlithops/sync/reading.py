@@ -56,6 +56,7 @@ class Reading:
         threadpool_size: int = 64,
         wait_dur_sec: float | None = None,
         show_progressbar: bool = True,
+        clean_jobs: bool | None = None,
     ) -> tuple[FuturesList, FuturesList]:
         """Wait for calls; return the futures of those that ended, and the others.
 

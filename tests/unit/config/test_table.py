@@ -1,5 +1,6 @@
 """The table of sections: what Lithops knows, the schema for editors, and what is not shown."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from greenlithops.config.known import SECTIONS
 from greenlithops.config.schema import schema
 from greenlithops.config.show import MASK, masked
 
-SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "greenlithops.schema.json"
+ROOT = Path(__file__).parents[3]
+spec = importlib.util.spec_from_file_location("configuration", ROOT / "tools" / "configuration.py")
+configuration = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(configuration)
 
 #: what Lithops 3.8 looks for in its sections; the names alone
 KNOWN_TO_LITHOPS = {
@@ -107,10 +111,10 @@ def test_findings_tell_errors_and_notes():
     assert found["minio", "endpoint"].error
 
 
-def test_the_schema_for_editors_is_current():
-    assert json.loads(SCHEMA_FILE.read_text()) == schema(), (
-        "write it anew: greenlithops config schema --output docs/greenlithops.schema.json"
-    )
+def test_the_page_and_the_schema_for_editors_are_current():
+    again = "write them anew: python tools/configuration.py"
+    assert json.loads(configuration.SCHEMA.read_text()) == schema(), again
+    assert configuration.PAGE.read_text() == configuration.page(), again
 
 
 EXAMPLE = """
