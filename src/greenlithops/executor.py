@@ -121,6 +121,9 @@ class AsyncExecutor:
             raise UsageError(f"energy must be the name of a meter, 'auto' or 'off', not {energy!r}")
         if not isinstance(backend, str) and not hasattr(backend, "start_worker"):
             raise UsageError(f"backend must be a name or a backend, not {backend!r}")
+        named = storage is None or isinstance(storage, str) or callable(storage)
+        if not named and not hasattr(storage, "head_bucket"):
+            raise UsageError(f"storage must be a name or an AsyncStorage, not {storage!r}")
         self._initializer = (initializer, initargs) if initializer else None
         self._worker_options = WorkerOptions(
             concurrency=worker_concurrency,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import io
 import os
@@ -93,6 +94,9 @@ class InlineWorker:
         self._on_exit = on_exit
         self._words = ""
         self._ended = False
+        self._ending = threading.Lock()
+        self._leaving = self._told = False
+        self._server: Server | None = None
         self.pid = os.getpid()
         self.spent_ns: int | None = None
         self.socket, self._theirs = socket.socketpair()
@@ -101,24 +105,33 @@ class InlineWorker:
         self._thread.start()
 
     def _run(self) -> None:
-        status = 0
-        server: Server | None = None
+        status = 1
         try:
-            server = Server(self._theirs, self.journal, _ThreadHost(), time.thread_time_ns)
-            server.serve()
-        except (OSError, SystemExit):
-            status = 1  # its client let it go
-        except BaseException as error:  # noqa: BLE001 - told to the user as the reason
-            status = 1
-            self._words = f"{type(error).__name__}: {error}"
-        finally:
-            if server is not None:
-                server.stop_listening()
-            self._theirs.close()
+            try:
+                status = self._serve()
+            finally:
+                with self._ending:
+                    self._leaving = True  # from here on, nothing interrupts
+        except SystemExit:
+            pass  # it was told to go when it was about to
+        if self._server is not None:
+            self._server.stop_listening()
+        self._theirs.close()
         try:
             self._loop.call_soon_threadsafe(self._exit, status)
         except RuntimeError:
             return  # the loop has been closed: nobody waits any more
+
+    def _serve(self) -> int:
+        try:
+            self._server = Server(self._theirs, self.journal, _ThreadHost(), time.thread_time_ns)
+            self._server.serve()
+        except (OSError, SystemExit):
+            return 1  # its client let it go
+        except BaseException as error:  # noqa: BLE001 - told to the user as the reason
+            self._words = f"{type(error).__name__}: {error}"
+            return 1
+        return 0
 
     def _exit(self, status: int) -> None:
         if not self._ended:
@@ -133,14 +146,22 @@ class InlineWorker:
         """
         if self._ended:
             return
-        self._theirs.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it has just closed it
+            self._theirs.shutdown(socket.SHUT_RDWR)
+        with self._ending:
+            self._interrupt()
+        self._loop.call_soon(self._exit, 1)
+
+    def _interrupt(self) -> None:
+        if self._leaving or self._told:
+            return
+        self._told = True
         if self._thread.ident is not None and self._thread.is_alive():
             clock = time.pthread_getcpuclockid(self._thread.ident)
             self.spent_ns = time.clock_gettime_ns(clock)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread.ident), ctypes.py_object(SystemExit)
             )
-        self._loop.call_soon(self._exit, 1)
 
     def last_words(self) -> str:
         """Return why the worker ended by itself."""

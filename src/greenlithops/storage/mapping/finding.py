@@ -104,7 +104,7 @@ def _file(path: Path) -> Found:
 
 
 async def _of_storage(source: StorageSource, storages: Storages) -> AsyncGenerator[Found]:
-    name, storage = storages.find(source.storage)
+    name, storage = await storages.find(source.storage)
     if not source.is_prefix and not source.is_glob:
         yield _object(name, storage, await _known(source, storage))
         return

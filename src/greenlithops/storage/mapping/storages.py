@@ -6,8 +6,8 @@ import asyncio
 import pickle
 from typing import TYPE_CHECKING
 
-from greenlithops.errors import UsageError
-from greenlithops.registry import SCHEMES
+from greenlithops.offload import off_loop
+from greenlithops.registry import SCHEMES, STORAGE
 from greenlithops.storage.async_storage import AsyncStorage
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ class Storages:
         self._name = own if isinstance(own, str) else "" if callable(own) else "localhost"
         self._make = own if callable(own) else AsyncStorage
         self._own = None if own is None or isinstance(own, str) or callable(own) else own
-        if not isinstance(self._own, (AsyncStorage, type(None))):
-            raise UsageError(f"storage must be a name or an AsyncStorage, not {own!r}")
         self._named: dict[str, AsyncStorage] = {}
         self._made: list[AsyncStorage] = []
 
@@ -44,7 +42,7 @@ class Storages:
             self._own = self._new(self._name)
         return self._own
 
-    def find(self, name: str) -> tuple[str, AsyncStorage]:
+    async def find(self, name: str) -> tuple[str, AsyncStorage]:
         """Return a storage, and its name among the `specs` that workers get.
 
         Args:
@@ -58,7 +56,9 @@ class Storages:
             return "", own
         known = SCHEMES.get(name, name)
         if known not in self._named:
-            self._named[known] = self._new(known)
+            # What is not known here is looked for in every installed package.
+            new = self._new(known) if known in STORAGE else await off_loop(self._new, known)
+            self._named.setdefault(known, new)
         return known, self._named[known]
 
     def _new(self, name: str) -> AsyncStorage:

@@ -31,13 +31,12 @@ class Traffic:
         self.readers = 0
         self.ended = False
         self._pid = os.getpid()
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop
-        self._quiet: asyncio.Event
+        # The standard loop: what counts is the transfer, and uvloop is another import.
+        self._loop = asyncio.SelectorEventLoop()
+        self._quiet = asyncio.Event()
         self._stack = AsyncExitStack()
         self._storages: dict[bytes | str, AsyncStorage] = {}
         threading.Thread(target=self._run, name="greenlithops-traffic", daemon=True).start()
-        self._ready.wait()
 
     def begin(
         self, spec: bytes | str, operation: Callable[[AsyncStorage], Coroutine[Any, Any, bytes]]
@@ -70,13 +69,10 @@ class Traffic:
                 self._loop.call_soon_threadsafe(self._quiet.set)
 
     def _run(self) -> None:
-        # The standard loop: what counts is the transfer, and uvloop is another import.
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        self._loop, self._quiet = asyncio.get_running_loop(), asyncio.Event()
-        self._ready.set()
         async with self._stack:
             while not self.ended:
                 await self._quiet.wait()

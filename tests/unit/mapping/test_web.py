@@ -1,0 +1,122 @@
+"""Objects of web servers, with ranges and without, through faults."""
+
+import pytest
+
+import greenlithops as gl
+from greenlithops.errors import (
+    AccessDenied,
+    NoSuchKey,
+    ObjectChanged,
+    StorageUnavailable,
+)
+from greenlithops.storage.mapping import web
+from greenlithops.storage.mapping.origins import origin
+from greenlithops.storage.mapping.part import HTTP, Part
+from greenlithops.storage.mapping.reader import ObjectReader
+from support.web import serve
+
+DATA = b"".join(b"line %d\n" % n for n in range(5000))
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    monkeypatch.setattr(web, "WAIT", 0.01)
+
+
+@pytest.fixture
+async def executor():
+    async with gl.AsyncExecutor("inline", max_workers=2, energy="off") as executor:
+        yield executor
+
+
+def whole(obj):
+    return obj.total_parts, obj.read()
+
+
+@pytest.mark.parametrize("etags", [True, False])
+@pytest.mark.parametrize(("ranges", "parts"), [(True, 4), (False, 1)])
+@pytest.mark.parametrize("length", [True, False])
+async def test_parts_of_a_page(executor, ranges, parts, length, etags):
+    with serve({"/page": DATA}, ranges=ranges, etags=etags, length=length) as url:
+        found = await executor.map(whole, f"{url}/page", obj_chunk_number=4)
+        assert [total for total, _ in found] == [parts] * parts
+        assert b"".join(data for _, data in found) == DATA
+        assert all(data.endswith(b"\n") for _, data in found)
+
+
+async def test_what_a_reader_tells_of_a_url(executor):
+    def about(obj):
+        return obj.url, obj.backend, obj.bucket, obj.path, obj.size, obj.data_byte_range
+
+    with serve({"/page": DATA}) as url:
+        expected = (f"{url}/page", "http", None, None, len(DATA), None)
+        assert await executor.map(about, f"{url}/page") == [expected]
+        with pytest.raises(NoSuchKey, match="/none"):
+            await executor.map(about, f"{url}/none")
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_empty_pages(executor, ranges):
+    with serve({"/page": b""}, ranges=ranges) as url:
+        assert await executor.map(whole, [f"{url}/page"], obj_chunk_size=5) == [(1, b"")]
+
+
+def opened(url, start, stop, size, etag=""):
+    part = Part(HTTP, "http", None, None, url, start, stop, size, etag, 1, 1)
+    return ObjectReader(part, b"\n", origin(part, {}))
+
+
+def test_seeking(soon):
+    for ranges in (True, False):
+        with (
+            serve({"/page": DATA}, ranges=ranges) as url,
+            opened(url + "/page", 0, None, None) as r,
+        ):
+            assert r.read(10) == DATA[:10]
+            assert r.seek(30_000) == 30_000
+            assert r.read(10) == DATA[30_000:30_010]
+            assert r.seek(5) == 5
+            assert r.read() == DATA[5:]
+            assert r.seek(-7, 2) == len(DATA) - 7
+            assert r.read() == DATA[-7:]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("faults", [[503], ["cut"], [429, "cut", 500], ["cut", "cut", "cut"]])
+def test_faults_that_pass(faults, ranges):
+    with (
+        serve({"/page": DATA}, ranges=ranges, faults=faults) as url,
+        opened(url + "/page", 0, len(DATA), len(DATA)) as reader,
+    ):
+        assert reader.read() == DATA
+    with serve({"/page": DATA}, faults=[503, 503]) as url:
+        assert web.look(url + "/page").size == len(DATA)
+
+
+def test_faults_that_do_not_pass():
+    with serve({"/page": DATA}, faults=[503] * 20) as url:
+        with pytest.raises(StorageUnavailable, match="503"):
+            web.look(url + "/page")
+        with opened(url + "/page", 0, 10, 10) as reader, pytest.raises(StorageUnavailable):
+            reader.read()
+    with pytest.raises(StorageUnavailable, match=url):
+        web.look(url + "/page")
+    with serve({"/page": DATA}, faults=[403]) as url, pytest.raises(AccessDenied):
+        web.look(url + "/page")
+
+
+def test_a_page_that_was_changed():
+    pages = {"/page": DATA}
+    with serve(pages) as url:
+        told = web.look(url + "/page")
+        assert told.ranges
+        pages["/page"] = DATA.upper()
+        reader = opened(url + "/page", 0, told.size, told.size, told.etag)
+        with reader, pytest.raises(ObjectChanged):
+            reader.read()
+        pages["/page"] = DATA[:10]
+        with (
+            opened(url + "/page", 100, told.size, told.size) as reader,
+            pytest.raises(ObjectChanged),
+        ):
+            reader.read()
