@@ -22,6 +22,12 @@ GreenlithopsError
     - WorkerLost (RuntimeError)        with exit code or signal, and why
       . OutOfMemory (MemoryError)
     - InitializerFailed (RuntimeError)
+    - PayloadTooLarge (ValueError)     arguments or results exceed what the service takes
+    - ServiceError (ConnectionError)   the service that runs calls did not
+      . ServiceUnavailable             it was not reached, or could not; may be tried again
+      . Throttled                      it refused since there are too many at once
+      . ServiceRefused                 it does not take the request, and never will
+      . IncompatibleRuntime            it runs another Python or another greenlithops
     - RemoteError                      stands for an exception that could not travel
     - EnergyBudgetExceeded             the job was stopped before the call ran: no joules left
   + EnergyError                        something about energy cannot be told
@@ -162,6 +168,41 @@ class OutOfMemory(WorkerLost, MemoryError):
 
 class InitializerFailed(CallError, RuntimeError):
     """The initializer raised, so the worker cannot run calls."""
+
+
+class PayloadTooLarge(CallError, ValueError):
+    """The arguments or the results are more than the service takes in one message."""
+
+
+class ServiceError(CallError, ConnectionError):
+    """The service that was to run the call did not."""
+
+
+class ServiceUnavailable(ServiceError):
+    """The service was not reached, or could not take the call; nothing was run.
+
+    Attributes:
+        retry_after: seconds that the service asked to wait, or None.
+    """
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self),), {"retry_after": self.retry_after}
+
+
+class Throttled(ServiceUnavailable):
+    """The service refused the call since there are too many at once; nothing was run."""
+
+
+class ServiceRefused(ServiceError):
+    """The service does not take the request: it is not there, or the credentials are wrong."""
+
+
+class IncompatibleRuntime(ServiceError):
+    """The service runs another Python, or another version of greenlithops, than this program."""
 
 
 class RemoteError(CallError):

@@ -19,7 +19,6 @@ from greenlithops.dispatch.options import (
     checked_counts,
     checked_hooks,
     checked_timeout,
-    default_workers,
     environment_items,
 )
 from greenlithops.dispatch.partition import cut
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from greenlithops.dispatch.partition import Cut
     from greenlithops.energy.records import EnergyReport
-    from greenlithops.protocols import Hook, SupportsWorkers
+    from greenlithops.protocols import Hook, SupportsInvocations, SupportsWorkers
     from greenlithops.storage.async_storage import AsyncStorage
     from greenlithops.storage.mapping.objects_map import ObjectMap
     from greenlithops.storage.mapping.storages import Storages
@@ -62,13 +61,16 @@ class AsyncExecutor:
         storage: where the objects of a map over objects are, unless they are named with a
             scheme: the name of a storage, an `AsyncStorage`, or a function that makes a storage
             of a name when it is needed (of ``""``, this one). None: ``"localhost"``.
+        backend_options: the keyword arguments of a backend that is named, such as its endpoint.
         max_workers: how many workers at most; by default the number of CPUs that this process
-            may use. Workers are started as they are needed.
+            may use. Workers are started as they are needed. Where
+            calls are invoked, how many invocations at a time; by default what the service takes.
         worker_concurrency: how many ``async def`` calls one worker runs at a time. Other
             functions run one at a time in each worker.
         max_memory: memory that a worker may allocate, in bytes or as ``"512 MiB"``; a call that
             needs more raises `OutOfMemory`. None: no limit.
         max_calls_per_worker: replace a worker after so many calls. None: never.
+        chunksize: how many calls go in one invocation, where calls are invoked (``"http"``).
         initializer: a function that every worker runs before its first call.
         initargs: its arguments.
         timeout: seconds that a call may run unless its job says otherwise. None: no limit.
@@ -88,13 +90,15 @@ class AsyncExecutor:
 
     def __init__(
         self,
-        backend: str | SupportsWorkers = "localhost",
+        backend: str | SupportsWorkers | SupportsInvocations = "localhost",
         *,
+        backend_options: Mapping[str, Any] | None = None,
         storage: str | AsyncStorage | Callable[[str], AsyncStorage] | None = None,
         max_workers: int | None = None,
         worker_concurrency: int = 100,
         max_memory: int | str | None = None,
         max_calls_per_worker: int | None = None,
+        chunksize: int = 1,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         timeout: float | None = None,
@@ -108,9 +112,11 @@ class AsyncExecutor:
     ) -> None:
         self.id = f"{_session}-{next(_counter)}"
         self._backend = backend
-        self._max_workers = default_workers() if max_workers is None else max_workers
+        self._max_workers = max_workers
+        self._backend_options = dict(backend_options or {})
         checked_counts(
-            max_workers=self._max_workers,
+            max_workers=max_workers,
+            chunksize=chunksize,
             worker_concurrency=worker_concurrency,
             max_calls_per_worker=max_calls_per_worker,
             log_bytes=log_bytes,
@@ -119,7 +125,7 @@ class AsyncExecutor:
             raise UsageError(f"initializer must be callable, not {type(initializer).__name__}")
         if not isinstance(energy, str):
             raise UsageError(f"energy must be the name of a meter, 'auto' or 'off', not {energy!r}")
-        if not isinstance(backend, str) and not hasattr(backend, "start_worker"):
+        if not isinstance(backend, str) and not hasattr(backend, "limits"):
             raise UsageError(f"backend must be a name or a backend, not {backend!r}")
         named = storage is None or isinstance(storage, str) or callable(storage)
         if not named and not hasattr(storage, "head_bucket"):
@@ -130,6 +136,7 @@ class AsyncExecutor:
             max_memory=None if max_memory is None else byte_count(max_memory),
             max_calls=max_calls_per_worker,
             log_bytes=log_bytes,
+            chunksize=chunksize,
         )
         self._defaults = Options(
             checked_timeout(timeout), as_policy(retries), environment_items(extra_env)
@@ -151,7 +158,9 @@ class AsyncExecutor:
         backend = self._backend
         self._engine = await Engine.open(
             self.id,
-            await compute_backend(backend) if isinstance(backend, str) else backend,
+            await compute_backend(backend, self._backend_options)
+            if isinstance(backend, str)
+            else backend,
             self._worker_options,
             max_workers=self._max_workers,
             initializer=self._initializer,

@@ -163,3 +163,4 @@ class WorkerOptions:
     max_memory: int | None = None
     max_calls: int | None = None
     log_bytes: int = 1 << 20
+    chunksize: int = 1  #: calls in one invocation, where calls are invoked

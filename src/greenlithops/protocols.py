@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     import socket
@@ -80,6 +80,7 @@ class WorkerHandle(Protocol):
         ...
 
 
+@runtime_checkable
 class SupportsWorkers(ComputeBackend, Protocol):
     """A backend whose workers live on between calls and are reached over a byte stream."""
 
@@ -89,6 +90,25 @@ class SupportsWorkers(ComputeBackend, Protocol):
         Args:
             on_exit: called on the event loop, once, when the worker has ended, with its exit
                 status; negative for a signal.
+        """
+        ...
+
+
+class SupportsInvocations(ComputeBackend, Protocol):
+    """A backend that takes calls in a request, and answers with their outcomes in its reply."""
+
+    key: bytes  #: what messages between the client and the service are authenticated with
+    patience: float  #: seconds for which the service may be away before calls fail
+
+    async def invoke(self, body: bytes) -> bytes:
+        """Return the reply to a message of `greenlithops.worker.invocation`.
+
+        Raises:
+            Throttled: the service refused it since there are too many.
+            ServiceUnavailable: it was not taken, and may be later.
+            WorkerLost: what took it died, or there is no telling.
+            PayloadTooLarge: the service does not take so much.
+            ServiceRefused: the service does not take it, and never will.
         """
         ...
 

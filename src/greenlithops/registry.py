@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from greenlithops.objects import StorageBackend
-    from greenlithops.protocols import SupportsWorkers
+    from greenlithops.protocols import SupportsInvocations, SupportsWorkers
 
 ENTRY_POINTS = "greenlithops.compute"
 STORAGE_ENTRY_POINTS = "greenlithops.storage"
 
 #: name: module, class, how to install what it needs
 COMPUTE = {
+    "http": (
+        "greenlithops.backends.compute.http.backend",
+        "HttpBackend",
+        "pip install 'greenlithops[http]'",
+    ),
     "inline": ("greenlithops.backends.compute.inline", "InlineBackend", None),
     "localhost": ("greenlithops.backends.compute.localhost", "LocalhostBackend", None),
 }
@@ -64,8 +69,14 @@ SCHEMES = {
 }
 
 
-async def compute_backend(name: str) -> SupportsWorkers:
+async def compute_backend(
+    name: str, options: Mapping[str, Any]
+) -> SupportsWorkers | SupportsInvocations:
     """Return a new compute backend.
+
+    Args:
+        name: one of `COMPUTE`, or one that another package provides.
+        options: the keyword arguments of what makes it.
 
     Raises:
         BackendNotFound: no backend has this name, or what it needs is not installed.
@@ -75,7 +86,8 @@ async def compute_backend(name: str) -> SupportsWorkers:
     else:
         # It looks at every installed package.
         factory = await off_loop(_entry_point, "compute backend", ENTRY_POINTS, name, [*COMPUTE])
-    backend: SupportsWorkers = factory()
+    _check_options("backend", name, factory, options)
+    backend: SupportsWorkers | SupportsInvocations = factory(**options)
     return backend
 
 
@@ -94,19 +106,19 @@ def storage_backend(name: str, options: Mapping[str, Any]) -> StorageBackend:
         factory = _imported(name, STORAGE[name])
     else:
         factory = _entry_point("storage", STORAGE_ENTRY_POINTS, name, [*STORAGE])
-    _check_options(name, factory, options)
+    _check_options("storage", name, factory, options)
     backend: StorageBackend = factory(**options)
     return backend
 
 
-def _check_options(name: str, factory: Any, options: Mapping[str, Any]) -> None:
+def _check_options(what: str, name: str, factory: Any, options: Mapping[str, Any]) -> None:
     parameters = inspect.signature(factory).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     for option in options:
         if option not in parameters:
             hint = _hint(option, [*parameters]) if parameters else "it has none"
-            raise UsageError(f"the storage {name!r} has no option {option!r}; {hint}")
+            raise UsageError(f"the {what} {name!r} has no option {option!r}; {hint}")
 
 
 def _imported(name: str, place: tuple[str, str, str | None]) -> Any:

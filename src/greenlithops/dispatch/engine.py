@@ -16,29 +16,34 @@ from greenlithops.dispatch.batch import Batch, RemoteFunction
 from greenlithops.dispatch.dispatcher import Dispatcher
 from greenlithops.dispatch.images import ImageCache
 from greenlithops.dispatch.inputs import Input
+from greenlithops.dispatch.options import default_workers
 from greenlithops.dispatch.serialize import ClassBook
 from greenlithops.dispatch.spending import Spending
 from greenlithops.dispatch.start import open_lanes
 from greenlithops.dispatch.tracker import Tracker
 from greenlithops.dispatch.work import Work
+from greenlithops.errors import UsageError
 from greenlithops.models import Event, EventKind, WorkerOptions
 from greenlithops.offload import to_the_end
+from greenlithops.protocols import SupportsWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from greenlithops.dispatch.energy_log import JobLog
+    from greenlithops.dispatch.invoker import Invoker
     from greenlithops.dispatch.options import Options
     from greenlithops.dispatch.retry import RetryPolicy
     from greenlithops.dispatch.serialize import FunctionImage
     from greenlithops.energy.sampler import EnergySampler
     from greenlithops.energy.window import EnergyWindow
     from greenlithops.hooks import HookThread
-    from greenlithops.protocols import Hook, SupportsWorkers
+    from greenlithops.protocols import Hook, SupportsInvocations
 
 LINGER_SECONDS = 0.01  #: that a job of submitted calls waits for the next one
 LINGERING_BYTES = 256 << 10  #: results that it may keep meanwhile
 GROUP_SIZE = 1000  #: submitted calls that share a job, so that they travel together
+MOST_INVOCATIONS = 1000  #: at a time, where neither the user nor the backend has a limit
 KEPT_FUNCTIONS = 64  #: functions that workers remember although no job uses them
 
 Initializer = tuple["Callable[..., object]", tuple[Any, ...]]
@@ -73,16 +78,16 @@ class Engine:
         self._spending: Spending
         self._job_log: JobLog | None = None
         self._stack: AsyncExitStack
-        self._dispatcher: Dispatcher
+        self._dispatcher: Dispatcher | Invoker
 
     @classmethod
     async def open(
         cls,
         engine_id: str,
-        backend: SupportsWorkers,
+        backend: SupportsWorkers | SupportsInvocations,
         options: WorkerOptions,
         *,
-        max_workers: int,
+        max_workers: int | None,
         initializer: Initializer | None,
         energy: str,
         hooks: Sequence[Hook],
@@ -98,17 +103,12 @@ class Engine:
 
                 engine._hooks = HookThread(hooks)
                 stack.push_async_callback(engine._hooks.close)
-            engine._dispatcher = Dispatcher(
-                open_lanes(backend, engine_id, options, initializer),
-                engine,
-                max_workers=min(max_workers, backend.limits.concurrency or max_workers),
-                concurrency=options.concurrency,
-                max_calls=options.max_calls,
-            )
+            engine._dispatcher = engine._feeder(backend, max_workers, initializer)
             stack.push_async_callback(lambda: to_the_end(engine._dispatcher.close(kill=True)))
             # A worker takes longer to start than the meter to open, so it goes first.
             engine._dispatcher.warm()
-            if energy != "off":
+            # What runs elsewhere does not use this machine's energy.
+            if energy != "off" and isinstance(backend, SupportsWorkers):
                 from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
 
                 engine._sampler = await stack.enter_async_context(shared_sampler(energy))
@@ -123,6 +123,33 @@ class Engine:
             engine._stack = stack.pop_all()
         _open.add(engine)
         return engine
+
+    def _feeder(
+        self,
+        backend: SupportsWorkers | SupportsInvocations,
+        max_workers: int | None,
+        initializer: Initializer | None,
+    ) -> Dispatcher | Invoker:
+        options = self._options
+        limit = backend.limits.concurrency
+        if isinstance(backend, SupportsWorkers):
+            most = max_workers or default_workers()
+            return Dispatcher(
+                open_lanes(backend, self.id, options, initializer),
+                self,
+                max_workers=min(most, limit or most),
+                concurrency=options.concurrency,
+                max_calls=options.max_calls,
+            )
+        from greenlithops.dispatch.invoker import Invoker  # noqa: PLC0415 - only if needed
+
+        if initializer is not None or options.max_memory or options.max_calls:
+            raise UsageError(
+                f"initializer, max_memory and max_calls_per_worker are about workers; {backend!r} "
+                "has none of ours: its deployment says what they are like"
+            )
+        most = max_workers or limit or MOST_INVOCATIONS
+        return Invoker(backend, most=min(most, limit or most), chunksize=options.chunksize)
 
     @property
     def workers(self) -> list[str]:

@@ -94,6 +94,29 @@ class _Stream(io.RawIOBase):
         return len(view)
 
 
+class Routed(io.TextIOBase):
+    """Stands in for a stream of a process that is not all ours: what calls print is kept."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write to the log of the call that runs here, or else to the stream."""
+        log = task_log.get()
+        if log is None:
+            return int(self.stream.write(text))
+        log.write(text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream; a log needs none."""
+        if task_log.get() is None:
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
 class Capture:
     """Directs all output of this process to the call that makes it.
 

@@ -1,0 +1,1 @@
+"""Functions behind HTTP: whatever runs `greenlithops.worker.application` at an address."""

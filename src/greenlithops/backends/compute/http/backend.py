@@ -1,0 +1,152 @@
+"""Invokes a service over HTTP: one request for one batch of calls, the outcomes in the reply."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import io
+import os
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+
+from greenlithops.errors import (
+    ConfigurationError,
+    PayloadTooLarge,
+    ServiceError,
+    ServiceRefused,
+    ServiceUnavailable,
+    Throttled,
+    WorkerLost,
+)
+from greenlithops.models import Limits
+from greenlithops.worker.service import KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from types import TracebackType
+
+    Headers = Callable[[], Awaitable[Mapping[str, str]]]
+
+CONNECT_SECONDS = 10.0
+LARGE = 256 << 10
+_TYPE = {"Content-Type": "application/octet-stream"}
+
+
+class HttpBackend:
+    """Runs calls in a service that answers HTTP requests.
+
+    Args:
+        endpoint: the service's URL.
+        key: the key that it was deployed with, as text; by default that of the environment
+            variable ``GREENLITHOPS_KEY``.
+        concurrency: how many requests at a time at most.
+        headers: a coroutine function that gives further headers for each request, such as an
+            identity token; it keeps what may be used again.
+        payload_bytes: what the service takes in one request; None: no limit.
+        patience: seconds for which the service may be away before calls fail.
+    """
+
+    name = "http"
+
+    def __init__(
+        self,
+        endpoint: str,
+        key: str | None = None,
+        *,
+        concurrency: int = 1000,
+        headers: Headers | None = None,
+        payload_bytes: int | None = None,
+        patience: float = 30.0,
+    ) -> None:
+        text = key or os.environ.get(KEY_VARIABLE, "")
+        if not text:
+            raise ConfigurationError(
+                f"the service at {endpoint} has a key, which is needed here too: give key=…, or "
+                f"set {KEY_VARIABLE}"
+            )
+        self.key = text.encode()
+        self.limits = Limits(payload_bytes=payload_bytes, concurrency=concurrency)
+        self.patience = patience
+        self._endpoint = endpoint
+        self._headers = headers
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            auto_decompress=False,
+            headers=_TYPE,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def invoke(self, body: bytes) -> bytes:
+        """Return the reply to a message."""
+        session = self._session
+        if session is None:
+            raise ServiceUnavailable("the backend is not open")
+        limit = self.limits.payload_bytes
+        if limit is not None and len(body) > limit:
+            raise PayloadTooLarge(
+                f"the arguments take {len(body)} bytes, and the service takes {limit}: put them "
+                "into storage, and pass a CloudObject"
+            )
+        headers = None if self._headers is None else await self._headers()
+        # What is large is written in pieces, so that the event loop is not held for long.
+        data = body if len(body) < LARGE else io.BytesIO(body)
+        try:
+            async with session.post(self._endpoint, data=data, headers=headers) as response:
+                if response.status == 200:  # noqa: PLR2004 - HTTP's OK
+                    return await response.read()
+                text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
+                raise refusal(response.status, response.headers, f"{self._endpoint}: {text}")
+        except ServiceError:
+            raise
+        except aiohttp.ClientConnectorError as error:
+            raise ServiceUnavailable(f"{self._endpoint} is not reached: {error}") from error
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkerLost(
+                f"the connection to {self._endpoint} broke while calls ran: {error!r}"
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"<HttpBackend {self._endpoint}>"
+
+
+def refusal(status: int, headers: Mapping[str, Any], text: str) -> Exception:
+    """Return what an HTTP status other than 200 means for the calls of a request."""
+    text = f"HTTP {status} from {text}"
+    if status == 429:  # noqa: PLR2004 - too many requests
+        return Throttled(text, retry_after=seconds_to_wait(headers.get("Retry-After")))
+    if status == 503:  # noqa: PLR2004 - service unavailable
+        return ServiceUnavailable(text, retry_after=seconds_to_wait(headers.get("Retry-After")))
+    if status == 413:  # noqa: PLR2004 - content too large
+        return PayloadTooLarge(text)
+    if status >= 500:  # noqa: PLR2004 - what was to run them failed, at any moment
+        return WorkerLost(text)
+    return ServiceRefused(text)
+
+
+def seconds_to_wait(value: str | None) -> float | None:
+    """Return what ``Retry-After`` asks for: seconds, or a moment; None if nothing sensible."""
+    if not value:
+        return None
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())

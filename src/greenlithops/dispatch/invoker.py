@@ -1,0 +1,280 @@
+"""Feeds functions that are invoked: as many requests in flight as the service bears.
+
+It has the place of the `Dispatcher` where a backend has no workers to speak with, but takes an
+invocation and replies with its outcomes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import random
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.dispatch.batch import Batch, Outcomes
+from greenlithops.dispatch.ledger import FIELDS, clock_offset
+from greenlithops.errors import (
+    GreenlithopsError,
+    IncompatibleRuntime,
+    ServiceUnavailable,
+    Throttled,
+    WorkerLost,
+)
+from greenlithops.worker import invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenlithops.dispatch.batch import RemoteFunction
+    from greenlithops.dispatch.work import Work
+    from greenlithops.energy.cpu_time.trees import TreeSource
+    from greenlithops.protocols import SupportsInvocations
+
+INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
+PYTHON = tuple(sys.version_info[:2])  #: pickled functions need the same one
+FEED = 200  #: requests that are made at one go, before the loop goes on
+LONGEST_PAUSE = 10.0
+
+
+class Pace:
+    """How many requests may be in flight: less when the service throttles, a little more after.
+
+    Args:
+        most: the limit of the backend or of the user.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.limit = float(most)
+        self.until = 0.0  #: when the next request may be made, by the loop's clock
+        self._most = float(most)
+        self._pauses = 0
+
+    def fine(self) -> None:
+        """A request was taken."""
+        self.limit = min(self._most, self.limit + 1 / self.limit)
+        self._pauses = 0
+
+    def throttled(self, in_flight: int, now: float, retry_after: float | None) -> None:
+        """A request was refused for there are too many."""
+        if now < self.until:
+            return  # one of many that were refused together
+        self.limit = max(1.0, min(self.limit, float(in_flight)) * 0.8)
+        self._pauses += 1
+        pause = min(LONGEST_PAUSE, 0.05 * 2**self._pauses) * (0.5 + random.random() / 2)  # noqa: S311 - jitter
+        self.until = now + (pause if retry_after is None else retry_after)
+
+
+class Invoker:
+    """Gives calls to a service, request by request.
+
+    Args:
+        backend: takes the requests.
+        most: how many at a time at most.
+        chunksize: how many calls in one request.
+    """
+
+    def __init__(self, backend: SupportsInvocations, *, most: int, chunksize: int) -> None:
+        self.broken: Exception | None = None
+        self.trees: TreeSource | None = None
+        self._backend = backend
+        self._chunksize = chunksize
+        self._loop = asyncio.get_running_loop()
+        self._works: collections.deque[Work] = collections.deque()
+        self._running: dict[asyncio.Task[None], Batch] = {}
+        self._pace = Pace(most)
+        self._feeding = self._closing = False
+        self._offset = round(clock_offset() * 1e9)
+        self._workers: dict[str, None] = {}
+        self._away_since: float | None = None
+
+    @property
+    def workers(self) -> list[str]:
+        """The names of the workers that have answered."""
+        return list(self._workers)
+
+    def add(self, work: Work) -> None:
+        """Take on the calls of a job."""
+        work.wake = self.wake
+        self._works.append(work)
+        self.wake()
+
+    def warm(self) -> None:
+        """Do nothing: services start by themselves."""
+
+    def forget(self, function: RemoteFunction) -> None:
+        """Do nothing: services forget by themselves."""
+
+    def wake(self) -> None:
+        """Look for something to do, soon."""
+        if not self._feeding and not self._closing:
+            self._feeding = True
+            self._loop.call_soon(self._feed)
+
+    def _feed(self) -> None:
+        self._feeding = False
+        for one in list(self._works):
+            one.look()
+            if one.finished:
+                self._works.remove(one)
+        wait = self._pace.until - self._loop.time()
+        if wait > 0:
+            self._feeding = True
+            self._loop.call_later(wait, self._feed)
+            return
+        for _ in range(FEED):
+            if len(self._running) >= self._pace.limit or (work := self._next()) is None:
+                return
+            if (batch := work.take(self._chunksize)) is not None:
+                self._start(batch)
+        self.wake()
+
+    def _next(self) -> Work | None:
+        for _ in range(len(self._works)):
+            work = self._works[0]
+            self._works.rotate(-1)
+            if work.ready:
+                return work
+        return None
+
+    def _start(self, batch: Batch) -> None:
+        task = self._loop.create_task(self._invoke(batch))
+        self._running[task] = batch
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        batch = self._running.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(batch, error)
+        self.wake()
+
+    # One request.
+
+    async def _invoke(self, batch: Batch) -> None:
+        timeout = batch.function.timeout
+        limit = None if timeout is None else timeout * len(batch.blobs)
+        try:
+            async with asyncio.timeout(limit):
+                reply = await self._ask(batch)
+        except TimeoutError:
+            self._lost(batch, batch.work.timeout_error)
+            return
+        except Throttled as error:
+            self._pace.throttled(len(self._running), self._loop.time(), error.retry_after)
+            self._again(batch)
+            return
+        except ServiceUnavailable as error:
+            self._away(batch, error)
+            return
+        except WorkerLost as error:
+            self._fail(batch, error)
+            return
+        self._pace.fine()
+        self._away_since = None
+        self._book(batch, *reply)
+
+    async def _ask(self, batch: Batch) -> tuple[Any, list[memoryview]]:
+        """Return the outcomes of a batch; send the function again if the service has it not."""
+        function = batch.function
+        image = len(function.image.stream) <= INLINE_IMAGE and not batch.work.book.definitions
+        content, buffers = self._unpacked(
+            await self._backend.invoke(self._packed(batch, image=image))
+        )
+        if content[0] == invocation.NEEDS_FUNCTION:
+            content, buffers = self._unpacked(
+                await self._backend.invoke(self._packed(batch, image=True))
+            )
+        if content[0] == invocation.REFUSED:
+            raise IncompatibleRuntime(content[1])
+        return content, buffers
+
+    def _packed(self, batch: Batch, *, image: bool) -> bytes:
+        function = batch.function
+        buffers: list[Any] = []
+        classes = []
+        if image:
+            for digest, (stream, raw) in batch.work.book.definitions.items():
+                classes.append((digest, stream, len(raw)))
+                buffers += raw
+            buffers += function.image.buffers
+        (_, _, blobs, counts), raw = batch.wire()
+        content = (
+            PYTHON,
+            function.image.digest,
+            (function.image.stream, len(function.image.buffers)) if image else None,
+            function.wire_options,
+            classes,
+            blobs,
+            counts,
+        )
+        return invocation.pack(self._backend.key, invocation.REQUEST, content, [*buffers, *raw])
+
+    def _unpacked(self, reply: bytes) -> tuple[Any, list[memoryview]]:
+        return invocation.unpack(self._backend.key, invocation.REPLY, reply)
+
+    def _book(self, batch: Batch, content: Any, raw: list[memoryview]) -> None:
+        _, worker, cold, statuses, blobs, counts, times, logs = content
+        self._workers[worker] = None
+        columns = array("q", times)
+        for place in range(0, len(columns), FIELDS):
+            columns[place] -= self._offset
+        positions = array("I", range(len(blobs))).tobytes()
+        outcomes = Outcomes.from_wire(
+            (positions, statuses, blobs, counts, columns.tobytes(), logs),
+            [bytearray(part) for part in raw],
+            worker,
+        )
+        outcomes.cold = cold
+        for position in outcomes.positions:
+            batch.finish(position)
+        batch.work.outcomes(batch, outcomes)
+        batch.work.batch_over()
+
+    # What does not go well.
+
+    def _again(self, batch: Batch) -> None:
+        batch.work.give_back(batch, list(batch.unfinished()))
+        batch.work.batch_over()
+
+    def _away(self, batch: Batch, error: ServiceUnavailable) -> None:
+        """Nothing was run: ask again later, but not for ever."""
+        now = self._loop.time()
+        if self._away_since is None:
+            self._away_since = now
+        if now - self._away_since > self._backend.patience:
+            self._lost(batch, lambda _: error)
+            return
+        self._pace.throttled(len(self._running), now, error.retry_after)
+        self._again(batch)
+
+    def _lost(self, batch: Batch, error: Callable[[int], Exception]) -> None:
+        for position in list(batch.unfinished()):
+            batch.finish(position)
+            batch.work.lost(batch, position, error(batch.indices[position]), "", None)
+        batch.work.batch_over()
+
+    def _fail(self, batch: Batch, error: BaseException) -> None:
+        """A request failed for a reason that no other one would escape."""
+        if not isinstance(error, GreenlithopsError):
+            failure = WorkerLost(f"the request failed: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            error = failure
+        self._lost(batch, lambda _: error)
+
+    # Stopping.
+
+    def stop_calls(self, cancelled: Callable[[Batch, int], bool]) -> None:
+        """Drop the requests all of whose calls were cancelled."""
+        for task, batch in list(self._running.items()):
+            if all(cancelled(batch, position) for position in batch.unfinished()):
+                task.cancel()
+
+    async def close(self, *, kill: bool) -> None:  # noqa: ARG002 - as a dispatcher's
+        """End: there is nothing under way, or it is dropped."""
+        self._closing = True
+        tasks = list(self._running)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
