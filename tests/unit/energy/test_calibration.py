@@ -1,12 +1,23 @@
 """Calibration against an external meter: known watts come back; what is not known is refused."""
 
+import os
 import random
+import time
 from datetime import UTC, datetime
 
 import pytest
 
-from greenlithops.energy.calibration import Reading, calibrate, load, paired, read_meter_csv
+from greenlithops.energy.calibration import (
+    Calibration,
+    Reading,
+    calibrate,
+    load,
+    paired,
+    read_meter_csv,
+)
 from greenlithops.energy.log import LogRecord
+from greenlithops.energy.meters import MeterRefused, select_meter
+from greenlithops.energy.meters.calibrated import open_meter
 from greenlithops.errors import ConfigurationError, NotEnoughEvidence
 
 START = 1_767_225_600.0
@@ -125,3 +136,35 @@ def test_what_is_no_log_of_a_meter_is_refused(tmp_path, text, reason):
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=reason):
         read_meter_csv(path)
+
+
+def test_a_calibration_is_a_meter(tmp_path, monkeypatch):
+    cpus = os.cpu_count()
+    found = Calibration(10.0 * cpus, 25.0, 0.5, 2.5, 0.97, 1.0, 50, cpus)
+    found.save(tmp_path / "this.json")
+    monkeypatch.setenv("GREENLITHOPS_CALIBRATION", str(tmp_path / "this.json"))
+    selection = select_meter("calibrated")
+    meter = selection.meter
+    try:
+        assert (meter.name, meter.kind) == ("calibrated", "estimated")
+        assert meter.idle_watts == {"machine": pytest.approx(10.0 * cpus)}
+        assert meter.bounds == pytest.approx((0.9, 1.1))
+        assert "R² 0.97" in meter.notes[0]
+        before, cpu = meter.read()["machine"], time.process_time()
+        while time.process_time() < cpu + 0.1:
+            pass
+        assert meter.read()["machine"] - before > 0.1 * 25 * 0.8
+    finally:
+        selection.close()
+
+
+def test_a_calibration_of_another_machine_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "other.json"
+    Calibration(10.0, 25.0, 0.5, 2.5, 0.97, 1.0, 50, 1000).save(path)
+    with pytest.raises(MeterRefused, match="of a machine with 1000 CPUs"):
+        open_meter(str(path))
+    monkeypatch.delenv("GREENLITHOPS_CALIBRATION", raising=False)
+    with pytest.raises(MeterRefused, match="names no file"):
+        open_meter()
+    with pytest.raises(MeterRefused, match=r"missing\.json"):
+        open_meter(str(tmp_path / "missing.json"))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from greenlithops.protocols import EnergyMeter
 
 #: The sources in the order in which ``auto`` tries them; each is a module here with ``open_meter``.
-SOURCES = ("perf", "powercap", "emi", "node", "prometheus", "powerapi", "model")
+SOURCES = ("perf", "powercap", "emi", "node", "prometheus", "powerapi", "calibrated", "model")
 
 #: Those that are taken by name only, since they do not count the whole machine.
 BY_NAME = ("nvml",)
@@ -78,7 +78,7 @@ def select_meter(choice: str = "auto") -> Selection:
     Args:
         choice: ``auto`` for the best source that this machine allows, the name of a source to
             insist on it (``perf``, ``powercap``, ``emi``, ``node``, ``prometheus``, ``powerapi``,
-            ``model``, ``nvml``), ``off`` for none.
+            ``calibrated``, ``model``, ``nvml``), ``off`` for none.
 
     Raises:
         ConfigurationError: the source is unknown, or was named and cannot be used here.
