@@ -5,14 +5,11 @@ plain bytes. Which fault comes when is up to a generator with a seed; each is co
 """
 
 import asyncio
-import contextlib
 import random
-import socket
-import struct
 from collections import Counter
 from dataclasses import dataclass, fields
 
-PIECE = 64 << 10
+from support.messages import PIECE, Side, corrupted
 
 
 @dataclass(frozen=True)
@@ -121,10 +118,10 @@ class FaultProxy:
     async def _accepted(self, reader, writer):
         task = asyncio.current_task()
         self._tasks.add(task)
-        client = _Side(reader, writer)
+        client = Side(reader, writer)
         server = None
         try:
-            server = _Side(*await asyncio.open_connection("127.0.0.1", self._target))
+            server = Side(*await asyncio.open_connection("127.0.0.1", self._target))
             await self._serve(client, server)
         except (OSError, EOFError, asyncio.CancelledError):
             client.reset()
@@ -212,7 +209,7 @@ class FaultProxy:
             await self._reset()
         left = head.length // 2
         body = client.body(head, head.method)
-        async for piece in _corrupted(body) if fault == "corrupt_request" else body:
+        async for piece in corrupted(body) if fault == "corrupt_request" else body:
             if fault == "reset_request" and left < len(piece):
                 server.writer.write(piece[:left])
                 await server.writer.drain()
@@ -235,7 +232,7 @@ class FaultProxy:
             client.writer.write(answer.raw)
         left = answer.length // 2
         body = server.body(answer, head.method)
-        async for piece in _corrupted(body) if fault == "corrupt" else body:
+        async for piece in corrupted(body) if fault == "corrupt" else body:
             if cuts and left < len(piece):
                 client.writer.write(piece[:left])
                 if await self._cut(client, fault):
@@ -290,83 +287,3 @@ class FaultProxy:
                 await asyncio.sleep(self._stall_seconds)
             target.writer.write(piece)
             await target.writer.drain()
-
-
-class _Head:
-    """The first line and the headers of a message."""
-
-    def __init__(self, raw):
-        self.raw = raw
-        first, *lines = raw.decode("latin-1").strip().split("\r\n")
-        words = first.split(" ")
-        self.method = words[0]
-        self.status = int(words[1]) if first.startswith("HTTP/") else 0
-        pairs = (line.partition(":") for line in lines)
-        self._values = {name.strip().lower(): value.strip().lower() for name, _, value in pairs}
-        self.length = int(self.value("content-length") or 0)
-        self.chunked = self.value("transfer-encoding") == "chunked"
-        #: whether the message tells where it ends
-        self.ends = self.chunked or self.value("content-length") is not None
-        if not self.status or self.status in {204, 304}:
-            self.ends = True
-
-    def value(self, name):
-        return self._values.get(name)
-
-
-class _Side:
-    """A connection to the client or to the server."""
-
-    def __init__(self, reader, writer):
-        self.reader = reader
-        self.writer = writer
-
-    async def head(self):
-        """Return the next message's head; None at the end."""
-        try:
-            return _Head(await self.reader.readuntil(b"\r\n\r\n"))
-        except asyncio.IncompleteReadError:
-            return None
-
-    async def body(self, head, method):
-        """Give a message's body as it comes, chunks with their lengths."""
-        if head.status and (method == "HEAD" or head.status in {204, 304}):
-            return
-        if head.chunked:
-            while True:
-                line = await self.reader.readuntil(b"\r\n")
-                size = int(line.partition(b";")[0], 16)
-                yield line + await self.reader.readexactly(size + 2)
-                if not size:
-                    return
-        left = head.length if head.ends else -1
-        while left:
-            piece = await self.reader.read(PIECE if left < 0 else min(left, PIECE))
-            if not piece:
-                if left > 0:
-                    raise EOFError
-                return
-            left -= len(piece) if left > 0 else 0
-            yield piece
-
-    def reset(self):
-        """Let the other side see a reset rather than an end."""
-        with contextlib.suppress(OSError):
-            connection = self.writer.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
-    async def close(self):
-        self.writer.close()
-        with contextlib.suppress(OSError):
-            await self.writer.wait_closed()
-
-
-async def _corrupted(pieces):
-    """Give pieces, with one bit of the first one turned over."""
-    first = True
-    async for piece in pieces:
-        middle = len(piece) // 2
-        changed = bytes([piece[middle] ^ 1])
-        yield piece[:middle] + changed + piece[middle + 1 :] if first else piece
-        first = False

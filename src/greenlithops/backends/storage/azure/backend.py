@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import secrets
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import quote
 
 from greenlithops.backends.storage.azure import documents
 from greenlithops.backends.storage.azure.access import Access, Account, account_of
+from greenlithops.backends.storage.azure.blocks import block_name, block_number, over
 from greenlithops.backends.storage.azure.failures import failed
-from greenlithops.backends.storage.azure.names import check_blob, metadata_headers, metadata_of
-from greenlithops.backends.storage.web import NO_HEADERS, Reading, Web, check_span, http_moment
+from greenlithops.backends.storage.azure.md5 import md5, stored_check
+from greenlithops.backends.storage.azure.names import check_blob
+from greenlithops.backends.storage.azure.values import info_of, put_info, written
+from greenlithops.backends.storage.reading import Reading, check_span
+from greenlithops.backends.storage.web import NO_HEADERS, Web
 from greenlithops.errors import (
     BucketTaken,
     NoSuchBucket,
     NoSuchKey,
-    NoSuchUpload,
     StorageError,
     UsageError,
 )
 from greenlithops.objects import ObjectInfo, Page, Part, PutOptions, StorageLimits, Upload
-from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,11 +34,8 @@ if TYPE_CHECKING:
     from greenlithops.backends.storage.azure.access import Credential
     from greenlithops.objects import Buffer, ListQuery, Span
 
-PLAIN = "application/octet-stream"
 AT_ONCE = 32  #: requests of one operation that takes many
 COPY_PAUSE = 0.5  #: seconds between looks at a copy that is under way
-LARGE = 1 << 20  #: bytes from which on a hash is left to a thread
-FIRST_OF_ALL = PutOptions()
 
 
 class AzureStorage:
@@ -145,12 +142,12 @@ class AzureStorage:
         """Write an object."""
         check_blob(bucket, key)
         headers = {
-            **_written(options),
+            **written(options),
             "x-ms-blob-type": "BlockBlob",
-            "content-md5": await _md5(body),
+            "content-md5": await md5(body),
         }
         answer, _ = await self._ask("PUT", bucket, key, headers=headers, body=body)
-        return _put_info(bucket, key, len(body), answer, options)
+        return put_info(bucket, key, len(body), answer, options)
 
     def open(
         self, bucket: str, key: str, span: Span | None = None, *, if_match: str | None = None
@@ -173,15 +170,15 @@ class AzureStorage:
             return await self._send("GET", bucket, key, headers)
 
         def info(size: int, headers: Mapping[str, str]) -> ObjectInfo:
-            return _info(bucket, key, size, headers)
+            return info_of(bucket, key, size, headers)
 
-        return Reading(asked, info, _stored_check, span)
+        return Reading(asked, info, stored_check, span)
 
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""
         check_blob(bucket, key)
         headers, _ = await self._ask("HEAD", bucket, key)
-        return _info(bucket, key, int(headers.get("Content-Length", 0)), headers)
+        return info_of(bucket, key, int(headers.get("Content-Length", 0)), headers)
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
         """Return up to a thousand entries.
@@ -259,9 +256,9 @@ class AzureStorage:
     async def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
         """Send a part, as a block."""
         self._check(upload)
-        name = _block(upload, number)
+        name = block_name(upload, number)
         query = {"comp": "block", "blockid": name}
-        headers = {"content-md5": await _md5(body)}
+        headers = {"content-md5": await md5(body)}
         await self._ask("PUT", upload.bucket, upload.key, query, headers=headers, body=body)
         return Part(number, name, len(body))
 
@@ -272,14 +269,14 @@ class AzureStorage:
         try:
             _, data = await self._ask("GET", upload.bucket, upload.key, query)
         except NoSuchKey:
-            raise _over(upload) from None
+            raise over(upload) from None
         found = [
             Part(number, name, size)
             for name, size in documents.blocks(data)
-            if (number := _number(upload, name)) is not None
+            if (number := block_number(upload, name)) is not None
         ]
         if not found:
-            raise _over(upload)
+            raise over(upload)
         return sorted(found, key=lambda part: part.number)
 
     async def finish_upload(
@@ -288,13 +285,13 @@ class AzureStorage:
         """Make the object of its parts."""
         self._check(upload)
         body = documents.block_list(part.etag for part in parts)
-        headers = {**_written(options), "content-md5": await _md5(body)}
+        headers = {**written(options), "content-md5": await md5(body)}
         query = {"comp": "blocklist"}
         answer, _ = await self._ask(
             "PUT", upload.bucket, upload.key, query, headers=headers, body=body
         )
         size = sum(part.size for part in parts)
-        return _put_info(upload.bucket, upload.key, size, answer, options)
+        return put_info(upload.bucket, upload.key, size, answer, options)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Take no more for it; the service drops what was sent."""
@@ -302,7 +299,7 @@ class AzureStorage:
 
     def _check(self, upload: Upload) -> None:
         if upload.id in self._dropped:
-            raise _over(upload)
+            raise over(upload)
 
     # Requests.
 
@@ -334,84 +331,3 @@ class AzureStorage:
     def _url(self, bucket: str, key: str | None) -> str:
         place = f"{self._account.endpoint}/{quote(bucket, safe='')}"
         return place if key is None else f"{place}/{quote(key, safe='/~')}"
-
-
-def _written(options: PutOptions) -> dict[str, str]:
-    """Return the headers that an object is written with."""
-    headers = {
-        "x-ms-blob-content-type": options.content_type or PLAIN,
-        **metadata_headers(options.metadata),
-    }
-    if options.if_absent:
-        headers["if-none-match"] = "*"
-    elif options.if_match:
-        headers["if-match"] = f'"{options.if_match}"'
-    return headers
-
-
-def _info(bucket: str, key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
-    return ObjectInfo(
-        bucket,
-        key,
-        size,
-        headers.get("ETag", "").strip('"'),
-        http_moment(headers.get("Last-Modified")),
-        headers.get("Content-Type"),
-        metadata_of(headers),
-    )
-
-
-def _put_info(
-    bucket: str, key: str, size: int, headers: Mapping[str, str], options: PutOptions
-) -> ObjectInfo:
-    etag, moment = headers.get("ETag", "").strip('"'), http_moment(headers.get("Last-Modified"))
-    kind = options.content_type or PLAIN
-    return ObjectInfo(bucket, key, size, etag, moment, kind, options.metadata)
-
-
-class _Md5:
-    """Follows the bytes of an object that was stored with its MD5."""
-
-    def __init__(self, expected: str) -> None:
-        self._expected = expected
-        self._hash = hashlib.md5(usedforsecurity=False)
-
-    def take(self, piece: Buffer) -> None:
-        self._hash.update(piece)
-
-    def wrong(self) -> str:
-        found = base64.b64encode(self._hash.digest()).decode()
-        if found == self._expected:
-            return ""
-        return f"the bytes have the MD5 {found}, but were stored with {self._expected}"
-
-
-def _stored_check(headers: Mapping[str, str]) -> _Md5 | None:
-    stored = headers.get("Content-MD5") or headers.get("x-ms-blob-content-md5")
-    return _Md5(stored) if stored else None
-
-
-async def _md5(body: Buffer) -> str:
-    def digest() -> str:
-        return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-
-    return digest() if len(body) < LARGE else await off_loop(digest)
-
-
-def _block(upload: Upload, number: int) -> str:
-    """Return a block's name: those of one object must be of one length."""
-    return base64.b64encode(f"{upload.id}{number:06d}".encode()).decode()
-
-
-def _number(upload: Upload, name: str) -> int | None:
-    """Return the number of the part that a block is; None for a block of another upload."""
-    try:
-        text = base64.b64decode(name, validate=True).decode("ascii")
-    except ValueError:
-        return None
-    mine, number = text[: len(upload.id)], text[len(upload.id) :]
-    return int(number) if mine == upload.id and number.isdecimal() else None
-
-
-def _over(upload: Upload) -> NoSuchUpload:
-    return NoSuchUpload(f"the upload of {upload.key} is over", bucket=upload.bucket, key=upload.key)

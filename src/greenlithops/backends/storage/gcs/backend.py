@@ -5,20 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from greenlithops.backends.storage.gcs import uploads
 from greenlithops.backends.storage.gcs.access import Access
 from greenlithops.backends.storage.gcs.crc32c import checksum, stored_check
 from greenlithops.backends.storage.gcs.failures import failed
-from greenlithops.backends.storage.names import check_key
-from greenlithops.backends.storage.web import Reading, Web, check_span, http_moment, where
+from greenlithops.backends.storage.gcs.names import (
+    bucket_path,
+    check_object,
+    checked_endpoint,
+    object_path,
+)
+from greenlithops.backends.storage.gcs.values import (
+    changed,
+    condition,
+    generation_of,
+    info_of,
+    info_of_media,
+    parsed,
+    resource,
+)
+from greenlithops.backends.storage.reading import Reading, check_span
+from greenlithops.backends.storage.web import Web, where
 from greenlithops.errors import (
     BucketTaken,
     ChecksumMismatch,
-    InvalidName,
     NoSuchBucket,
     NoSuchKey,
     PreconditionFailed,
@@ -39,8 +52,6 @@ if TYPE_CHECKING:
 GOOGLE = "https://storage.googleapis.com"
 FIELDS = "name,size,generation,updated,contentType,metadata,crc32c"
 LISTED = "nextPageToken,prefixes,items(name,size,generation,updated,crc32c)"
-PLAIN = "application/octet-stream"
-METADATA = "x-goog-meta-"
 BOUNDARY = "=== greenlithops ==="
 AT_ONCE = 32  #: requests of one operation that takes many
 
@@ -93,7 +104,9 @@ class GcsStorage:
             raise UsageError("service_file and credentials_path mean the same: give one")
         self._project = project
         self._location = location or region
-        self._endpoint = _checked(endpoint or os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE)
+        self._endpoint = checked_endpoint(
+            endpoint or os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
+        )
         if anonymous is None:
             anonymous = self._endpoint.startswith("http://")
         self._access = Access(service_file or credentials_path, anonymous=anonymous)
@@ -137,12 +150,12 @@ class GcsStorage:
 
     async def head_bucket(self, bucket: str) -> None:
         """Return if the bucket can be used."""
-        await self.ask("GET", f"{_bucket(bucket)}?fields=name", bucket, None)
+        await self.ask("GET", f"{bucket_path(bucket)}?fields=name", bucket, None)
 
     async def delete_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
         try:
-            await self.ask("DELETE", _bucket(bucket), bucket, None)
+            await self.ask("DELETE", bucket_path(bucket), bucket, None)
         except (BucketTaken, PreconditionFailed) as error:
             raise StorageError(f"{bucket} is not empty: {error}", bucket=bucket) from error
 
@@ -150,15 +163,15 @@ class GcsStorage:
 
     async def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
         """Write an object."""
-        _check_name(bucket, key)
+        check_object(bucket, key)
         crc = checksum(body)
-        resource = {**_resource(options), "name": key, "crc32c": crc}
-        query = {"uploadType": "multipart", "fields": FIELDS, **_condition(options, bucket, key)}
+        wanted = {**resource(options), "name": key, "crc32c": crc}
+        query = {"uploadType": "multipart", "fields": FIELDS, **condition(options, bucket, key)}
         data = b"".join(
             (
                 f"--{BOUNDARY}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
-                json.dumps(resource).encode(),
-                f"\r\n--{BOUNDARY}\r\nContent-Type: {resource['contentType']}\r\n\r\n".encode(),
+                json.dumps(wanted).encode(),
+                f"\r\n--{BOUNDARY}\r\nContent-Type: {wanted['contentType']}\r\n\r\n".encode(),
                 body,
                 f"\r\n--{BOUNDARY}--".encode(),
             )
@@ -167,23 +180,23 @@ class GcsStorage:
             **await self._access.headers(),
             "Content-Type": f'multipart/related; boundary="{BOUNDARY}"',
         }
-        url = f"{self._endpoint}/upload{_bucket(bucket)}/o?{urlencode(query)}"
+        url = f"{self._endpoint}/upload{bucket_path(bucket)}/o?{urlencode(query)}"
         try:
             _, answer = await self._web.ask("POST", url, headers, data, bucket=bucket, key=key)
         except NoSuchKey as error:
             raise NoSuchBucket(f"there is no bucket {bucket}", bucket=bucket) from error
-        found = _parsed(answer)
+        found = parsed(answer)
         if found.get("crc32c", crc) != crc:
             raise ChecksumMismatch(
                 f"{where(bucket, key)}: the storage has got other bytes", bucket=bucket, key=key
             )
-        return _info(bucket, found)
+        return info_of(bucket, found)
 
     def open(
         self, bucket: str, key: str, span: Span | None = None, *, if_match: str | None = None
     ) -> Reading:
         """Read an object."""
-        _check_name(bucket, key)
+        check_object(bucket, key)
         check_span(span, bucket, key)
 
         async def asked() -> aiohttp.ClientResponse:
@@ -191,27 +204,28 @@ class GcsStorage:
             headers = {**await self._access.headers(), "Accept-Encoding": "gzip"}
             if span is not None:
                 headers["Range"] = span.header()
-            condition = ""
+            limit = ""
             if if_match is not None:
-                condition = f"&ifGenerationMatch={_generation(if_match, bucket, key)}"
-            url = f"{self._endpoint}{_object(bucket, key)}?alt=media{condition}"
+                limit = f"&ifGenerationMatch={generation_of(if_match, bucket, key)}"
+            url = f"{self._endpoint}{object_path(bucket, key)}?alt=media{limit}"
             response = await self._web.send("GET", url, headers, b"", bucket=bucket, key=key)
             # An emulator ignores the condition.
             if if_match not in (None, response.headers.get("X-Goog-Generation")):
                 response.release()
-                raise _changed(bucket, key)
+                raise changed(bucket, key)
             return response
 
         def info(size: int, headers: Mapping[str, str]) -> ObjectInfo:
-            return _info_of_media(bucket, key, size, headers)
+            return info_of_media(bucket, key, size, headers)
 
         return Reading(asked, info, stored_check, span)
 
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""
-        _check_name(bucket, key)
-        return _info(
-            bucket, await self.ask("GET", f"{_object(bucket, key)}?fields={FIELDS}", bucket, key)
+        check_object(bucket, key)
+        return info_of(
+            bucket,
+            await self.ask("GET", f"{object_path(bucket, key)}?fields={FIELDS}", bucket, key),
         )
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
@@ -220,7 +234,7 @@ class GcsStorage:
         hidden = not query.prefix.startswith(uploads.PARTS)
         return Page(
             [
-                _info(bucket, item)
+                info_of(bucket, item)
                 for item in found.get("items", ())
                 if item["name"] != query.start_after
                 and not (hidden and item["name"].startswith(uploads.PARTS))
@@ -238,7 +252,7 @@ class GcsStorage:
             asked["startOffset"] = query.start_after
         if token:
             asked["pageToken"] = token
-        path = f"{_bucket(bucket)}/o?{urlencode(asked)}"
+        path = f"{bucket_path(bucket)}/o?{urlencode(asked)}"
         found: dict[str, Any] = await self.ask("GET", path, bucket, None)
         return found
 
@@ -248,9 +262,9 @@ class GcsStorage:
 
         async def one(key: str) -> StorageError | None:
             try:
-                _check_name(bucket, key)
+                check_object(bucket, key)
                 async with room:
-                    await self.ask("DELETE", _object(bucket, key), bucket, key)
+                    await self.ask("DELETE", object_path(bucket, key), bucket, key)
             except NoSuchKey:
                 return None
             except StorageError as error:
@@ -266,32 +280,32 @@ class GcsStorage:
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
         """Copy an object; a large one takes several requests."""
-        _check_name(bucket, key)
-        known = _generation(source.etag, source.bucket, source.key)
+        check_object(bucket, key)
+        known = generation_of(source.etag, source.bucket, source.key)
         query = {
             "ifSourceGenerationMatch": known,
             "fields": f"done,rewriteToken,resource({FIELDS})",
         }
-        path = f"{_object(source.bucket, source.key)}/rewriteTo{_object(bucket, key)[11:]}"
+        path = f"{object_path(source.bucket, source.key)}/rewriteTo{object_path(bucket, key)[11:]}"
         while True:
             url = f"{path}?{urlencode(query)}"
             found = await self.ask("POST", url, source.bucket, source.key)
             if found["done"]:
-                return _info(bucket, found["resource"])
+                return info_of(bucket, found["resource"])
             query["rewriteToken"] = found["rewriteToken"]
 
     async def presign(
         self, method: Literal["GET", "PUT"], bucket: str, key: str, seconds: float
     ) -> str:
         """Return a URL for one operation, valid for a week at most."""
-        _check_name(bucket, key)
+        check_object(bucket, key)
         return await self._access.signed(method, bucket, key, seconds)
 
     # Parts.
 
     async def start_upload(self, bucket: str, key: str, options: PutOptions) -> Upload:
         """Begin an object that is sent in parts."""
-        _check_name(bucket, key)
+        check_object(bucket, key)
         return await uploads.start(self, bucket, key)
 
     async def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
@@ -316,9 +330,9 @@ class GcsStorage:
         self, bucket: str, key: str, sources: Sequence[tuple[str, str]], options: PutOptions
     ) -> tuple[ObjectInfo, str]:
         """Return an object made of others, by names and generations, and its CRC-32C."""
-        query = {"fields": FIELDS, **_condition(options, bucket, key)}
+        query = {"fields": FIELDS, **condition(options, bucket, key)}
         wanted = {
-            "destination": _resource(options),
+            "destination": resource(options),
             "sourceObjects": [
                 {
                     "name": name,
@@ -328,9 +342,9 @@ class GcsStorage:
                 for name, generation in sources
             ],
         }
-        url = f"{_object(bucket, key)}/compose?{urlencode(query)}"
+        url = f"{object_path(bucket, key)}/compose?{urlencode(query)}"
         found = await self.ask("POST", url, bucket, key, wanted)
-        return _info(bucket, found), found["crc32c"]
+        return info_of(bucket, found), found["crc32c"]
 
     async def ask(
         self, method: str, path: str, bucket: str, key: str | None, wanted: object = None
@@ -342,88 +356,4 @@ class GcsStorage:
             headers["Content-Type"] = "application/json"
         url = f"{self._endpoint}{path}"
         _, answer = await self._web.ask(method, url, headers, body, bucket=bucket, key=key)
-        return _parsed(answer)
-
-
-def _checked(endpoint: str) -> str:
-    if "://" not in endpoint:
-        endpoint = f"http://{endpoint}"
-    if not endpoint.startswith(("http://", "https://")):
-        raise UsageError(f"an endpoint is a URL with http:// or https://, not {endpoint!r}")
-    return endpoint.rstrip("/")
-
-
-def _check_name(bucket: str, key: str) -> None:
-    check_key(bucket, key)
-    # The service's rules for names of objects.
-    if key in (".", "..") or "\r" in key or "\n" in key:
-        raise InvalidName(
-            f"Google Cloud Storage has no names '.' and '..', nor with line ends: {key!r}",
-            bucket=bucket,
-            key=key,
-        )
-
-
-def _bucket(bucket: str) -> str:
-    return f"/storage/v1/b/{quote(bucket, safe='')}"
-
-
-def _object(bucket: str, key: str) -> str:
-    return f"{_bucket(bucket)}/o/{quote(key, safe='')}"
-
-
-def _resource(options: PutOptions) -> dict[str, Any]:
-    return {"contentType": options.content_type or PLAIN, "metadata": dict(options.metadata)}
-
-
-def _condition(options: PutOptions, bucket: str, key: str) -> dict[str, str]:
-    if options.if_absent:
-        return {"ifGenerationMatch": "0"}
-    if options.if_match:
-        return {"ifGenerationMatch": _generation(options.if_match, bucket, key)}
-    return {}
-
-
-def _generation(etag: str, bucket: str, key: str) -> str:
-    """Return an etag that can be one of this storage's."""
-    if not etag.isdecimal():
-        raise _changed(bucket, key)
-    return etag
-
-
-def _changed(bucket: str, key: str) -> PreconditionFailed:
-    return PreconditionFailed(f"{where(bucket, key)} is another one by now", bucket=bucket, key=key)
-
-
-def _parsed(answer: bytes) -> Any:
-    return json.loads(answer) if answer else {}
-
-
-def _info(bucket: str, found: Mapping[str, Any]) -> ObjectInfo:
-    updated = found.get("updated")
-    return ObjectInfo(
-        bucket,
-        found["name"],
-        int(found.get("size", 0)),
-        str(found["generation"]),
-        datetime.fromisoformat(updated).timestamp() if updated else None,
-        found.get("contentType"),
-        found.get("metadata") or {},
-    )
-
-
-def _info_of_media(bucket: str, key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
-    metadata = {
-        name[len(METADATA) :].lower(): value
-        for name, value in headers.items()
-        if name.lower().startswith(METADATA)
-    }
-    return ObjectInfo(
-        bucket,
-        key,
-        size,
-        headers.get("X-Goog-Generation", ""),
-        http_moment(headers.get("Last-Modified")),
-        headers.get("Content-Type"),
-        metadata,
-    )
+        return parsed(answer)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import zlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from greenlithops.backends.storage.names import check_key
 from greenlithops.backends.storage.redis import scripts
+from greenlithops.backends.storage.redis.body import FIRST, Body
+from greenlithops.backends.storage.redis.layout import (
+    PLAIN,
+    check_names,
+    info_of,
+    name_of,
+    object_names,
+    part_name,
+    written,
+)
 from greenlithops.backends.storage.redis.server import Server
 from greenlithops.errors import (
-    ChecksumMismatch,
-    InvalidName,
     InvalidRange,
     NoSuchBucket,
     NoSuchUpload,
@@ -29,10 +35,7 @@ if TYPE_CHECKING:
     from greenlithops.objects import Buffer, ListQuery, PutOptions, Span
 
 PAGE = 1_000
-FIRST = 4 << 20  #: bytes of an object that come with what is known of it
-PIECE = 1 << 20
 MOST = 512 << 20  #: bytes of a string, by Redis' default
-PLAIN = "application/octet-stream"
 
 
 class RedisStorage:
@@ -114,30 +117,30 @@ class RedisStorage:
 
     async def create_bucket(self, bucket: str) -> None:
         """Make a bucket."""
-        _check(bucket, bucket)
-        await self._server.command(bucket, "SET", _name("bucket", bucket), 1)
+        check_names(bucket, bucket)
+        await self._server.command(bucket, "SET", name_of("bucket", bucket), 1)
 
     async def head_bucket(self, bucket: str) -> None:
         """Return if the bucket is there."""
-        _check(bucket, bucket)
-        if not await self._server.command(bucket, "EXISTS", _name("bucket", bucket)):
+        check_names(bucket, bucket)
+        if not await self._server.command(bucket, "EXISTS", name_of("bucket", bucket)):
             raise NoSuchBucket(f"there is no bucket {bucket}", bucket=bucket)
 
     async def delete_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
-        names = [_name(kind, bucket) for kind in ("bucket", "index", "uploads")]
-        beginnings = [_name("upload", bucket, ""), _name("part", bucket, "")]
+        names = [name_of(kind, bucket) for kind in ("bucket", "index", "uploads")]
+        beginnings = [name_of("upload", bucket, ""), name_of("part", bucket, "")]
         await self._server.run(scripts.DELETE_BUCKET, names, beginnings, bucket)
 
     # Objects.
 
     async def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
         """Write an object."""
-        _check(bucket, key)
+        check_names(bucket, key)
         etag = secrets.token_hex(8)
-        written = [key.encode(), bytes(body), *_written(options, etag), zlib.crc32(body)]
-        names = [_name("bucket", bucket), *_object(bucket, key), _name("index", bucket)]
-        moment = await self._server.run(scripts.PUT, names, written, bucket, key)
+        values = [key.encode(), bytes(body), *written(options, etag), zlib.crc32(body)]
+        names = [name_of("bucket", bucket), *object_names(bucket, key), name_of("index", bucket)]
+        moment = await self._server.run(scripts.PUT, names, values, bucket, key)
         kind = options.content_type or PLAIN
         return ObjectInfo(bucket, key, len(body), etag, float(moment), kind, options.metadata)
 
@@ -146,28 +149,28 @@ class RedisStorage:
         self, bucket: str, key: str, span: Span | None = None, *, if_match: str | None = None
     ) -> AsyncIterator[Body]:
         """Read an object."""
-        _check(bucket, key)
+        check_names(bucket, key)
         start, stop = (0, None) if span is None else (span.start, span.stop)
         if stop is not None and stop < 0:
             raise InvalidRange(f"{bucket}/{key}: nothing is in {span}", bucket=bucket, key=key)
         asked = [start, "" if stop is None else stop, if_match or "", int(span is not None), FIRST]
-        names = [_name("bucket", bucket), *_object(bucket, key)]
+        names = [name_of("bucket", bucket), *object_names(bucket, key)]
         found, start, stop, data = await self._server.run(scripts.READ, names, asked, bucket, key)
-        info = _info(bucket, key, found)
+        info = info_of(bucket, key, found)
         whole = stop - start == info.size and found[5]
         crc = int(found[5]) if whole else None
         yield Body(self._server, info, start, stop, first=data, crc=crc)
 
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""
-        _check(bucket, key)
-        names = [_name("bucket", bucket), *_object(bucket, key)]
+        check_names(bucket, key)
+        names = [name_of("bucket", bucket), *object_names(bucket, key)]
         found, *_ = await self._server.run(scripts.READ, names, [0, 0, "", 0, 0], bucket, key)
-        return _info(bucket, key, found)
+        return info_of(bucket, key, found)
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
         """Return a thousand entries; the token is where the next ones begin."""
-        _check(bucket, bucket)
+        check_names(bucket, bucket)
         prefix, after = query.prefix.encode(), query.start_after.encode()
         if token is not None:
             begin = token.encode("latin-1")
@@ -175,8 +178,8 @@ class RedisStorage:
             begin = b"(" + after
         else:
             begin = b"[" + prefix if prefix else b"-"
-        asked = [prefix, query.delimiter.encode(), begin, PAGE, _name("info", bucket, "")]
-        names = [_name("bucket", bucket), _name("index", bucket)]
+        asked = [prefix, query.delimiter.encode(), begin, PAGE, name_of("info", bucket, "")]
+        names = [name_of("bucket", bucket), name_of("index", bucket)]
         objects, prefixes, last = await self._server.run(scripts.LIST, names, asked, bucket)
         return Page(
             [
@@ -190,26 +193,26 @@ class RedisStorage:
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete objects, all at one moment."""
         for key in keys:
-            _check(bucket, key)
-        names = [_name("bucket", bucket), _name("index", bucket)]
+            check_names(bucket, key)
+        names = [name_of("bucket", bucket), name_of("index", bucket)]
         for key in keys:
-            names += _object(bucket, key)
+            names += object_names(bucket, key)
         await self._server.run(scripts.DELETE, names, [key.encode() for key in keys], bucket)
         return {}
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
         """Copy an object within the server."""
-        _check(bucket, key)
+        check_names(bucket, key)
         names = [
-            _name("bucket", source.bucket),
-            *_object(source.bucket, source.key),
-            _name("bucket", bucket),
-            *_object(bucket, key),
-            _name("index", bucket),
+            name_of("bucket", source.bucket),
+            *object_names(source.bucket, source.key),
+            name_of("bucket", bucket),
+            *object_names(bucket, key),
+            name_of("index", bucket),
         ]
         asked = [source.etag, key.encode(), secrets.token_hex(8)]
         found = await self._server.run(scripts.COPY, names, asked, source.bucket, source.key)
-        return _info(bucket, key, found)
+        return info_of(bucket, key, found)
 
     async def presign(
         self, method: Literal["GET", "PUT"], bucket: str, key: str, seconds: float
@@ -221,23 +224,23 @@ class RedisStorage:
 
     async def start_upload(self, bucket: str, key: str, options: PutOptions) -> Upload:
         """Begin an object that comes in parts."""
-        _check(bucket, key)
+        check_names(bucket, key)
         upload = Upload(bucket, key, secrets.token_hex(12))
-        names = [_name("bucket", bucket), _name("upload", bucket, upload.id)]
-        names.append(_name("uploads", bucket))
+        names = [name_of("bucket", bucket), name_of("upload", bucket, upload.id)]
+        names.append(name_of("uploads", bucket))
         await self._server.run(scripts.START, names, [upload.id], bucket, key)
         return upload
 
     async def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
         """Keep a part."""
-        names = [_name("upload", upload.bucket, upload.id), _part(upload, number)]
-        written = [number, bytes(body)]
-        await self._server.run(scripts.PART, names, written, upload.bucket, upload.key)
+        names = [name_of("upload", upload.bucket, upload.id), part_name(upload, number)]
+        values = [number, bytes(body)]
+        await self._server.run(scripts.PART, names, values, upload.bucket, upload.key)
         return Part(number, str(number), len(body))
 
     async def uploaded_parts(self, upload: Upload) -> Sequence[Part]:
         """Return the parts that are there."""
-        name = _name("upload", upload.bucket, upload.id)
+        name = name_of("upload", upload.bucket, upload.id)
         found = await self._server.command(upload.bucket, "HGETALL", name)
         if not found:
             raise NoSuchUpload(
@@ -254,10 +257,10 @@ class RedisStorage:
         if sum(part.size for part in parts) > MOST:
             raise NotSupported("an object in Redis has 512 MiB at most", bucket=bucket, key=key)
         etag = secrets.token_hex(8)
-        names = [_name("bucket", bucket), *_object(bucket, key), _name("index", bucket)]
-        names += [_name("upload", bucket, upload.id), _name("uploads", bucket)]
-        names += [_part(upload, part.number) for part in parts]
-        asked = [key.encode(), upload.id, *_written(options, etag), _name("part", bucket, "")]
+        names = [name_of("bucket", bucket), *object_names(bucket, key), name_of("index", bucket)]
+        names += [name_of("upload", bucket, upload.id), name_of("uploads", bucket)]
+        names += [part_name(upload, part.number) for part in parts]
+        asked = [key.encode(), upload.id, *written(options, etag), name_of("part", bucket, "")]
         found = await self._server.run(scripts.FINISH, names, asked, bucket, key)
         moment, size = float(found[0]), int(found[1])
         kind = options.content_type or PLAIN
@@ -266,110 +269,6 @@ class RedisStorage:
     async def abort_upload(self, upload: Upload) -> None:
         """Drop the parts."""
         bucket = upload.bucket
-        names = [_name("upload", bucket, upload.id), _name("uploads", bucket)]
-        asked = [upload.id, _name("part", bucket, "")]
+        names = [name_of("upload", bucket, upload.id), name_of("uploads", bucket)]
+        asked = [upload.id, name_of("part", bucket, "")]
         await self._server.run(scripts.ABORT, names, asked, bucket, upload.key)
-
-
-class Body:
-    """The bytes of an object, or of a span of it."""
-
-    def __init__(
-        self,
-        server: Server,
-        info: ObjectInfo,
-        start: int,
-        stop: int,
-        *,
-        first: bytes,
-        crc: int | None,
-    ) -> None:
-        self.info = info
-        self.start = start
-        self.stop = stop
-        self._server = server
-        self._first = first
-        self._position = start
-        self._expected = crc
-        self._crc = 0
-
-    async def read(self) -> bytes:
-        """Return all that has not been taken yet."""
-        return b"".join([piece async for piece in self.chunks(FIRST)])
-
-    async def chunks(self, size: int = PIECE) -> AsyncIterator[bytes]:
-        """Give it in pieces; the first one came with what is known of the object."""
-        while self._position < self.stop:
-            piece, self._first = self._first, b""
-            if not piece:
-                until = min(self._position + size, self.stop)
-                names = _object(self.info.bucket, self.info.key)
-                asked = [self.info.etag, self._position, until]
-                piece = await self._server.run(
-                    scripts.MORE, names, asked, self.info.bucket, self.info.key
-                )
-            self._take(piece)
-            yield piece
-
-    def _take(self, piece: bytes) -> None:
-        info = self.info
-        if not piece:
-            raise StorageError(
-                f"{info.bucket}/{info.key}: the server has dropped its bytes; it must not evict",
-                bucket=info.bucket,
-                key=info.key,
-            )
-        self._position += len(piece)
-        if self._expected is None:
-            return
-        self._crc = zlib.crc32(piece, self._crc)
-        if self._position >= self.stop and self._crc != self._expected:
-            raise ChecksumMismatch(
-                f"{info.bucket}/{info.key}: the bytes have the CRC-32 {self._crc:08x}, but were "
-                f"stored with {self._expected:08x}",
-                bucket=info.bucket,
-                key=info.key,
-            )
-
-
-def _check(bucket: str, key: str) -> None:
-    check_key(bucket, key)
-    if "/" in bucket:
-        raise InvalidName(f"a bucket's name has no slash: {bucket!r}", bucket=bucket)
-
-
-def _name(kind: str, bucket: str, key: str | None = None) -> bytes:
-    end = "" if key is None else f"/{key}"
-    return f"greenlithops/{kind}/{bucket}{end}".encode()
-
-
-def _object(bucket: str, key: str) -> list[bytes]:
-    return [_name("info", bucket, key), _name("data", bucket, key)]
-
-
-def _part(upload: Upload, number: int) -> bytes:
-    return _name("part", upload.bucket, f"{upload.id}/{number}")
-
-
-def _written(options: PutOptions, etag: str) -> list[Any]:
-    """Return what the scripts that write an object are told of it."""
-    return [
-        int(options.if_absent),
-        options.if_match or "",
-        etag,
-        (options.content_type or PLAIN).encode(),
-        json.dumps(dict(options.metadata)),
-    ]
-
-
-def _info(bucket: str, key: str, found: Sequence[bytes]) -> ObjectInfo:
-    size, etag, modified, kind, metadata = found[:5]
-    return ObjectInfo(
-        bucket,
-        key,
-        int(size),
-        etag.decode(),
-        float(modified),
-        kind.decode(),
-        json.loads(metadata),
-    )
