@@ -175,14 +175,10 @@ class PayloadTooLarge(CallError, ValueError):
 
 
 class ServiceError(CallError, ConnectionError):
-    """The service that was to run the call did not."""
-
-
-class ServiceUnavailable(ServiceError):
-    """The service was not reached, or could not take the call; nothing was run.
+    """The service that was to run the call did not.
 
     Attributes:
-        retry_after: seconds that the service asked to wait, or None.
+        retry_after: seconds that the service asked to wait before it is asked again, or None.
     """
 
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
@@ -193,7 +189,11 @@ class ServiceUnavailable(ServiceError):
         return type(self), (str(self),), {"retry_after": self.retry_after}
 
 
-class Throttled(ServiceUnavailable):
+class ServiceUnavailable(ServiceError):
+    """The service was not reached, or could not take the call; nothing was run."""
+
+
+class Throttled(ServiceError):
     """The service refused the call since there are too many at once; nothing was run."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import BackendNotFound, UsageError
@@ -70,7 +71,7 @@ SCHEMES = {
 
 
 async def compute_backend(
-    name: str, options: Mapping[str, Any]
+    name: str, options: Mapping[str, Any] = MappingProxyType({})
 ) -> SupportsWorkers | SupportsInvocations:
     """Return a new compute backend.
 
