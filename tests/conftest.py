@@ -32,6 +32,12 @@ ALLOWED = {
     "os.stat": [("/subprocess.py", {"_execute_child"}), _IMPORTS, _OWN_MODULES],
     "os.readlink": [_IMPORTS, _OWN_MODULES],
     "os.path.abspath": [_IMPORTS, _OWN_MODULES],
+    # What is asked of /proc and of control groups, which the kernel holds in memory: once for each
+    # worker, and when one is killed.
+    "os.mkdir": [("/energy/cpu_time/cgroup.py", {"__init__"})],
+    "os.write": [("/energy/cpu_time/cgroup.py", {"_write"})],
+    "os.rmdir": [("/energy/cpu_time/cgroup.py", {"_removed"})],
+    "os.scandir": [("/energy/cpu_time/processes.py", {"session_members"})],
     # Joins the hooks' thread after the last thing that it does: saying that it ends.
     "threading.Lock.acquire": [("/greenlithops/hooks.py", {"close"})],
 }

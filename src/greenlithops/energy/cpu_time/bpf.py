@@ -7,6 +7,7 @@ kernel structure. Numbers are those of Linux' ``include/uapi/linux/bpf.h``, whic
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -95,9 +96,9 @@ class Kernel:
         attributes = (_RAW_TRACEPOINT, len(code) // 8, ctypes.addressof(held))
         try:
             return self._call(_PROG_LOAD, _attributes("<IIQQ", *attributes, ctypes.addressof(name)))
-        except PermissionError:
-            raise
         except OSError as error:
+            if error.errno == errno.EPERM:  # EACCES is the verifier's
+                raise
             log = ctypes.create_string_buffer(_LOG_BYTES)
             told = (ctypes.addressof(name), 1, _LOG_BYTES, ctypes.addressof(log))
             try:

@@ -143,8 +143,11 @@ def _name(what: str) -> str:
 
 
 def _read(path: str) -> str:
-    with open(path) as file:  # noqa: PTH123 - as above
-        return file.read()
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.pread(descriptor, 1 << 16, 0).decode()
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ def open_cpu_sources(choice: str = "auto") -> CpuSources:
 
 
 def _reason(name: str, error: Exception) -> str:
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) and (name != "ebpf" or error.errno == errno.EPERM):
         return f"not permitted; it needs {_NEEDS[name]}"
     return str(error) or type(error).__name__
 
