@@ -142,6 +142,24 @@ def test_functions_get_a_storage(section, storage):
     assert len(storage.list_keys(storage.bucket, "counted/")) == 8
 
 
+async def length(path, storage):
+    """Return how long an object is, in a worker's event loop."""
+    data = await storage.asked(lambda inner: inner.get(storage.bucket, path))
+    return len(data)
+
+
+def test_coroutine_functions_await_it(section, storage):
+    for number in range(20):
+        storage.put_data(f"{number}.txt", "x" * number)
+    config = {"lithops": {"storage": "minio"}, "minio": section}
+    with gl.FunctionExecutor(config=config, max_workers=1, energy="off") as fexec:
+        names = [f"{number}.txt" for number in range(20)]
+        assert fexec.get_result(fexec.map(length, names)) == list(range(20))
+        missing = fexec.call_async(length, "none")
+        with pytest.raises(StorageNoSuchKeyError, match="none"):
+            missing.result()
+
+
 def test_a_program_with_files_becomes_one_with_objects(section, storage, tmp_path):
     program = """
 import csv

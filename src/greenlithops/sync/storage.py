@@ -102,6 +102,15 @@ class Storage:
         with as_lithops(bucket, key):
             return self._host.ask(operation)
 
+    async def asked(self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]) -> T:
+        """Return the same in any event loop, without holding it up: for ``async def`` functions.
+
+        Args:
+            operation: called with the `AsyncStorage`, on its own event loop.
+        """
+        with as_lithops():
+            return await self._host.asked(operation)
+
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket that is about to be written to, if `makes_buckets`."""
         if self.makes_buckets and bucket not in self._made:
