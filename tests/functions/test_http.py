@@ -1,7 +1,5 @@
 """Calls over HTTP: the worker's application under a real server, and one that is in a bad mood."""
 
-
-
 import asyncio
 import os
 import signal
