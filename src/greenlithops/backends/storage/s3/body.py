@@ -156,11 +156,11 @@ class Body:
         return b"".join([piece async for piece in self.chunks()])
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Give it in pieces of at most 2 MiB; the last one after all of it was checked."""
+        """Give it in the pieces in which it comes; the last one after all of it was checked."""
         content = self._response.content
         while self._position < self.stop:
             try:
-                piece = await content.readany()
+                piece, _ = await content.readchunk()  # as they came: joined once at most, above
             except (aiohttp.ClientError, OSError) as error:
                 raise broken(error, self.info.bucket, self.info.key) from error
             if not piece:
