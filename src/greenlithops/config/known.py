@@ -7,7 +7,7 @@ from greenlithops.config.general import CHANNELS, LITHOPS, LOCALHOST, STANDALONE
 from greenlithops.config.keys import Key, Role, Section
 from greenlithops.config.machines import MACHINES
 from greenlithops.config.stores import BUCKET, STORES
-from greenlithops.registry import COMPUTE, STORAGE
+from greenlithops.registry import COMPUTE, ENTRY_POINTS, STORAGE, STORAGE_ENTRY_POINTS
 
 _CLOUDS = {
     "aws": "Amazon Web Services.",
@@ -44,11 +44,19 @@ def section_of(name: str) -> Section | None:
     if name in SECTIONS:
         return SECTIONS[name]
     about = f"The backend {name!r}; its keys are its own."
-    if name in STORAGE:
-        return Section(name, Role.STORAGE, about, {BUCKET.name: BUCKET}, open=True)
-    if name in COMPUTE:
+    if name == "inline":
         return Section(name, Role.COMPUTE, about, LOCALHOST.keys, mode="localhost")
+    if name in STORAGE or _is_provided(name, STORAGE_ENTRY_POINTS):
+        return Section(name, Role.STORAGE, about, {BUCKET.name: BUCKET}, open=True)
+    if name in COMPUTE or _is_provided(name, ENTRY_POINTS):
+        return Section(name, Role.COMPUTE, about, LOCALHOST.keys, mode="serverless", open=True)
     return None
+
+
+def _is_provided(name: str, group: str) -> bool:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - only for names of others
+
+    return bool(entry_points(group=group, name=name))
 
 
 def named(role: Role) -> list[str]:

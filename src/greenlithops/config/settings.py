@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.config.check import require_valid, unknown
 from greenlithops.config.files import Sections, find
+from greenlithops.config.general import LOCALHOST as LOCAL_SECTION
 from greenlithops.config.keys import Fate, Role, Section
 from greenlithops.config.known import named, section_of
 from greenlithops.errors import ConfigurationError
+from greenlithops.registry import COMPUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,7 @@ OWN_KEYS = frozenset(
         "worker_concurrency",
     }
 )
+_OF_THIS_MACHINE = {LOCALHOST, "inline"}
 _INTERPRETERS = {"python", "python3", Path(sys.executable).name, sys.executable}
 
 
@@ -133,9 +136,10 @@ def merged(  # noqa: PLR0917 - the arguments of FunctionExecutor, in their order
     keywords = {name: value for name, value in (keywords or {}).items() if value is not None}
     section = _section(general["backend"])
     for name, value in keywords.items():
-        if name not in section.keys:
+        key = section.keys.get(name)
+        if key is None and not section.open:
             raise ConfigurationError(f"the executor got an {unknown('key', name, section.keys)}")
-        if problem := section.keys[name].problem(value):
+        if key is not None and (problem := key.problem(value)):
             raise ConfigurationError(f"{name} {problem}")
     chosen.update(keywords)
     require_valid(content, found.origin)
@@ -153,7 +157,7 @@ def _choose(content: Sections, explicit_mode: str | None) -> None:
             raise ConfigurationError(f"lithops.mode: {unknown('mode', mode, _DEFAULT_BACKENDS)}")
         named_there = content.get(mode or "", {}).get("backend")
         backend = named_there or _DEFAULT_BACKENDS[mode or _usual_mode(content)]
-    if backend not in named(Role.COMPUTE):
+    if not _is(backend, Role.COMPUTE):
         names = named(Role.COMPUTE)
         raise ConfigurationError(f"lithops.backend: {unknown('backend', backend, names)}")
     own = _section(backend).mode
@@ -161,9 +165,14 @@ def _choose(content: Sections, explicit_mode: str | None) -> None:
         raise ConfigurationError(f"the backend {backend!r} is {own}, not {explicit_mode}")
     general["backend"], general["mode"] = backend, own
     storage = general.setdefault("storage", "aws_s3" if "aws_s3" in content else LOCALHOST)
-    if storage not in named(Role.STORAGE):
+    if storage != LOCALHOST and not _is(storage, Role.STORAGE):
         names = named(Role.STORAGE)
         raise ConfigurationError(f"lithops.storage: {unknown('storage', storage, names)}")
+
+
+def _is(name: str, role: Role) -> bool:
+    section = section_of(name)
+    return section is not None and section.role is role
 
 
 def _section(name: str) -> Section:
@@ -199,14 +208,15 @@ def typed(content: Sections, origin: str) -> Settings:
     backend, storage = general["backend"], general["storage"]
     _require_backend(backend)
     section = content[backend]
-    if storage == LOCALHOST != general["mode"]:
+    if storage == LOCALHOST != general["mode"] and not _section(backend).open:
         raise ConfigurationError(f"the storage 'localhost' is not seen from {backend}")
-    _check_runtime(section.get("runtime"))
+    if backend in _OF_THIS_MACHINE:
+        _check_runtime(section.get("runtime"))
     modules = general.get("include_modules", ())
     return Settings(
         backend=backend,
         mode=general["mode"],
-        options=_options(general, section),
+        options=_options(general, section) | _of_backend(backend, general, section),
         storage=storage_settings(content, storage),
         runtime_memory=section.get("runtime_memory"),
         log=LogSettings(
@@ -226,7 +236,8 @@ def typed(content: Sections, origin: str) -> Settings:
 
 def _require_backend(name: str) -> None:
     section = _section(name)
-    if any(key.fate is Fate.WAITING for key in section.keys.values()):
+    waits = any(key.fate is Fate.WAITING for key in section.keys.values())
+    if waits and name not in COMPUTE:
         raise ConfigurationError(
             f"backend {name!r} is not available in this version: {section.advice}"
         )
@@ -263,6 +274,17 @@ def _options(general: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str
         if value is not None:
             options.setdefault(name, value)
     return options
+
+
+def _of_backend(
+    name: str, general: Mapping[str, Any], section: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a backend of greenlithops' own is made with: the keys that are its own."""
+    if name in _OF_THIS_MACHINE:
+        return {}
+    own = {key: value for key, value in section.items() if key not in LOCAL_SECTION.keys}
+    chunk = general.get("chunksize")
+    return {"backend_options": own} | ({"chunksize": chunk} if chunk else {})
 
 
 def megabytes(count: float) -> int:

@@ -10,7 +10,9 @@ from greenlithops.config.known import SECTIONS
 
 MASK = "********"
 #: what sounds like a secret is masked as well, in sections that may hold anything
-_SOUNDS = re.compile(r"(password|passwd|secret|token|api_?key|access_?key|credential)(?!.*path)")
+_SOUNDS = re.compile(
+    r"(^key$|password|passwd|secret|token|api_?key|access_?key|credential)(?!.*path)"
+)
 _USER = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 
 

@@ -82,7 +82,7 @@ class FunctionExecutor(Reading):
         self._memory = found.runtime_memory
         self._log_calls = found.log.calls
         self._modules = (found.include_modules, found.exclude_modules)
-        given = bool(config or config_file or storage or inherited.sections)
+        given = config or config_file or inherited.sections or storage not in {None, "localhost"}
         self._options = handing_down(found) if given else found.options
         self._storage = storage_choice(found)
         self._hosts: dict[int | None, Hosted] = {}

@@ -6,6 +6,7 @@ import pytest
 
 from greenlithops.config import inherited
 from greenlithops.config.settings import StorageSettings
+from greenlithops.config.show import MASK, masked
 from greenlithops.errors import ConfigurationError
 from greenlithops.sync.config import settings
 
@@ -190,3 +191,36 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setenv("LITHOPS_CONFIG", "{")
     with pytest.raises(ConfigurationError, match="LITHOPS_CONFIG must be JSON"):
         made()
+
+
+# Backends of greenlithops' own.
+
+
+def test_the_keys_of_an_own_backend_are_its_options():
+    config = {
+        "lithops": {"backend": "http", "chunksize": 4},
+        "http": {"endpoint": "http://127.0.0.1:1", "max_workers": 7},
+    }
+    found = made(config=config, key="hush", timeout=3)
+    assert found.backend == "http"
+    assert found.mode == "serverless"
+    assert dict(found.options) == {
+        "max_workers": 7,
+        "timeout": 3,
+        "chunksize": 4,
+        "backend_options": {"endpoint": "http://127.0.0.1:1", "key": "hush"},
+    }
+    assert masked(found.config)["http"]["key"] == MASK
+
+
+def test_the_inline_backend_is_told_as_this_machine():
+    assert made(backend="inline", max_workers=2).backend == "inline"
+    with pytest.raises(ConfigurationError, match="unknown key 'endpoint'"):
+        made(backend="inline", endpoint="x")
+
+
+def test_a_storage_is_no_compute_backend():
+    with pytest.raises(ConfigurationError, match=r"lithops\.backend: unknown backend 'minio'"):
+        made(backend="minio")
+    with pytest.raises(ConfigurationError, match=r"lithops\.storage: unknown storage 'k8s'"):
+        made(storage="k8s")

@@ -18,6 +18,7 @@ FACES = [
 ]
 RENAMED = {"function": "map_function", "iterdata": "map_iterdata"}
 ONLY_ASYNC = {
+    "durable",
     "retries",  # of the whole executor, as Lithops' configuration has it
     "live_logs",
     "modules",  # include_modules and exclude_modules there
@@ -42,7 +43,8 @@ def test_methods_take_the_same(name, asynchronous, synchronous, renamed):
 
 
 def test_the_options_of_the_executor_are_taken_by_the_other_face():
-    options = set(parameters(gl.AsyncExecutor)) - {"backend", "storage"}
+    told_otherwise = {"backend", "backend_options", "chunksize", "storage"}
+    options = set(parameters(gl.AsyncExecutor)) - told_otherwise
     assert options == OWN_KEYS | {"max_workers"}
     assert OWN_KEYS | {"max_workers"} <= set(SECTIONS["localhost"].keys)
 
