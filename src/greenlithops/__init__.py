@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from greenlithops.reduction import Reduction as Reduction
     from greenlithops.storage.async_storage import AsyncStorage as AsyncStorage
     from greenlithops.storage.cloudobject import CloudObject as CloudObject
+    from greenlithops.storage.mapping.reader import ObjectReader as ObjectReader
     from greenlithops.sync.constants import ALL_COMPLETED as ALL_COMPLETED
     from greenlithops.sync.constants import ALWAYS as ALWAYS
     from greenlithops.sync.constants import ANY_COMPLETED as ANY_COMPLETED
@@ -67,6 +68,7 @@ _HOMES = {
     "Job": "job",
     "JobStats": "models",
     "LocalhostExecutor": "sync.modes",
+    "ObjectReader": "storage.mapping.reader",
     "PoolExecutor": "sync.pool",
     "Progress": "models",
     "Reduction": "reduction",

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import os
 import re
 import signal
 import subprocess
@@ -95,6 +96,23 @@ def test_a_script_counts_identifiers(script):
     assert counts == sorted(counts, reverse=True)
     assert names[0].split()[1] == "self"
     assert re.search(r"calls: .* J (estimated|measured) \(\w+\)", energy)
+
+
+def test_a_script_counts_words_of_objects(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "word_count.py")],
+        capture_output=True,
+        text=True,
+        timeout=scripts.LIMIT,
+        check=False,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert len(lines) == 10
+    assert ["24", "no"] in lines
+    assert ["24", "she"] in lines
 
 
 async def test_a_job_tells_results_progress_and_energy(client):
