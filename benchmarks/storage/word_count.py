@@ -17,11 +17,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from greenlithops import AsyncExecutor, AsyncStorage, ObjectReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OBJECTS, BYTES = 64, 1 << 20
 WORDS = 20_000
