@@ -2,15 +2,25 @@
 
 import base64
 import secrets
+import time
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 from yarl import URL
 
+from greenlithops.backends.storage.azure.access import Access, Account
 from greenlithops.backends.storage.azure.names import check_blob
-from greenlithops.errors import AccessDenied, InvalidName, NotSupported, UsageError
+from greenlithops.errors import (
+    AccessDenied,
+    InvalidName,
+    NotSupported,
+    StorageUnavailable,
+    UsageError,
+)
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import ODD_KEYS, StorageContract
 from support.faults import EVERYTHING
@@ -149,3 +159,39 @@ async def test_names_that_azure_would_change_are_refused(azurite):
 def test_options_that_say_too_little_or_too_much(options):
     with pytest.raises(UsageError):
         AsyncStorage("azure", **options)
+
+
+class Tokens:
+    """A credential as Azure's SDK has them, whose tokens last for some seconds."""
+
+    def __init__(self, seconds=3_600, error=None):
+        self.given = 0
+        self._seconds = seconds
+        self._error = error
+
+    async def get_token(self, *scopes):
+        if self._error:
+            raise self._error
+        self.given += 1
+        return AccessToken(f"token {self.given}", int(time.time()) + self._seconds)
+
+
+@pytest.mark.parametrize(("seconds", "given"), [(3_600, 1), (60, 3)])
+async def test_tokens_are_used_until_shortly_before_their_end(seconds, given):
+    tokens = Tokens(seconds)
+    access = Access(Account("name", "https://name.example", credential=tokens))
+    for _ in range(3):
+        url, headers = await access.allowed("GET", "https://name.example/b/k", {"a": "b c"}, {})
+        assert url == "https://name.example/b/k?a=b%20c"
+        assert headers["authorization"] == f"Bearer token {tokens.given}"
+    assert tokens.given == given
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"),
+    [(ClientAuthenticationError(), AccessDenied), (ServiceRequestError(""), StorageUnavailable)],
+)
+async def test_tokens_that_do_not_come(error, becomes):
+    access = Access(Account("name", "https://name.example", credential=Tokens(error=error)))
+    with pytest.raises(becomes):
+        await access.allowed("GET", "https://name.example", {}, {})

@@ -8,7 +8,13 @@ import secrets
 import pytest
 
 from greenlithops.dispatch.retry import RetryPolicy
-from greenlithops.errors import ChecksumMismatch, PreconditionFailed, StorageUnavailable
+from greenlithops.errors import (
+    ChecksumMismatch,
+    PreconditionFailed,
+    StorageThrottled,
+    StorageUnavailable,
+)
+from greenlithops.objects import ListQuery, PutOptions
 from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
 from support.faults import FaultProxy, Faults
@@ -124,6 +130,25 @@ class StorageTrials:
             with pytest.raises(ChecksumMismatch):
                 await storage.put(bucket, "other", data)
             assert proxy.counts == {"corrupt": 1, "corrupt_request": 1}
+
+    @pytest.mark.parametrize("fault", ["busy", "throttle"])
+    async def test_who_refuses_says_when_to_come_back(self, server, fault):
+        if not self.http:
+            return
+        async with (
+            FaultProxy(server.port, Faults(**{fault: 1.0}), retry_after=7) as proxy,
+            self.opened(server, proxy.endpoint(server)) as storage,
+        ):
+            for attempt in (
+                storage.backend.head("bucket", "key"),
+                storage.backend.put("bucket", "key", b"1", PutOptions()),
+                storage.backend.list_page("bucket", ListQuery(), None),
+            ):
+                with pytest.raises(StorageUnavailable) as caught:
+                    await attempt
+                assert caught.value.retry_after == 7
+                assert isinstance(caught.value, StorageThrottled) or fault == "busy"
+            assert proxy.counts == {fault: 3}
 
     async def test_a_server_that_is_away_for_a_while(self, lasting):
         server = lasting
