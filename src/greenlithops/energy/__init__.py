@@ -17,7 +17,7 @@ The parts, from the hardware up:
     log.py          the figures as lines of a file; export.py: as CSV and for Prometheus and OTLP
     trace.py        the machine's power over time; plots.py, report.py: pictures and a page of it
     calibration.py  idle and dynamic watts, against an external meter
-    adviser.py      which workers, chunks and memory use least
+    adviser.py      which workers, chunks and memory use least; fitting.py: from trials
     records.py      the figures, as users see them
 """
 

@@ -5,30 +5,31 @@ are never negative: a fixed part, work that is divided among workers, overhead f
 wait for the last chunk, the start of each worker, and CPU time that shrinks with memory (as cloud
 functions have it). Which terms the trials can tell apart is found by leaving each plan out in turn
 and predicting it from the others; that hold-out error is part of every answer. Nothing is advised
-from fewer than four different plans, from a fit that predicts badly, or outside of what was tried.
+from fewer than four different plans, from a fit that predicts badly, or outside of what was tried;
+between two values of a knob, only if a third was tried.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from importlib import import_module
-from itertools import combinations, product
+from itertools import product
 from math import inf
-from statistics import fmean, median
-from typing import TYPE_CHECKING, Any, Literal
+from statistics import median
+from typing import TYPE_CHECKING, Literal
 
+from greenlithops.energy.fitting import fit
 from greenlithops.errors import ConfigurationError, NotEnoughEvidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from greenlithops.energy.fitting import Fit
 
 Objective = Literal["energy", "edp", "time", "cost"]
 
 LEAST_PLANS = 4
 MOST_ERROR = 0.25  #: hold-out error from which advice is refused
-_WORTH = 1.1  #: by how much a term must better the hold-out error
-_NO_ERROR = 0.001  #: hold-out errors below it are all alike
 MOST_STEPS = 32  #: values of a knob that are looked at
 
 
@@ -125,16 +126,18 @@ class Advice:
 
     @property
     def front(self) -> list[Prediction]:
-        """The plans that no other plan beats in seconds, joules and cost alike; fastest first."""
-        rows = [(p, _values(p)) for p in self.predictions]
-        return [
-            p
-            for p, mine in sorted(rows, key=lambda row: row[1])
+        """The plans that no other plan beats in seconds, joules and cost alike; fastest first.
+
+        Of plans that take the same, only the one with the fewest workers, then the smallest chunks.
+        """
+        front: list[Prediction] = []
+        for p in sorted(self.predictions, key=lambda p: (_values(p), p.plan)):
+            mine = _values(p)
             if not any(
-                all(b <= a for a, b in zip(mine, other, strict=True)) and other != mine
-                for _, other in rows
-            )
-        ]
+                all(b <= a for a, b in zip(mine, _values(other), strict=True)) for other in front
+            ):
+                front.append(p)
+        return front
 
     def pick(
         self,
@@ -191,19 +194,6 @@ _USES: Mapping[str, set[str]] = {
     "cost": {"cost"},
 }
 
-#: The terms of a sum, by what they mean: of elements, workers, elements a chunk, and gigabytes.
-_TERMS: Mapping[str, Callable[[int, Plan], float]] = {
-    "fixed": lambda n, p: 1.0,  # noqa: ARG005 - every term takes the same
-    "work": lambda n, p: float(n),  # noqa: ARG005 - every term takes the same
-    "divided work": lambda n, p: n / p.workers,
-    "chunks": lambda n, p: n / p.chunk,
-    "divided chunks": lambda n, p: n / p.chunk / p.workers,
-    "each worker": lambda n, p: float(p.workers),  # noqa: ARG005 - every term takes the same
-    "last chunk": lambda n, p: float(p.chunk),  # noqa: ARG005 - every term takes the same
-    "slow for little memory": lambda n, p: n / p.workers * 1024 / (p.memory_mb or 1024),
-    "memory": lambda n, p: n / p.chunk * (p.memory_mb or 1024) / 1024,
-}
-
 
 def advise(
     trials: Iterable[Trial],
@@ -234,11 +224,11 @@ def advise(
         _check_within(plan, plans)
     most = max(n for _, n in points)
     count = most if items is None else items
-    fits: dict[str, _Fit] = {}
+    fits: dict[str, Fit] = {}
     for name in ("seconds", "joules", "cost"):
         rows = [(n, plan, getattr(trial, name)) for (plan, n), trial in points.items()]
         if all(value is not None for _, _, value in rows):
-            fits[name] = _fit(rows)
+            fits[name] = fit(rows)
     predictions = [
         Prediction(
             plan,
@@ -255,68 +245,6 @@ def advise(
         {name: fit.terms for name, fit in fits.items()},
         count,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    terms: tuple[str, ...]
-    weights: tuple[float, ...]
-    error: float
-
-    def predict(self, items: int, plan: Plan) -> float:
-        terms = zip(self.terms, self.weights, strict=True)
-        return sum(weight * _TERMS[name](items, plan) for name, weight in terms)
-
-
-_Row = tuple[int, Plan, float]
-
-
-def _fit(rows: Sequence[_Row]) -> _Fit:
-    """Return the fit whose terms predict best what is left out; a term must be worth its while."""
-    most = len({plan for _, plan, _ in rows}) - 2  # so that leaving one out leaves one to spare
-    tries = [
-        _Fit(names, (), _hold_out_error(rows, names))
-        for count in range(1, most + 1)
-        for names in combinations(_TERMS, count)
-        if _independent(rows, names)
-    ]
-    best = min(tries, key=lambda fit: (fit.error + _NO_ERROR) * _WORTH ** len(fit.terms))
-    return _Fit(best.terms, _weights(rows, best.terms), best.error)
-
-
-def _hold_out_error(rows: Sequence[_Row], names: Sequence[str]) -> float:
-    """Return by how much plans are missed on average that are predicted from the other plans."""
-    misses = []
-    for held in {plan for _, plan, _ in rows}:
-        others = [row for row in rows if row[1] != held]
-        fit = _Fit(tuple(names), _weights(others, names), 0.0)
-        misses += [abs(fit.predict(n, p) - y) / y for n, p, y in rows if p == held]
-    return fmean(misses)
-
-
-def _weights(rows: Sequence[_Row], names: Sequence[str]) -> tuple[float, ...]:
-    """Return weights of at least 0 that make the relative errors least, in squares."""
-    try:
-        optimize: Any = import_module("scipy.optimize")
-    except ImportError as error:
-        raise ConfigurationError(
-            "the adviser needs scipy: pip install 'greenlithops[advise]'"
-        ) from error
-    scales = [max(_TERMS[name](n, p) for n, p, _ in rows) for name in names]
-    matrix = [
-        [_TERMS[name](n, p) / scale / y for name, scale in zip(names, scales, strict=True)]
-        for n, p, y in rows
-    ]
-    found, _ = optimize.nnls(matrix, [1.0] * len(rows))
-    return tuple(float(w) / scale for w, scale in zip(found, scales, strict=True))
-
-
-def _independent(rows: Sequence[_Row], names: Sequence[str]) -> bool:
-    """Return whether the trials can tell the terms from each other."""
-    numpy: Any = import_module("numpy")
-    matrix = numpy.array([[_TERMS[name](n, p) for name in names] for n, p, _ in rows])
-    rank = numpy.linalg.matrix_rank(matrix / matrix.max(axis=0), tol=1e-6)
-    return int(rank) == len(names)
 
 
 def _medians(trials: Iterable[Trial]) -> dict[tuple[Plan, int], Trial]:
@@ -348,9 +276,12 @@ def _within(plans: Sequence[Plan]) -> Iterable[Plan]:
 
 
 def _steps(tried: Sequence[int]) -> list[int]:
-    """Return the whole numbers from the least to the most, or as many of them as are looked at."""
-    if not tried:
-        return []
+    """Return the whole numbers from the least to the most, or as many of them as are looked at.
+
+    Two values say nothing of how it bends between them: then it is these alone.
+    """
+    if len(set(tried)) <= 2:  # noqa: PLR2004 - the two
+        return sorted(set(tried))
     low, high = min(tried), max(tried)
     if high - low < MOST_STEPS:
         return list(range(low, high + 1))
@@ -361,10 +292,9 @@ def _steps(tried: Sequence[int]) -> list[int]:
 def _check_within(plan: Plan, plans: Sequence[Plan]) -> None:
     for knob in ("workers", "chunk", "memory_mb"):
         tried, value = [getattr(p, knob) for p in plans], getattr(plan, knob)
-        inside = value in tried or (
-            None not in tried and value is not None and min(tried) <= value <= max(tried)
-        )
-        if not inside:
+        numbers = {number for number in tried if number is not None}
+        between = len(numbers) > 2 and value is not None  # noqa: PLR2004 - see _steps
+        if value not in tried and not (between and min(numbers) <= value <= max(numbers)):
             raise NotEnoughEvidence(f"{plan}: {knob} of {value} lies outside of what was tried")
 
 

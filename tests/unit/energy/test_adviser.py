@@ -29,7 +29,7 @@ def trial(plan, noise=0.0, rng=None, items=N):
     return Trial(plan, items, seconds(plan, items) * factor(), joules(plan, items) * factor())
 
 
-PLANS = [Plan(w, c) for w in (1, 2, 4, 8, 16) for c in (1, 10)]
+PLANS = [Plan(w, c) for w in (1, 2, 4, 8, 16) for c in (1, 3, 10)]
 
 
 def test_it_finds_the_best_plan_of_a_known_machine():
@@ -147,6 +147,10 @@ def test_nothing_is_said_of_what_lies_outside():
     trials = [trial(plan) for plan in PLANS]
     with pytest.raises(NotEnoughEvidence, match="workers of 32 lies outside"):
         advise(trials, candidates=[Plan(32)])
+    two = [trial(Plan(w, c)) for w in (1, 2, 4, 8) for c in (1, 10)]
+    assert {p.plan.chunk for p in advise(two).predictions} == {1, 10}
+    with pytest.raises(NotEnoughEvidence, match="chunk of 5 lies outside"):
+        advise(two, candidates=[Plan(2, 5)])
     with pytest.raises(NotEnoughEvidence, match="memory_mb of 512 lies outside"):
         advise(trials, candidates=[Plan(2, 1, 512)])
     advice = advise(trials, candidates=[Plan(3), Plan(5)])
