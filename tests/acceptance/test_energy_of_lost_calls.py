@@ -69,7 +69,9 @@ def costs(call, note=None, used=0.0):
         used = int(note.read_text()) / 1e9
     assert used > 0
     # The last note may be a few milliseconds old, or a time slice on a machine that is busy.
-    assert used - 0.002 <= call.stats.cpu_seconds <= used * 1.05 + 0.1
+    assert (
+        used - 0.002 <= call.stats.cpu_seconds <= used * 1.05 + 0.3
+    )  # and what starting a subprocess takes
     assert call.stats.wall_seconds > 0
     assert call.energy.cpu_s == pytest.approx(call.stats.cpu_seconds)
     assert call.energy.kind in {"measured", "estimated"}

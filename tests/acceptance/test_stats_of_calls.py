@@ -187,3 +187,28 @@ async def test_calls_without_an_outcome_have_stats_if_they_ran(executor):
     dropped = executor.submit(pause, 60)
     dropped.cancel()
     assert dropped.stats is None
+
+
+def leave_a_child(seconds):
+    code = f"import time\nwhile time.process_time() < {seconds}: pass\ntime.sleep(30)"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    while time.clock_gettime((~child.pid << 3) | 2) < seconds:
+        time.sleep(0.01)
+    child.returncode = 0  # nobody warns of it
+    return child.pid
+
+
+def end_it(pid):
+    spin(0.05)
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+
+
+async def test_cpu_time_of_children_that_live_on_is_booked_once():
+    async with gl.AsyncExecutor(max_workers=1) as executor:
+        left = executor.submit(leave_a_child, 0.2)
+        pid = await left
+        assert 0.2 <= left.stats.cpu_seconds <= 0.35
+        for call in (executor.submit(spin, 0.05), executor.submit(end_it, pid)):
+            await call
+            assert call.stats.cpu_seconds == pytest.approx(0.05, abs=0.04)

@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from types import CoroutineType
 
+from greenlithops.worker.descendants import Descendants
 from greenlithops.worker.errors import pack_error
 from greenlithops.worker.outbox import DONE, RAISED, UNREADABLE, UNSENDABLE
 from greenlithops.worker.pickling import Packer, Payload, unpack
@@ -66,13 +67,19 @@ class Runner:
 
     Args:
         clock: the CPU time, in ns, of what a call may use: the process or the thread.
+
+    Attributes:
+        peak: of the process's resident memory, in bytes.
+        elsewhere: CPU ns that calls so far have used in other processes.
     """
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._packer = Packer()
         self._pid = os.getpid()
-        self.peak = self._system = self.children = 0
+        self.peak = self._system = self.elsewhere = 0
+        # In threads of a client, its children are not those of calls.
+        self._descendants = Descendants() if clock is time.process_time_ns else None
         self.account(0)
 
     def run(
@@ -138,15 +145,18 @@ class Runner:
             return UNSENDABLE, pack_error(error)
 
     def account(self, cpu: int) -> tuple[int, int]:
-        """Return the CPU time with that of reaped children, and the kernel's part of it (ns)."""
+        """Return the CPU time with that of child processes, and the kernel's part of it (ns)."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.peak = peak_memory() or usage.ru_maxrss * MAXRSS_UNIT
         below = int((children.ru_utime + children.ru_stime) * 1e9)
         kernel = int((usage.ru_stime + children.ru_stime) * 1e9)
-        cpu += below - self.children
+        elsewhere = below
+        if self._descendants is not None:
+            elsewhere += self._descendants.look()
+        cpu = max(0, cpu + elsewhere - self.elsewhere)
         system = min(cpu, kernel - self._system)
-        self.children, self._system = below, kernel
+        self.elsewhere, self._system = elsewhere, kernel
         return cpu, system
 
 

@@ -139,7 +139,7 @@ class Server:
         if function.live:
             self._running = (batch, position)
         cpu = self._clock()
-        self._journal.begin(batch, position, time.monotonic_ns(), cpu + runner.children)
+        self._journal.begin(batch, position, time.monotonic_ns(), cpu + runner.elsewhere)
         if function.environment:
             with environment(function.environment):
                 status, payload, times = runner.run(function, blob, buffers, prepare, cpu)

@@ -11,6 +11,10 @@ import errno
 import os
 import platform
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SYSCALLS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
 _MAP_CREATE, _LOOKUP, _UPDATE, _DELETE, _PROG_LOAD, _RAW_TRACEPOINT_OPEN = 0, 1, 2, 3, 5, 17
@@ -65,6 +69,23 @@ class Kernel:
         except FileNotFoundError:
             return None
         return value.raw
+
+    def reader(self, table: int, key: bytes, size: int) -> Callable[[], bytes]:
+        """Return what looks a key up that is always there; faster, for what is read often."""
+        held = ctypes.create_string_buffer(key, len(key))
+        value = ctypes.create_string_buffer(size)
+        places = ctypes.addressof(held), ctypes.addressof(value)
+        attributes = _attributes("<I4xQQQ", table, *places, 0)
+        call, number, place = self._libc.syscall, self._number, ctypes.byref(attributes)
+
+        def read() -> bytes:
+            if call(number, _LOOKUP, place, _ATTR_BYTES) < 0:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code))
+            return value.raw
+
+        read.held = held  # type: ignore[attr-defined]  # its address is in the attributes
+        return read
 
     def update(self, table: int, key: bytes, value: bytes) -> None:
         """Set the value of a key."""

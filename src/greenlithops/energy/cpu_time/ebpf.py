@@ -63,6 +63,7 @@ class Scheduler:
         self._roots = keep(kernel.create_map(bpf.HASH, 8, 8, _TREES))
         self._usage = keep(kernel.create_map(bpf.HASH, 8, 8, _TREES))
         now = time.monotonic_ns()
+        self._look = kernel.reader(self._slots, _KEY, _SLOT.size * self._cpus)
         kernel.update(self._slots, _KEY, _SLOT.pack(0, 0, now, 0, 0, 0) * self._cpus)
         for tracepoint, code in (
             ("sched_process_fork", _at_fork(self._owners, self._roots)),
@@ -73,13 +74,13 @@ class Scheduler:
 
     def read(self, tree: int | None = None) -> int:
         """Return busy nanoseconds of the machine since this was opened, or of a tree."""
-        kernel, size = self._kernel, _SLOT.size * self._cpus
         key = None if tree is None else struct.pack("<Q", tree)
-        before = kernel.look_up(self._slots, _KEY, size) or b""
+        look = self._look
+        before = look()
         for _ in range(_ATTEMPTS):
-            found = kernel.look_up(self._usage, key, 8) if key else None
+            found = self._kernel.look_up(self._usage, key, 8) if key else None
             now = time.monotonic_ns()
-            after = kernel.look_up(self._slots, _KEY, size) or b""
+            after = look()
             if after == before:
                 break
             before = after
