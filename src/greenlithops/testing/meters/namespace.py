@@ -26,7 +26,7 @@ def seen_by(
             ``/sys/bus/event_source/devices``, over the real ones.
         powercap: a powercap tree: it appears as ``/sys/class/powercap``.
     """
-    steps = ["set -e", "scratch=$(mktemp -d)", "mount -t tmpfs none $scratch"]
+    steps = ["set -e", "scratch=/mnt", "mount -t tmpfs none $scratch"]  # ours alone, until the end
     if pmu is not None:
         steps += _over(_DEVICES, "pmu")
         steps += [f"mkdir {_DEVICES}/power", f"mount --bind {quote(str(pmu))} {_DEVICES}/power"]

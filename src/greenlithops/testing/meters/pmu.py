@@ -29,6 +29,8 @@ def emulate_pmu(
     folder = sysfs / "bus" / "event_source" / "devices" / "power"
     events = folder / "events"
     events.mkdir(parents=True)
+    (folder / "format").mkdir()
+    (folder / "format" / "event").write_text("config:0-7\n")
     (folder / "type").write_text(f"{_SOFTWARE}\n")
     (folder / "cpumask").write_text(f"{cpus}\n")
     for name, power in watts.items():
