@@ -29,7 +29,7 @@ BELOW["face"] = BELOW["dispatch"] | {"dispatch"}
 BELOW["sync"] = BELOW["face"] | {"face", "root"}
 BELOW["concurrent"] = BELOW["as_lithops"] = BELOW["storage_os"] = BELOW["sync"] | {"sync"}
 BELOW["filesystem"] = BELOW["storage_os"]
-BELOW["multiprocessing"] = BELOW["sync"] | {"sync"}
+BELOW["multiprocessing"] = BELOW["sync"] | {"sync", "backends"}  # state is a backend of its own
 BELOW["joblib"] = BELOW["multiprocessing"] | {"multiprocessing"}
 BELOW["testing"] = BELOW["sync"] | {"sync"}
 BELOW["cli"] = BELOW["testing"] | {"as_lithops", "testing"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.errors import UsageError
 from greenlithops.multiprocessing import events, queues, synchronize
 from greenlithops.multiprocessing import session as sessions
+from greenlithops.multiprocessing.connection import AsyncConnection, Connection
 from greenlithops.multiprocessing.events import AsyncBarrier as Barrier
 from greenlithops.multiprocessing.events import AsyncCondition as Condition
 from greenlithops.multiprocessing.events import AsyncEvent as Event
@@ -53,17 +54,28 @@ _TWINS: dict[type[Shared], type[AsyncShared]] = {
 }
 
 
-def twin(shared: Shared) -> Any:
+def twin(shared: Shared | Connection) -> Any:
     """Return the awaited face of a shared object: the same object on the server.
+
+    A connection moves: the one that was given is closed.
 
     Raises:
         UsageError: it has none.
     """
+    if isinstance(shared, Connection):
+        return AsyncConnection(*_moved(shared))
     kind = _TWINS.get(type(shared))
     if kind is None:
         raise UsageError(f"{type(shared).__name__} has no awaited face")
     state = {name: twin(v) if name == "_lock" else v for name, v in shared._state().items()}  # noqa: SLF001 - our own
     return kind._found(shared._session, shared._key, state)  # noqa: SLF001 - our own
+
+
+def _moved(connection: Connection) -> list[Any]:
+    """Take a connection's two directions away from it: one end is not open twice."""
+    inward, outward = connection._in, connection._out  # noqa: SLF001 - our own
+    connection._in = connection._out = None  # noqa: SLF001 - our own
+    return [inward, outward]
 
 
 async def close() -> None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.errors import CallCancelled, ExecutorClosed, RemoteError, WorkerLost
 from greenlithops.executor import AsyncExecutor
 from greenlithops.multiprocessing.options import executor_options
-from greenlithops.sync.below import first_worker
+from greenlithops.sync.below import first_worker, pack, submit_packed
 from greenlithops.sync.loop import background
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from greenlithops.job import Future
+    from greenlithops.sync.below import Packed
 
 FAILED = 1
 
@@ -46,7 +47,9 @@ class Child:
         self._following: asyncio.Task[None]
         try:
             options = executor_options() | {"max_workers": 1, "retries": None}
-            background().call_anyway(self._start, target, options)
+            # Packed here: what is shared may have to ask its server on the way.
+            packed = pack(target)
+            background().call_anyway(self._start, packed, options)
         except BaseException:
             os.close(self.sentinel)
             os.close(self._sentinel_end)
@@ -69,10 +72,10 @@ class Child:
 
     # On the loop.
 
-    async def _start(self, target: Callable[[], tuple[int, str]], options: dict[str, Any]) -> None:
+    async def _start(self, packed: Packed, options: dict[str, Any]) -> None:
         self._executor = await AsyncExecutor(**options).__aenter__()
         try:
-            self._call = self._executor.submit(target)
+            self._call = submit_packed(self._executor, packed)
         except BaseException:
             await self._executor.__aexit__(ExecutorClosed, ExecutorClosed(), None)
             raise

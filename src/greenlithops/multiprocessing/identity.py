@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import process as standard
 from typing import Any
 
@@ -17,6 +17,7 @@ class Parent:
 
     name: str
     pid: int
+    authkey: bytes = field(default=b"", repr=False)
 
     @property
     def ident(self) -> int:
@@ -64,11 +65,13 @@ def become(name: str, parent: Parent, current: Any = None) -> None:
     _parent = parent
     _current = current
     standard.current_process().name = name  # what `logging` shows, too
+    standard.current_process().authkey = parent.authkey
 
 
 def myself() -> Parent:
     """Return this process as its children will see it."""
-    return Parent(current_process().name, os.getpid())
+    me = current_process()
+    return Parent(me.name, os.getpid(), bytes(me.authkey))
 
 
 __all__ = [

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 MAC_BYTES = 16
 BEATS = 3  #: heartbeats in the time of a lease
-SUFFIXES = "'', ':w', ':o', ':i', ':b', ':k', ':g', ':x'"
+SUFFIXES = "'', ':w', ':o', ':i', ':b', ':k', ':g', ':h', ':x'"
 
 _TOUCH = Script(f"for _, s in ipairs({{{SUFFIXES}}}) do redis.call('PEXPIRE', K .. s, ttl) end")
 _DELETE = Script(
@@ -58,6 +58,7 @@ class Session:
         self.name = name
         self.address = address
         self.terms = terms
+        self.over = False
         self.held: dict[str, Any] = {}  #: what this process holds, by the key of the lock
         self._key = key
         self._numbers = itertools.count()
@@ -122,6 +123,14 @@ class Session:
         if client is not None:
             await client.close()
 
+    def take_slot(self) -> Slot:
+        """Return a slot for an operation that is not one of `run`; give it back."""
+        return self._slot()
+
+    def give_slot(self, slot: Slot) -> None:
+        """Take a slot back."""
+        self._free.append(slot)
+
     def _slot(self) -> Slot:
         try:
             return self._free.pop()
@@ -179,14 +188,23 @@ class Session:
                 self.run(_once(Command(("SET", *life))))
                 if beats * self.terms.lease > self.terms.expiry:
                     beats = 0
-                    for key in {shared._key for shared in list(self._objects.values())}:  # noqa: SLF001 - our own
+                    for key in {_key_of(shared) for shared in list(self._objects.values())}:
                         self.run(_once(Run(_TOUCH, (key,))))
 
     # Values.
 
     def seal(self, key: str, value: Any) -> bytes:
         """Return a value as signed bytes that only the object `key` of this session takes."""
-        return self.sign(key, encode(value))
+        return self.sign(key, self.pack(value))
+
+    def pack(self, value: Any) -> bytes:
+        """Return a value as bytes that stay within this session: its key is not in them."""
+        outer = getattr(_packing, "session", None)
+        _packing.session = self
+        try:
+            return encode(value)
+        finally:
+            _packing.session = outer
 
     def sign(self, key: str, payload: bytes) -> bytes:
         """Return bytes with a signature before them."""
@@ -211,6 +229,8 @@ class Session:
     # Its way to workers, and its end.
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if getattr(_packing, "session", None) is self:
+            return _by_name, (self.name,)
         return joined, (self.name, self._key, self.address, self.terms)
 
     def __repr__(self) -> str:
@@ -218,6 +238,7 @@ class Session:
 
     def leave(self, *, delete: bool) -> None:
         """End this process' part in it."""
+        self.over = True
         self._stop.set()
         if self._beating is not None and self._beating is not threading.current_thread():
             self._beating.join(1.0)
@@ -230,11 +251,24 @@ class Session:
             self._client = None
 
 
+def _key_of(shared: Any) -> str:
+    key: str = getattr(shared, "key", None) or shared._key  # noqa: SLF001 - our own
+    return key
+
+
 def _once(step: Any) -> Steps[Any]:
     return (yield step)
 
 
 # The sessions of this process.
+
+_packing = threading.local()
+
+
+def _by_name(name: str) -> Session:
+    """Return the session that a value names in which it was found."""
+    return _joined[name]
+
 
 _lock = threading.Lock()
 _joined: dict[str, Session] = {}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greenlithops.dispatch import plan
+from greenlithops.dispatch.dispatcher import Dispatcher
 from greenlithops.dispatch.inputs import as_input
+from greenlithops.dispatch.serialize import ClassBook, FunctionImage, pack_function
+from greenlithops.job import Future
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.partition import Cut
     from greenlithops.dispatch.tracker import Tracker
     from greenlithops.executor import AsyncExecutor
-    from greenlithops.job import Future, Job
+    from greenlithops.job import Job
     from greenlithops.storage.mapping.objects_map import ObjectMap
 
 
@@ -40,6 +43,39 @@ def start_many(
     engine = executor._running_engine()  # noqa: SLF001 - see above
     source = as_input(arguments)
     return engine.start(function, source, plan.passed_on, executor._defaults)  # noqa: SLF001 - see above
+
+
+class Packed(NamedTuple):
+    """A function that was pickled before it is submitted."""
+
+    function: Callable[[], Any]
+    image: FunctionImage
+    book: ClassBook
+
+
+def pack(function: Callable[[], Any]) -> Packed:
+    """Pickle a function in this thread.
+
+    Raises:
+        FunctionNotSerializable: it cannot be pickled.
+    """
+    book = ClassBook()
+    return Packed(function, pack_function(function, book), book)
+
+
+def submit_packed(executor: AsyncExecutor, packed: Packed) -> Future[Any]:
+    """Run one call of a pickled function, without arguments."""
+    engine = executor._running_engine()  # noqa: SLF001 - see above
+    source = as_input([()])
+    tracker = engine.start(
+        packed.function,
+        source,
+        plan.passed_on,
+        executor._defaults,  # noqa: SLF001 - see above
+        image=packed.image,
+        book=packed.book,
+    )
+    return Future(tracker, 0)
 
 
 def ended_since(tracker: Tracker, place: int) -> Sequence[int]:
@@ -84,7 +120,8 @@ def filled(executor: AsyncExecutor, function: Callable[..., Any]) -> Callable[..
 
 def first_worker(executor: AsyncExecutor) -> tuple[int | None, bool]:
     """Return the process number of an executor's first worker, and whether it runs a call."""
-    lanes = executor._running_engine()._dispatcher._lanes  # noqa: SLF001 - see above
+    dispatcher = executor._running_engine()._dispatcher  # noqa: SLF001 - see above
+    lanes = dispatcher._lanes if isinstance(dispatcher, Dispatcher) else []  # noqa: SLF001 - see above
     if not lanes:
         return None, False
     handle = lanes[0]._handle  # noqa: SLF001 - see above

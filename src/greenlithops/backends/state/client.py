@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,9 +94,25 @@ class Client:
         """Close the connections."""
         self._redis.close()
 
-    def pool(self) -> Any:
-        """Return the pool, for one who must look at a connection's descriptor."""
-        return self._redis.connection_pool
+    def pause(self, command: tuple[Any, ...], descriptors: list[Any]) -> None:
+        """Send a blocking command; return when it is answered, or a descriptor is ready.
+
+        What it answers is dropped: who calls looks at everything again.
+        """
+        connection = self._redis.connection_pool.get_connection()
+        try:
+            connection.send_packed_command(connection.pack_command(*command))
+            with selectors.DefaultSelector() as selector:
+                # There is no other way to wait for an answer and for something else at once.
+                selector.register(connection._sock, selectors.EVENT_READ)  # noqa: SLF001 - see above
+                for item in descriptors:
+                    selector.register(item, selectors.EVENT_READ)
+                selector.select()
+        except _LOST:
+            time.sleep(FIRST_PAUSE)  # who calls will be told if it stays away
+        finally:
+            connection.disconnect()  # takes the command back, if it still waits
+            self._redis.connection_pool.release(connection)
 
 
 class AsyncClient:
@@ -193,6 +210,8 @@ def _open(single: Any, cluster: Any, retry: Any, address: Address, terms: Terms)
         **address.options,
         # Attempts are ours to make: only we know what may be repeated.
         "retry": retry(NoBackoff(), 0),
+        # Else it looks for its own version among the files of all packages.
+        "driver_info": None,
     }
     if address.cluster:
         return cluster(**options)

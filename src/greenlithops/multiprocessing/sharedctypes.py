@@ -1,0 +1,344 @@
+"""Values and arrays of C types that processes on different machines share.
+
+Their bytes are one string on the server. Reading, or writing, an element or a slice is one round
+trip, and atomic; what reads and then writes takes the object's lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any, Self
+
+from greenlithops.backends.state.steps import Command, Run, Steps
+from greenlithops.errors import StateLost
+from greenlithops.multiprocessing import memory_lua as lua
+from greenlithops.multiprocessing.shared import Shared, operation
+from greenlithops.multiprocessing.synchronize import RLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TYPECODES: dict[str, Any] = {
+    "c": ctypes.c_char, "u": ctypes.c_wchar,
+    "b": ctypes.c_byte, "B": ctypes.c_ubyte,
+    "h": ctypes.c_short, "H": ctypes.c_ushort,
+    "i": ctypes.c_int, "I": ctypes.c_uint,
+    "l": ctypes.c_long, "L": ctypes.c_ulong,
+    "q": ctypes.c_longlong, "Q": ctypes.c_ulonglong,
+    "f": ctypes.c_float, "d": ctypes.c_double,
+}  # fmt: skip
+_SIMPLE: Any = ctypes.c_int.__mro__[1]
+
+
+class Memory(Shared):
+    """Bytes on the server."""
+
+    kind = "memory"
+
+    def __init__(self, content: bytes, **place: Any) -> None:
+        super().__init__(**place)
+        self._session.run(_one(Run(lua.MAKE, (self._key,), (content or b"\0",))))
+
+    @operation
+    def read(self, offset: int, size: int) -> Steps[bytes]:
+        """Return `size` bytes from `offset` on."""
+        if not size:
+            return b""
+        found: bytes = yield Command(("GETRANGE", self._key, offset, offset + size - 1))
+        if not found:
+            raise StateLost(f"{self!r} is not on the state server any more")
+        return found
+
+    @operation
+    def write(self, *pieces: Any) -> Steps[None]:
+        """Write bytes, all at once: an offset, what is put there, and so on."""
+        yield Run(lua.WRITE, (self._key,), pieces)
+
+
+class View:
+    """A part of shared memory that has a C type.
+
+    Args:
+        memory: the bytes.
+        ctype: the type.
+        offset: where it begins.
+        lock: guards it; None for a raw one.
+    """
+
+    def __init__(self, memory: Memory, ctype: Any, offset: int = 0, lock: Any = None) -> None:
+        self._memory = memory
+        self._type = ctype
+        self._offset = offset
+        self._lock = lock
+        self._size = ctypes.sizeof(ctype)
+
+    def _bytes(self) -> bytes:
+        return self._memory.read(self._offset, self._size)
+
+    def _copy(self) -> Any:
+        """Return what is there now as an object of `ctypes`."""
+        return self._type.from_buffer_copy(self._bytes())
+
+    def get_lock(self) -> Any:
+        """Return the lock that guards it."""
+        self._check_lock()
+        return self._lock
+
+    def get_obj(self) -> Any:
+        """Return the same without the lock's methods."""
+        self._check_lock()
+        return type(self)(self._memory, self._type, self._offset)
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Take the lock that guards it."""
+        taken: bool = self.get_lock().acquire(block, timeout)
+        return taken
+
+    def release(self) -> None:
+        """Let go of that lock."""
+        self.get_lock().release()
+
+    def __enter__(self) -> Self:
+        self.get_lock().acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def _check_lock(self) -> None:
+        if self._lock is None:
+            raise AttributeError(f"{type(self).__name__!r} was made without a lock")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (type(self), self._memory, _spec(self._type), self._offset, self._lock)
+
+
+def _spec(ctype: Any) -> Any:
+    """Return what a type can be made from elsewhere: types of arrays cannot be pickled."""
+    if issubclass(ctype, ctypes.Array):
+        return [_spec(ctype._type_), ctype._length_]
+    return ctype
+
+
+def _typed(spec: Any) -> Any:
+    return _typed(spec[0]) * spec[1] if isinstance(spec, list) else spec
+
+
+def _arrived(cls: type[View], memory: Memory, spec: Any, offset: int, lock: Any) -> View:
+    return cls(memory, _typed(spec), offset, lock)
+
+
+class SharedValue(View):
+    """One number or character, under ``value``."""
+
+    @property
+    def value(self) -> Any:
+        """What it is now."""
+        return self._copy().value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._memory.write(self._offset, bytes(self._type(value)))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._type.__name__} {self._memory._key}>"  # noqa: SLF001 - our own
+
+
+class SharedStructure(View):
+    """A `ctypes.Structure`, whose fields are read and written one by one."""
+
+    def __getattr__(self, name: str) -> Any:
+        field = _field(self, name)
+        kind = dict(_fields(self._type))[name]
+        return _part(self._memory, kind, self._offset + field.offset)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_") or name not in dict(_fields(self._type)):
+            super().__setattr__(name, value)
+            return
+        field = _field(self, name)
+        kind = dict(_fields(self._type))[name]
+        copy = self._type()
+        setattr(copy, name, value)
+        content = bytes(copy)[field.offset : field.offset + ctypes.sizeof(kind)]
+        self._memory.write(self._offset + field.offset, content)
+
+
+def _fields(ctype: Any) -> list[tuple[str, Any]]:
+    return [entry[:2] for cls in reversed(ctype.__mro__) for entry in vars(cls).get("_fields_", ())]
+
+
+def _field(view: View, name: str) -> Any:
+    if name.startswith("_") or name not in dict(_fields(view._type)):  # noqa: SLF001 - our own
+        raise AttributeError(f"{type(view).__name__!r} object has no attribute {name!r}")
+    return getattr(view._type, name)  # noqa: SLF001 - our own
+
+
+class SharedArray(View):
+    """An array of a C type, with indices and slices."""
+
+    def __len__(self) -> int:
+        length: int = self._type._length_
+        return length
+
+    @property
+    def _element(self) -> Any:
+        return self._type._type_
+
+    def _place(self, index: int) -> int:
+        if not -len(self) <= index < len(self):
+            raise IndexError("invalid index")
+        return self._offset + (index % len(self)) * ctypes.sizeof(self._element)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._copy()[index]
+        return _part(self._memory, self._element, self._place(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if not isinstance(index, slice):
+            one = (self._element * 1)()
+            one[0] = value
+            self._memory.write(self._place(index), bytes(one))
+            return
+        places = range(*index.indices(len(self)))
+        values = list(value) if not isinstance(value, bytes) else [bytes([v]) for v in value]
+        if len(values) != len(places):
+            raise ValueError("Can only assign sequence of same size")
+        if not places:
+            return
+        if index.step in {None, 1}:
+            block = (self._element * len(values))(*values)
+            self._memory.write(self._place(places[0]), bytes(block))
+            return
+        pieces: list[Any] = []
+        for place, item in zip(places, values, strict=True):
+            pieces += [self._place(place), bytes((self._element * 1)(item))]
+        self._memory.write(*pieces)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._copy()[:])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._element.__name__} * {len(self)}>"
+
+
+class SharedString(SharedArray):
+    """An array of characters, which has ``value`` up to its first zero, and ``raw``."""
+
+    @property
+    def value(self) -> Any:
+        """The characters before the first zero."""
+        return self._copy().value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        # Only what was given is written, and a zero where there is room, as `ctypes` does.
+        if len(value) > len(self):
+            raise ValueError(f"{type(value).__name__} too long")
+        length = min(len(value) + 1, len(self))
+        block = (self._element * length)()
+        block.value = value
+        self._memory.write(self._offset, bytes(block))
+
+    @property
+    def raw(self) -> bytes:
+        """All bytes."""
+        return self._bytes()
+
+    @raw.setter
+    def raw(self, value: bytes) -> None:
+        if len(value) > self._size:
+            raise ValueError("byte string too long")
+        self._memory.write(self._offset, bytes(value))
+
+
+def _part(memory: Memory, ctype: Any, offset: int) -> Any:
+    """Return a part: a plain value of a simple type, or a view."""
+    view = _view(memory, ctype, offset, None)
+    return view.value if type(view) is SharedValue and _is_simple(ctype) else view
+
+
+def _is_simple(ctype: Any) -> bool:
+    return bool(ctype.__bases__ == (_SIMPLE,))
+
+
+def _view(memory: Memory, ctype: Any, offset: int, lock: Any) -> Any:
+    if issubclass(ctype, ctypes.Array):
+        text = ctype._type_ in {ctypes.c_char, ctypes.c_wchar}
+        return (SharedString if text else SharedArray)(memory, ctype, offset, lock)
+    if issubclass(ctype, (ctypes.Structure, ctypes.Union)):
+        return SharedStructure(memory, ctype, offset, lock)
+    return SharedValue(memory, ctype, offset, lock)
+
+
+def _type_of(typecode_or_type: Any) -> Any:
+    if isinstance(typecode_or_type, str):
+        try:
+            return TYPECODES[typecode_or_type]
+        except KeyError:
+            raise ValueError(f"unknown typecode {typecode_or_type!r}") from None
+    return typecode_or_type
+
+
+def _made(initial: Any, lock: Any) -> Any:
+    if lock is True or lock is None:
+        lock = RLock()
+    elif lock is not False and not hasattr(lock, "acquire"):
+        raise AttributeError(f"{lock!r} has no method 'acquire'")
+    memory = Memory(bytes(initial))
+    return _view(memory, type(initial), 0, None if lock is False else lock)
+
+
+def _initial_array(typecode_or_type: Any, size_or_initializer: Any) -> Any:
+    kind = _type_of(typecode_or_type)
+    if isinstance(size_or_initializer, int):
+        if size_or_initializer < 0:
+            raise ValueError("Array length must be >= 0")
+        return (kind * size_or_initializer)()
+    values = size_or_initializer
+    if not hasattr(values, "__len__"):
+        values = list(values)
+    return (kind * len(values))(*values)
+
+
+def RawValue(typecode_or_type: Any, *args: Any) -> Any:  # noqa: N802 - the standard library's name
+    """Return a shared object of a C type without a lock; see `multiprocessing.RawValue`."""
+    return _made(_type_of(typecode_or_type)(*args), lock=False)
+
+
+def Value(typecode_or_type: Any, *args: Any, lock: Any = True, ctx: object = None) -> Any:  # noqa: N802, ARG001 - see above
+    """Return a shared object of a C type; see `multiprocessing.Value`.
+
+    Args:
+        typecode_or_type: a type of `ctypes`, or a code of the module `array`.
+        *args: what the type is called with.
+        lock: True for an `RLock` of its own, a lock, or False for none.
+        ctx: accepted.
+    """
+    return _made(_type_of(typecode_or_type)(*args), lock)
+
+
+def RawArray(typecode_or_type: Any, size_or_initializer: Any) -> Any:  # noqa: N802 - see above
+    """Return a shared array without a lock; see `multiprocessing.RawArray`."""
+    return _made(_initial_array(typecode_or_type, size_or_initializer), lock=False)
+
+
+def Array(  # noqa: N802 - see above
+    typecode_or_type: Any,
+    size_or_initializer: Any,
+    *,
+    lock: Any = True,
+    ctx: object = None,  # noqa: ARG001 - the standard library's parameter
+) -> Any:
+    """Return a shared array; see `multiprocessing.Array`, and `Value` for the arguments."""
+    return _made(_initial_array(typecode_or_type, size_or_initializer), lock)
+
+
+def copy(obj: View) -> Any:
+    """Return what a shared object is now, as an object of `ctypes`."""
+    return obj._copy()  # noqa: SLF001 - our own
+
+
+def _one(step: Any) -> Steps[Any]:
+    return (yield step)
