@@ -265,6 +265,26 @@ async def test_compressed_objects_come_as_they_were_put(storage, bucket):
     assert await storage.get(bucket, "key.gz") == data
 
 
+# Event loops.
+
+
+def test_one_storage_in_one_loop_after_the_other(seaweedfs):
+    name = f"loops-{secrets.token_hex(6)}"
+    storage = AsyncStorage("s3", **reached(seaweedfs))
+
+    async def use(key):
+        async with storage:
+            await storage.create_bucket(name)
+            puts = [storage.put(name, f"{key} {n}", b"1", if_absent=True) for n in range(5)]
+            await asyncio.gather(*puts)
+            await asyncio.gather(*(storage.copy(name, f"{key} 0", f"{n}") for n in range(3)))
+            await storage.delete_many(name, [entry.key async for entry in storage.list(name)])
+            await storage.delete_bucket(name)
+
+    for key in ("one", "two"):
+        asyncio.run(use(key))
+
+
 # Copies.
 
 

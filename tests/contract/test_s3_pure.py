@@ -38,6 +38,7 @@ from greenlithops.storage.async_storage import AsyncStorage
     ("endpoint", "bucket", "addressing", "url"),
     [
         ("http://127.0.0.1:9000", "bucket", "auto", "http://127.0.0.1:9000/bucket/a%20key"),
+        ("http://[::1]:9000", "bucket", "auto", "http://[::1]:9000/bucket/a%20key"),
         ("http://localhost", "bucket", "auto", "http://localhost/bucket/a%20key"),
         ("https://s3.example.org", "bucket", "auto", "https://bucket.s3.example.org/a%20key"),
         ("https://s3.example.org", "bucket", "path", "https://s3.example.org/bucket/a%20key"),

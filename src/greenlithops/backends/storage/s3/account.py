@@ -41,6 +41,7 @@ class Account:
 
     async def open(self) -> None:
         """Find what was not given."""
+        self._creating, self._refreshing = asyncio.Lock(), asyncio.Lock()  # of this event loop
         options = self._options
         found = self._fixed is not None or options.anonymous
         if found and options.endpoint is not None:

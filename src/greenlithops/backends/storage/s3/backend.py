@@ -63,6 +63,7 @@ class S3Storage:
         return f"<S3Storage {self.name} at {where}>"
 
     async def __aenter__(self) -> Self:
+        self._conditions.open()
         await self._account.open()
         await self._wire.open()
         return self

@@ -64,6 +64,10 @@ class Conditions:
         self._delete = delete
         self._probing = asyncio.Lock()
 
+    def open(self) -> None:
+        """Serve the running event loop from now on."""
+        self._probing = asyncio.Lock()
+
     async def check(self, way: Way, bucket: str, key: str) -> None:
         """Return if a condition will be heeded.
 

