@@ -13,7 +13,7 @@ The parts, from the hardware up:
     schedule.py     when to start for least carbon
     cost.py         money, by public price tables
     instance.py     which cloud, region and machine this is
-    blocks.py       blocks and functions of the program's own; clocks.py, host.py: what they need
+    blocks.py       blocks of the program's own; functions.py: its functions; clocks.py, host.py
     log.py          the figures as lines of a file; export.py: as CSV and for Prometheus and OTLP
     trace.py        the machine's power over time; plots.py, report.py: pictures and a page of it
     calibration.py  idle and dynamic watts, against an external meter
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from greenlithops.energy.adviser import advise as advise
     from greenlithops.energy.blocks import Measurement as Measurement
     from greenlithops.energy.blocks import measure as measure
-    from greenlithops.energy.blocks import measured as measured
     from greenlithops.energy.calibration import Calibration as Calibration
     from greenlithops.energy.calibration import calibrate as calibrate
     from greenlithops.energy.calibration import read_meter_csv as read_meter_csv
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from greenlithops.energy.export import OpenTelemetryExporter as OpenTelemetryExporter
     from greenlithops.energy.export import PrometheusExporter as PrometheusExporter
     from greenlithops.energy.export import write_csv as write_csv
+    from greenlithops.energy.functions import measured as measured
     from greenlithops.energy.instance import Instance as Instance
     from greenlithops.energy.instance import ask_instance as ask_instance
     from greenlithops.energy.instance import instance_of as instance_of
@@ -115,7 +115,7 @@ _HOMES = {
     "html_report": "report",
     "instance_of": "instance",
     "measure": "blocks",
-    "measured": "blocks",
+    "measured": "functions",
     "price": "cost",
     "pue_of": "carbon",
     "read_logs": "log",
