@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: hello test test-heavy test-integration check format bench bench-storage bench-energy clean
+.PHONY: hello test test-heavy test-integration check format bench bench-storage bench-energy bench-functions clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
@@ -36,6 +36,9 @@ bench-storage: $(VENV)/.dev
 
 bench-energy: $(VENV)/.dev
 	$(BIN)/python benchmarks/energy/run.py
+
+bench-functions: $(VENV)/.dev
+	$(BIN)/python benchmarks/http_calls/run.py
 
 $(VENV)/.installed: pyproject.toml
 ifdef UV

@@ -70,6 +70,11 @@ SCHEMES = {
 }
 
 
+def same_storage(name: str, other: str) -> bool:
+    """Return whether two names stand for the same kind of storage, such as Lithops' and ours."""
+    return name == other or (name in STORAGE and STORAGE[name] == STORAGE.get(other))
+
+
 async def compute_backend(
     name: str, options: Mapping[str, Any] = MappingProxyType({})
 ) -> SupportsWorkers | SupportsInvocations:

@@ -4,8 +4,17 @@ import secrets
 
 import pytest
 
+from greenlithops.registry import same_storage
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import StorageContract
+
+
+def test_names_of_one_kind_of_storage():
+    assert same_storage("gcs", "gcp_storage")
+    assert same_storage("azure_storage", "azure")
+    assert not same_storage("s3", "minio")
+    assert same_storage("own", "own")
+    assert not same_storage("own", "other")
 
 
 class TestMemory(StorageContract):

@@ -12,7 +12,7 @@ from greenlithops.dispatch.options import byte_count, checked_counts
 from greenlithops.dispatch.retry import RetryPolicy, as_policy
 from greenlithops.errors import NoSuchKey, OtherLoop, StorageError, UsageError
 from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
-from greenlithops.registry import storage_backend
+from greenlithops.registry import same_storage, storage_backend
 from greenlithops.storage.arguments import Teller, size_of, span_of
 from greenlithops.storage.cloudobject import CloudObject
 from greenlithops.storage.download import download
@@ -419,7 +419,7 @@ class AsyncStorage:
         await asyncio.gather(*(self.delete_many(place, keys) for place, keys in buckets.items()))
 
     def _check_own(self, cloudobject: CloudObject) -> None:
-        if cloudobject.backend != self.backend.name:
+        if not same_storage(cloudobject.backend, self.backend.name):
             raise StorageError(
                 f"{cloudobject} is in the storage {cloudobject.backend!r}, not in this "
                 f"{self.backend.name!r}"

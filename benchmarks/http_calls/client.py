@@ -1,0 +1,104 @@
+"""One way of making many calls over HTTP at once, measured in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+PAGE = resource.getpagesize()
+KEY = "benchmark"
+
+
+async def main(way: str, port: int, calls: int) -> None:
+    """Print what ``calls`` calls took as JSON."""
+    figures = await {"aiohttp": bare, "greenlithops": ours}[way](port, calls)
+    print(json.dumps(figures))
+
+
+async def bare(port: int, calls: int) -> dict[str, float]:
+    """Make the requests with aiohttp and nothing else, all at once."""
+    import aiohttp  # noqa: PLC0415 - one client does not measure the other's imports
+
+    connector = aiohttp.TCPConnector(limit=0)
+    no_limit = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(connector=connector, timeout=no_limit) as session:
+
+        async def one() -> bytes:
+            async with session.post(f"http://127.0.0.1:{port}/raw", data=b"y" * 300) as response:
+                return await response.read()
+
+        async def all_of_them(number: int) -> Any:
+            return await asyncio.gather(*(one() for _ in range(number)))
+
+        return await measured(all_of_them, calls)
+
+
+async def ours(port: int, calls: int) -> dict[str, float]:
+    """Make them as a map."""
+    import greenlithops as gl  # noqa: PLC0415 - one client does not measure the other's imports
+
+    options = {"endpoint": f"http://127.0.0.1:{port}/", "key": KEY, "concurrency": calls}
+    async with gl.AsyncExecutor("http", backend_options=options) as executor:
+
+        async def all_of_them(number: int) -> Any:
+            return await executor.map(abs, range(number))
+
+        return await measured(all_of_them, calls)
+
+
+async def measured(run: Callable[[int], Awaitable[Any]], calls: int) -> dict[str, float]:
+    """Return wall and CPU seconds, memory per call, and how late the loop was meanwhile."""
+    await run(10)
+    memory, cpu, start = resident(), cpu_seconds(), time.perf_counter()
+    lags: list[float] = []
+    probing = asyncio.create_task(probe(lags))
+    results = await run(calls)
+    wall = time.perf_counter() - start
+    probing.cancel()
+    if len(results) != calls:
+        raise RuntimeError(f"{len(results)} results of {calls} calls")
+    lags.sort()
+    return {
+        "wall_s": wall,
+        "cpu_s": cpu_seconds() - cpu,
+        "kib_per_call": (peak() - memory) / calls / 1024,
+        "lag_p99_ms": 1e3 * lags[int(0.99 * len(lags))],
+    }
+
+
+async def probe(lags: list[float]) -> None:
+    """Note how much later than asked a task wakes that sleeps 5 ms, again and again."""
+    loop = asyncio.get_running_loop()
+    while True:
+        start = loop.time()
+        await asyncio.sleep(0.005)
+        lags.append(loop.time() - start - 0.005)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def resident() -> int:
+    """Return the bytes that this process has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def peak() -> int:
+    """Return the most bytes that it ever had in memory."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
