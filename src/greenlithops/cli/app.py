@@ -12,6 +12,7 @@ import typer
 from greenlithops import __version__
 from greenlithops.cli import configuration, engines, objects, running, upkeep
 from greenlithops.cli.as_lithops import as_lithops
+from greenlithops.cli.attaching import attach
 from greenlithops.cli.energy.commands import app as energy
 from greenlithops.cli.failing import MISUSED, say
 from greenlithops.cli.hello.command import hello
@@ -23,7 +24,7 @@ app.command(context_settings=running.PASSES_ON)(running.run)
 app.command(context_settings=running.PASSES_ON)(top)
 app.command("test")(running.self_test)
 app.command()(upkeep.clean)
-app.command()(engines.attach)
+app.command()(attach)
 app.command("as-lithops")(as_lithops)
 app.add_typer(energy, name="energy")
 app.add_typer(configuration.app, name="config")

@@ -218,15 +218,3 @@ def worker_list(
     """List virtual machines."""
     with one_line_errors():
         refuse(chosen(config, backend, debug, region=region), "machines", "standalone")
-
-
-def attach(
-    config: ConfigFile = None,
-    backend: Backend = None,
-    start: Annotated[bool, typer.Option("--start", help="Start it if it is stopped.")] = False,
-    region: Region = None,
-    debug: Debug = False,
-) -> None:
-    """Open a shell on the coordinating virtual machine."""
-    with one_line_errors():
-        refuse(chosen(config, backend, debug, region=region), "machine to attach to", "standalone")

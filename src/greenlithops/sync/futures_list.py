@@ -73,6 +73,10 @@ class FuturesList(list[ResponseFuture]):
         """Return the results of the chain's last job; see `FunctionExecutor.get_result`."""
         return self._with_executor().get_result(self._all(), **kwargs)
 
+    def result(self, **kwargs: Any) -> Any:
+        """Return the results of the chain's last job; the same as `get_result`."""
+        return self.get_result(**kwargs)
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         state = {name: value for name, value in vars(self).items() if name != "executor"}
         return FuturesList, (list(self),), state

@@ -306,6 +306,47 @@ def test_the_panel_tells_speed_and_watts():
     assert "watts not known" in panel.draw([View(2, None, [])]).title
 
 
+# Durable jobs.
+
+DURABLE = """
+import asyncio, sys, time
+import greenlithops as gl
+
+def work(number):
+    time.sleep(0.05)
+    if number == 3:
+        raise ValueError("three")
+    return number
+
+async def main():
+    storage = gl.AsyncStorage("localhost", root=sys.argv[1])
+    async with storage, gl.AsyncExecutor(max_workers=1, storage=storage, energy="off") as executor:
+        job = executor.map(work, range(40), durable=True)
+        print(job.id, flush=True)
+        await job.results(return_exceptions=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_job_whose_client_died_is_gone_on_with(command, tmp_path):
+    secret = {"GREENLITHOPS_KEY": "a key of this test"}
+    process = scripts.start(
+        tmp_path, DURABLE, tmp_path / "objects", env=os.environ | secret, stdin=subprocess.DEVNULL
+    )
+    try:
+        job = scripts.line(process)
+        time.sleep(0.5)
+    finally:
+        process.kill()
+        scripts.finish(process)
+    answer = json.loads(command("attach", job, "--json", status=1, **secret).stdout)
+    assert answer == {"job": job, "total": 40, "done": 39, "failed": 1, "cancelled": 0}
+    done = command("attach", job, status=1, **secret)
+    assert done.stdout.strip() == f"{job}: 40 of 40 calls have ended, 1 failed"
+    assert "none" in command("attach", "none", status=1, **secret).stderr
+
+
 # The command `lithops`.
 
 
