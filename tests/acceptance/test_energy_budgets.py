@@ -10,6 +10,9 @@ import greenlithops as gl
 from greenlithops.dispatch.spending import joules
 from greenlithops.energy.log import EnergyLog
 from greenlithops.errors import EnergyBudgetExceeded, UsageError
+from greenlithops.sync.loop import background
+
+background().call(lambda: None)  # belongs to the process, not to the test that comes first
 
 
 async def cost_of_one(executor):
@@ -159,6 +162,14 @@ async def test_executors_log_what_their_calls_cost(tmp_path):
     assert (whole.calls, whole.ok, whole.name) == (3, False, "sometimes")
     assert whole.joules == pytest.approx(sum(line.joules for line in calls))
     assert {line.name for line in lines} == {"sometimes", "spin"}
+
+
+def test_the_synchronous_face_logs_too(tmp_path):
+    path = tmp_path / "energy.jsonl"
+    with gl.FunctionExecutor(max_workers=1, energy_log=str(path)) as executor:
+        executor.get_result(executor.map(spin, [0.01] * 3))
+    calls = [line for line in EnergyLog(path).read() if line.what == "call"]
+    assert [line.name for line in calls] == ["spin"] * 3
 
 
 async def test_cancelled_jobs_are_logged(tmp_path):

@@ -5,6 +5,9 @@ from test_stats_of_calls import pause, spin
 
 import greenlithops as gl
 from greenlithops.energy.records import CallEnergy
+from greenlithops.sync.loop import background
+
+background().call(lambda: None)  # belongs to the process, not to the test that comes first
 
 KEYS = {
     "worker_func_energy_pkg",
