@@ -1,0 +1,298 @@
+"""A backend for joblib: `Parallel` runs on greenlithops' workers, scikit-learn's included.
+
+import greenlithops.joblib
+greenlithops.joblib.register()
+with joblib.parallel_config(backend="greenlithops", n_jobs=-1):
+    search.fit(X, y)
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import os
+import pickle
+import shutil
+import tempfile
+import threading
+from typing import TYPE_CHECKING, Any
+
+from joblib.parallel import (
+    AutoBatchingMixin,
+    FallbackToBackend,
+    ParallelBackendBase,
+    SequentialBackend,
+    register_parallel_backend,
+)
+
+from greenlithops.dispatch.options import byte_count, default_workers
+from greenlithops.errors import UsageError
+from greenlithops.sync.pool import PoolExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+
+NAME = "greenlithops"
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
+ROOM = 1 << 30  #: bytes that have to be free in shared memory to use it
+
+
+def register(name: str = NAME, *, make_default: bool = False) -> None:
+    """Make the backend known to joblib.
+
+    Args:
+        name: what `joblib.parallel_config(backend=…)` calls it.
+        make_default: use it where no backend is named.
+    """
+    register_parallel_backend(name, GreenlithopsBackend, make_default=make_default)
+
+
+class GreenlithopsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
+    """Runs joblib's batches on a `PoolExecutor`, whose workers live on between calls.
+
+    Args:
+        nesting_level: joblib's: how many `Parallel` are around this one.
+        inner_max_num_threads: how many threads libraries may use in each worker; by default the
+            CPUs divided by the workers.
+        max_nbytes: arrays from this size on are written to a file once, which workers map into
+            their memory, read-only. None: never.
+        lithops_args: more options, as a dictionary.
+        **options: options of `AsyncExecutor`: ``backend``, ``max_memory``, ``energy`` …
+    """
+
+    supports_retrieve_callback = True
+    supports_inner_max_num_threads = True
+    supports_sharedmem = False
+    uses_threads = False
+
+    def __init__(
+        self,
+        nesting_level: int | None = None,
+        inner_max_num_threads: int | None = None,
+        max_nbytes: int | str | None = "1 MiB",
+        lithops_args: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
+        self._options = {**(lithops_args or {}), **options}
+        self._largest = None if max_nbytes is None else byte_count(max_nbytes)
+        self._files: ArrayFiles | None = None
+        self._executor: PoolExecutor | None = None
+        self._workers = 1
+
+    def effective_n_jobs(self, n_jobs: int | None) -> int:
+        """Return how many workers ``n_jobs`` means."""
+        if n_jobs == 0:
+            raise ValueError("n_jobs == 0 in Parallel has no meaning")
+        if n_jobs is None:
+            return 1
+        if n_jobs < 0:
+            cpus = self._options.get("max_workers") or default_workers()
+            return max(int(cpus) + 1 + n_jobs, 1)
+        return n_jobs
+
+    def configure(
+        self,
+        n_jobs: int = 1,
+        parallel: Any = None,
+        prefer: str | None = None,  # noqa: ARG002 - joblib's parameter
+        require: str | None = None,
+        **options: Any,
+    ) -> int:
+        """Have workers for a call of `Parallel`, with its options; return how many."""
+        if require == "sharedmem":
+            raise UsageError("workers are processes, which share no objects: use threads here")
+        workers = self.effective_n_jobs(n_jobs)
+        if workers == 1:
+            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        if "max_nbytes" in options:
+            largest = options["max_nbytes"]
+            self._largest = None if largest is None else byte_count(_in_words(largest))
+        self._executor = executor_of(workers, self._environment(workers), self._options)
+        local = self._options.get("backend", "localhost") == "localhost"
+        if self._largest is not None and local:
+            self._files = ArrayFiles(self._largest, options.get("temp_folder"))
+        self.parallel = parallel
+        self._workers = workers
+        return workers
+
+    def _environment(self, workers: int) -> dict[str, str]:
+        threads = self.inner_max_num_threads
+        usual = max((os.cpu_count() or 1) // workers, 1)
+        return {
+            name: str(threads) if threads else os.environ.get(name, str(usual))
+            for name in self.MAX_NUM_THREADS_VARS
+        }
+
+    def submit(
+        self, func: Callable[[], Any], callback: Callable[[Future[Any]], object] | None = None
+    ) -> Future[Any]:
+        """Run a batch on a worker."""
+        assert self._executor is not None  # noqa: S101 - joblib configures first
+        if self._files is not None:
+            future = self._executor.submit(_run, self._files.dumps(func))
+        else:
+            future = self._executor.submit(func)
+        if callback is not None:
+            future.add_done_callback(callback)
+        return future
+
+    def retrieve_result_callback(self, out: Future[Any]) -> Any:
+        """Return the result of a batch, or raise its error."""
+        return out.result()
+
+    def terminate(self) -> None:
+        """Let go of the arrays; the workers stay for the next call."""
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+        self.reset_batch_stats()
+
+    def abort_everything(self, ensure_ready: bool = True) -> None:
+        """End the workers, and what they do, at once."""
+        if self._executor is not None:
+            forget(self._executor)
+            self._executor.kill_workers()
+            self._executor = None
+        if ensure_ready:
+            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_executor": None, "_files": None, "parallel": None}
+
+
+# Workers live on between calls of `Parallel`, as long as the same ones are asked for.
+
+_lock = threading.Lock()
+_executors: dict[tuple[Any, ...], PoolExecutor] = {}
+
+
+def executor_of(
+    workers: int, environment: Mapping[str, str], options: Mapping[str, Any]
+) -> PoolExecutor:
+    """Return the executor with these options; the one before lets its workers go."""
+    key = (workers, *sorted(environment.items()), repr(sorted(options.items())))
+    with _lock:
+        if key not in _executors:
+            for old in _executors.values():
+                old.shutdown(wait=False)
+            _executors.clear()
+            more = {"extra_env": environment} | dict(options)
+            more.pop("max_workers", None)
+            _executors[key] = PoolExecutor(workers, **more)
+        return _executors[key]
+
+
+def forget(executor: PoolExecutor | None = None) -> None:
+    """Have a new executor next time; end the workers of the old one when they are done."""
+    with _lock:
+        for key, known in list(_executors.items()):
+            if executor is None or known is executor:
+                del _executors[key]
+                if executor is None:
+                    known.shutdown(wait=True)
+
+
+def _in_words(size: int | str) -> int | str:
+    """Return joblib's ``"1M"`` as ``"1 MiB"``."""
+    if isinstance(size, str) and size[-1:] in "KMG":
+        return f"{size[:-1]} {size[-1]}iB"
+    return size
+
+
+# Large arrays.
+
+
+class ArrayFiles:
+    """Large arrays of one call of `Parallel`, each in a file that is named by its content.
+
+    Args:
+        least: bytes from which an array is large.
+        folder: where the files go; by default in shared memory where there is room.
+    """
+
+    def __init__(self, least: int, folder: str | None = None) -> None:
+        self._least = least
+        self._place = folder or os.environ.get("JOBLIB_TEMP_FOLDER") or _place()
+        self._folder = ""
+        self._known: dict[int, tuple[Any, str]] = {}
+        self._lock = threading.Lock()
+
+    def dumps(self, value: Any) -> bytes:
+        """Return a pickle in which large arrays are references to files."""
+        file = io.BytesIO()
+        _pickler()(file, self).dump(value)
+        return file.getvalue()
+
+    def reference(self, array: Any) -> str | None:
+        """Return the file of an array, or None if it travels as it is."""
+        if array.nbytes < self._least or array.dtype.hasobject:
+            return None
+        with self._lock:
+            known = self._known.get(id(array))
+            if known is None:
+                known = self._known[id(array)] = (array, self._written(array))  # held: its id is
+            return known[1]
+
+    def _written(self, array: Any) -> str:
+        import numpy as np  # noqa: PLC0415 - there is an array, so it is loaded
+
+        plain = np.ascontiguousarray(array) if not array.flags.forc else array
+        digest = hashlib.blake2b(
+            plain.data.cast("B") if plain.flags.c_contiguous else plain.T.data.cast("B")
+        )
+        digest.update(repr((plain.dtype.str, plain.shape, plain.flags.c_contiguous)).encode())
+        if not self._folder:
+            self._folder = tempfile.mkdtemp(prefix="greenlithops-joblib-", dir=self._place)
+        path = f"{self._folder}/{digest.hexdigest()[:32]}.npy"
+        if not os.path.exists(path):  # noqa: PTH110 - the path is text
+            np.save(path, plain)
+        return path
+
+    def close(self) -> None:
+        """Remove the files; who has mapped them keeps them."""
+        self._known.clear()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = ""
+
+
+def _place() -> str | None:
+    try:
+        free = shutil.disk_usage(SHARED_MEMORY).free
+    except OSError:
+        return None
+    return SHARED_MEMORY if free > ROOM and os.access(SHARED_MEMORY, os.W_OK) else None
+
+
+def mapped(path: str) -> Any:
+    """Return the array of a file, mapped into memory, read-only."""
+    import numpy as np  # noqa: PLC0415 - in the worker, on first use
+
+    return np.load(path, mmap_mode="r")
+
+
+def _run(content: bytes) -> Any:
+    """Run a batch, in a worker; what comes in a call was authenticated on its way."""
+    return pickle.loads(content)()
+
+
+@functools.cache
+def _pickler() -> Any:
+    import cloudpickle  # noqa: PLC0415 - on first use
+
+    class ArrayPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+        def __init__(self, file: io.BytesIO, files: ArrayFiles) -> None:
+            super().__init__(file, 5)
+            self._files = files
+
+        def reducer_override(self, obj: Any) -> Any:
+            if type(obj).__module__ == "numpy" and type(obj).__name__ in {"ndarray", "memmap"}:
+                path = self._files.reference(obj)
+                if path is not None:
+                    return mapped, (path,)
+            return super().reducer_override(obj)
+
+    return ArrayPickler

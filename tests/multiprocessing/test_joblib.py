@@ -1,0 +1,123 @@
+"""The backend for joblib, and scikit-learn's searches on it."""
+
+import multiprocessing
+import os
+import time
+
+import joblib
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.svm import SVC
+
+import greenlithops.joblib as backend
+
+backend.register()
+
+
+@pytest.fixture(autouse=True)
+def two_workers(tmp_path):
+    with parallel_config(backend="greenlithops", n_jobs=2, temp_folder=str(tmp_path)):
+        yield
+    backend.forget()
+    assert list(tmp_path.iterdir()) == [], "files of arrays are removed"
+
+
+def square(x):
+    return x * x
+
+
+def place(array, index):
+    return float(array[index]), type(array).__name__, array.flags.writeable, os.getpid()
+
+
+def fail(x):
+    raise LookupError(x)
+
+
+def nested(count):
+    return sum(Parallel(n_jobs=2)(delayed(square)(i) for i in range(count)))
+
+
+def test_results_come_in_order_however_small_the_calls():
+    assert Parallel()(delayed(square)(i) for i in range(500)) == [i * i for i in range(500)]
+    assert Parallel()(delayed(lambda x: x + 1)(i) for i in range(3)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["generator", "generator_unordered"])
+def test_results_as_they_come(kind):
+    found = list(Parallel(return_as=kind)(delayed(square)(i) for i in range(20)))
+    assert (found if kind == "generator" else sorted(found)) == [i * i for i in range(20)]
+
+
+def test_large_arrays_are_mapped_and_small_ones_travel():
+    large, small = np.arange(300_000.0), np.arange(10.0)
+    found = Parallel()(delayed(place)(large, i) for i in range(4))
+    assert [entry[:3] for entry in found] == [(float(i), "memmap", False) for i in range(4)]
+    assert all(entry[3] != os.getpid() for entry in found)
+    assert Parallel()([delayed(place)(small, 3)])[0][1] == "ndarray"
+    for other in (np.asfortranarray(np.ones((400, 500))), large.reshape(2, -1)[:, ::2]):
+        assert Parallel()([delayed(np.sum)(other)]) == [other.sum()]
+    objects = np.array([{}] * 200_000, dtype=object)
+    assert Parallel()([delayed(len)(objects)]) == [200_000]
+
+
+def test_the_first_error_is_raised_and_the_next_call_works():
+    with pytest.raises(LookupError):
+        Parallel()(delayed(fail)(i) for i in range(10))
+    assert Parallel()(delayed(square)(i) for i in range(3)) == [0, 1, 4]
+
+
+def sleep(seconds):
+    time.sleep(seconds)
+
+
+def test_a_call_that_takes_too_long():
+    with pytest.raises(multiprocessing.TimeoutError):
+        Parallel(timeout=0.5)([delayed(sleep)(100), delayed(sleep)(100)])
+    assert Parallel()([delayed(square)(2), delayed(square)(3)]) == [4, 9]
+
+
+def test_parallel_within_parallel():
+    assert Parallel()(delayed(nested)(i) for i in range(5)) == [0, 0, 1, 5, 14]
+
+
+def test_threads_of_libraries_are_limited():
+    def limit():
+        return os.environ["OMP_NUM_THREADS"]
+
+    with parallel_config(backend="greenlithops", n_jobs=2, inner_max_num_threads=3):
+        assert Parallel()([delayed(limit)(), delayed(limit)()]) == ["3", "3"]
+
+
+def test_how_many_workers_n_jobs_means():
+    one = backend.GreenlithopsBackend(max_workers=4)
+    assert [one.effective_n_jobs(n) for n in (None, 1, 3, -1, -2, -9)] == [1, 1, 3, 4, 3, 1]
+    with pytest.raises(ValueError, match="n_jobs == 0"):
+        one.effective_n_jobs(0)
+    assert Parallel(n_jobs=1)(delayed(os.getpid)() for _ in range(2)) == [os.getpid()] * 2
+
+
+def test_a_grid_search_finds_what_it_finds_without_workers():
+    features, classes = load_iris(return_X_y=True)
+    grid = {"C": [0.1, 1, 10], "gamma": [0.01, 0.1]}
+    found = GridSearchCV(SVC(), grid, cv=3).fit(features, classes)
+    with parallel_config(backend="sequential"):
+        expected = GridSearchCV(SVC(), grid, cv=3).fit(features, classes)
+    assert found.best_params_ == expected.best_params_
+    assert np.array_equal(
+        found.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
+    )
+
+
+def test_forests_and_cross_validation():
+    features, classes = load_iris(return_X_y=True)
+    forest = RandomForestClassifier(20, random_state=0, n_jobs=2)
+    assert cross_val_score(forest, features, classes, cv=3, n_jobs=2).mean() > 0.9
+
+
+def test_joblib_knows_it_by_name():
+    assert "greenlithops" in joblib.parallel.BACKENDS
