@@ -3,7 +3,7 @@
 The parts, from the hardware up:
 
     meters/         how much did the machine burn? one module for each source, and their selection
-    cpu_time.py     how long was the machine busy?
+    cpu_time/       who used the CPUs, and how long: the machine, and trees of processes
     idle.py         how much would it have burned anyway?
     timeline.py     what the meter said, as intervals
     attribution.py  who burned it? a pure function of intervals and calls

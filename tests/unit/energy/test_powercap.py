@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from greenlithops.energy.meters import MeterRefused
 from greenlithops.energy.meters.powercap import open_meter
@@ -166,6 +168,34 @@ def test_each_zone_wraps_by_its_own_range(tree):
         readings.append(meter.read()["package"])
     assert [b - a for a, b in pairwise(readings)] == pytest.approx([8.5, 4.0, 8.0])
     meter.close()
+
+
+@given(
+    steps=st.lists(st.integers(0, 999_999), min_size=1, max_size=40),
+    split=st.sets(st.integers(0, 39)),
+    start=st.integers(0, 999_999),
+)
+def test_however_often_it_is_read_it_adds_up_across_wraps(tmp_path_factory, steps, split, start):
+    folder = tmp_path_factory.mktemp("tree") / "intel-rapl:0"
+    folder.mkdir()
+    (folder / "name").write_text("package-0")
+    (folder / "max_energy_range_uj").write_text("999999")
+    counter = folder / "energy_uj"
+    counter.write_text(str(start))
+    meters = [open_meter(str(folder.parent)) for _ in range(2)]
+    burned, unread = start, 0
+    for place, step in enumerate(steps):
+        burned += step
+        unread += step
+        counter.write_text(str(burned % 1_000_000))
+        meters[0].read()
+        # The second one is read now and then, though never a whole range apart.
+        if place in split or unread + max(steps) > 999_999:
+            meters[1].read()
+            unread = 0
+    for meter in meters:
+        assert meter.read()["package"] == pytest.approx((burned - start) / 1e6, abs=1e-9)
+        meter.close()
 
 
 def test_without_a_range_a_counter_may_not_go_backwards(tree):
