@@ -17,7 +17,7 @@ test-heavy: $(VENV)/.dev
 
 test-integration: $(VENV)/.data
 	bash tests/integration/setup
-	$(BIN)/python -m pytest -m integration
+	$(BIN)/python -m pytest -m integration -rs
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
