@@ -7,7 +7,7 @@ import pytest
 
 from greenlithops.backends.storage.memory import MemoryStorage
 from greenlithops.dispatch.retry import RetryPolicy
-from greenlithops.errors import PreconditionFailed, StorageUnavailable
+from greenlithops.errors import ChecksumMismatch, PreconditionFailed, StorageUnavailable
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.faults import FaultyStorage
 from greenlithops.testing.storage import StorageContract
@@ -85,3 +85,29 @@ async def test_what_stays_away_is_reported():
     async with AsyncStorage(faulty(1.0), retries=2) as storage:
         with pytest.raises(StorageUnavailable, match="lost"):
             await storage.put("bucket", "key", b"1")
+
+
+class _Altering(FaultyStorage):
+    """Finds so many bodies altered."""
+
+    def __init__(self, times):
+        super().__init__(MemoryStorage(secrets.token_hex(8)), 0.0)
+        self.left = times
+
+    async def put(self, bucket, key, body, options):
+        if self.left:
+            self.left -= 1
+            raise ChecksumMismatch("altered")
+        return await super().put(bucket, key, body, options)
+
+
+async def test_what_was_altered_on_the_way_is_sent_once_more():
+    async with AsyncStorage(_Altering(1), retries=PATIENT) as storage:
+        await storage.create_bucket("bucket")
+        await storage.put("bucket", "key", b"1")
+        assert await storage.get("bucket", "key") == b"1"
+    for times, retries in ((2, PATIENT), (1, 0)):
+        async with AsyncStorage(_Altering(times), retries=retries) as storage:
+            await storage.create_bucket("bucket")
+            with pytest.raises(ChecksumMismatch):
+                await storage.put("bucket", "key", b"1")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlithops.dispatch.retry import RetryPolicy
 from greenlithops.errors import (
+    ChecksumMismatch,
     NoSuchKey,
     NoSuchUpload,
     PreconditionFailed,
@@ -52,10 +53,15 @@ class Operations:
     async def attempt(self, operation: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Return ``operation(*args)``, tried again where the storage was unavailable."""
         attempt = 1
+        altered = False
         while True:
             try:
                 async with self._slots:
                     return await operation(*args)
+            except ChecksumMismatch:
+                if altered or self.policy.attempts == 1:
+                    raise  # twice is not the network's doing
+                altered = True
             except StorageUnavailable as error:
                 await self.pause(error, attempt)
             attempt += 1
