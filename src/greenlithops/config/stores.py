@@ -7,8 +7,10 @@ from greenlithops.config.keys import (
     Role,
     Section,
     anything,
+    flag,
     keyed,
     many,
+    number,
     secret,
     text,
 )
@@ -18,6 +20,27 @@ _HMAC = (secret("access_key_id", "the key's name"), secret("secret_access_key", 
 _TOKEN = secret("session_token", "of temporary credentials")
 _ENDPOINT = text("endpoint", "the server's URL, http:// or https://")
 _REGION = text("region", "the region")
+# Of greenlithops' own, beside Lithops' keys.
+_TIMES = (
+    number("connect_timeout", "seconds until a connection must be there"),
+    number("read_timeout", "seconds until an answer must go on"),
+)
+_ANONYMOUS = flag("anonymous", "use no credentials")
+_S3 = (
+    *_HMAC,
+    _TOKEN,
+    _REGION,
+    text("region_name", "the same"),
+    text("account_id", "the account; not needed"),
+    text("profile", "the profile of AWS's own configuration"),
+    text("config_profile", "the same"),
+    text("addressing", "where the bucket's name goes", choices=("auto", "path", "virtual")),
+    text("checksum", "what uploads are checked with"),
+    flag("conditional_writes", "whether the server heeds conditions; found out if not given"),
+    flag("as_files", "whether the server keeps objects as files"),
+    _ANONYMOUS,
+    *_TIMES,
+)
 
 
 def _store(name: str, about: str, *keys: Key, required: str = "", cloud: str = "") -> Section:
@@ -34,6 +57,7 @@ STORES = (
         *_HMAC,
         _TOKEN,
         _ENDPOINT,
+        *_S3,
         cloud="aws",
     ),
     _store(
@@ -43,7 +67,8 @@ STORES = (
         _REGION,
         *_HMAC,
         _TOKEN,
-        required="endpoint access_key_id secret_access_key",
+        *_S3,
+        required="endpoint",
     ),
     _store(
         "ceph",
@@ -52,7 +77,8 @@ STORES = (
         _REGION,
         *_HMAC,
         _TOKEN,
-        required="endpoint access_key_id secret_access_key",
+        *_S3,
+        required="endpoint",
     ),
     _store(
         "ibm_cos",
@@ -63,9 +89,11 @@ STORES = (
         *_HMAC,
         secret("api_key", "an API key of the service"),
         secret("iam_api_key", "an API key of the account"),
+        secret("ibm_api_key", "the same"),
         text("service_instance_id", "the service"),
         secret("token", "an IAM token"),
         anything("token_expiry_time", "when it expires"),
+        *_S3,
         cloud="ibm",
     ),
     _store(
@@ -73,6 +101,12 @@ STORES = (
         "Google Cloud Storage.",
         _REGION,
         text("credentials_path", "the service account's file"),
+        text("project", "the project in which buckets are made"),
+        text("location", "where buckets are made"),
+        text("service_file", "the service account's file"),
+        _ENDPOINT,
+        _ANONYMOUS,
+        *_TIMES,
         cloud="gcp",
     ),
     _store(
@@ -80,7 +114,12 @@ STORES = (
         "Azure Blob Storage.",
         text("storage_account_name", "the account"),
         secret("storage_account_key", "the account's key"),
-        required="storage_account_name storage_account_key",
+        text("account", "the account"),
+        secret("key", "the account's key"),
+        secret("sas_token", "a shared access signature"),
+        secret("connection_string", "account, key and endpoint in one"),
+        _ENDPOINT,
+        *_TIMES,
         cloud="azure",
     ),
     _store(
@@ -92,7 +131,8 @@ STORES = (
         text("account_id", "the account"),
         text("public_endpoint", "its URL"),
         text("internal_endpoint", "its URL from within Alibaba's cloud"),
-        required="access_key_id access_key_secret",
+        _ENDPOINT,
+        *_S3,
         cloud="aliyun",
     ),
     _store(
@@ -104,7 +144,11 @@ STORES = (
         text("key_file", "the file with the private key"),
         text("tenancy", "the tenancy"),
         text("tenancy_namespace", "its namespace"),
+        text("namespace_name", "the same"),
         text("fingerprint", "the key's fingerprint"),
+        _ENDPOINT,
+        *_HMAC,
+        *_S3,
         cloud="oracle",
     ),
     Section(

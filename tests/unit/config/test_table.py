@@ -1,18 +1,22 @@
 """The table of sections: what Lithops knows, the schema for editors, and what is not shown."""
 
 import importlib.util
+import inspect
 import json
+from importlib import import_module
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
+from greenlithops.backends.storage.s3 import services
 from greenlithops.config.check import findings
 from greenlithops.config.keys import Fate, Role
 from greenlithops.config.known import SECTIONS
 from greenlithops.config.schema import schema
 from greenlithops.config.show import MASK, masked
+from greenlithops.registry import STORAGE
 
 ROOT = Path(__file__).parents[3]
 spec = importlib.util.spec_from_file_location("configuration", ROOT / "tools" / "configuration.py")
@@ -93,6 +97,19 @@ def test_every_key_that_is_not_honoured_says_why():
         waits = any(key.fate is Fate.WAITING for key in section.keys.values())
         if section.role is Role.COMPUTE and waits:
             assert section.advice, section.name
+
+
+@pytest.mark.parametrize("name", sorted(STORAGE.keys() & SECTIONS.keys() - {"azure"}))
+def test_every_option_of_a_storage_can_be_configured(name):
+    section = SECTIONS[name]
+    if section.open:
+        return  # it takes any
+    module, attribute, _ = STORAGE[name]
+    options = {*inspect.signature(getattr(import_module(module), attribute)).parameters}
+    if options == {"options"}:
+        options = services.OWN | services.SERVICES[name].others.keys()
+    only_in_code = {"credential"}  # an object
+    assert options - only_in_code <= section.keys.keys()
 
 
 def test_findings_tell_errors_and_notes():
