@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from greenlithops.sync.retries import RetryingFuture as RetryingFuture
     from greenlithops.sync.storage import Storage as Storage
     from greenlithops.sync.waits import get_result as get_result
+    from greenlithops.trials import run_trials as run_trials
     from greenlithops.waiting import as_completed as as_completed
     from greenlithops.waiting import gather as gather
 
@@ -83,19 +84,25 @@ _HOMES = {
     "attach": "durable.attached",
     "gather": "waiting",
     "get_result": "sync.waits",
+    "run_trials": "trials",
     "wait": "sync.either",
 }
+
+#: parts with many names of their own
+_PARTS = ("config", "energy", "errors", "multiprocessing", "storage_os")
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are the keys of the table above
 
 
 def __getattr__(name: str) -> object:
     """Import the module that a public name lives in when the name is first used."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - only on first use
 
+    home = _HOMES.get(name)
+    if name in _PARTS:
+        return import_module(f"{__name__}.{name}")
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
