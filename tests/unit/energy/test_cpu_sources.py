@@ -212,7 +212,13 @@ def test_groups_of_both_versions(tmp_path):
 
 @pytest.mark.skipif("cgroup" not in HERE, reason="no control group can be made here")
 def test_groups_go_when_they_are_closed():
+    first = CgroupTrees()
+    dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    orphan = Path(first._folder) / f"greenlithops-{dead.stdout.strip()}-1-7"
+    orphan.mkdir()
+    first.close()
     trees = CgroupTrees()
+    assert not orphan.exists()  # what a program leaves that is killed
     with worker("import sys\nsys.stdin.readline()") as process:
         tree = trees.adopt(process.pid)
         folder = Path(tree._folder)

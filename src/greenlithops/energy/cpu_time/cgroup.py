@@ -84,6 +84,7 @@ class CgroupTrees:
     def __init__(self, proc: str = "/proc", root: str = "/sys/fs/cgroup") -> None:
         self._leftovers: list[str] = []
         self._folder, self._usage = find_group(_read(f"{proc}/self/cgroup"), root)
+        _remove_orphans(self._folder)
         trial = f"{self._folder}/{_name('trial')}"
         os.mkdir(trial, 0o755)  # noqa: PTH102 - as above
         try:
@@ -136,6 +137,14 @@ def find_group(own: str, root: str) -> tuple[str, str]:
                 return clean, usage
             tried.append(clean)
     raise OSError(f"no control group can be made in {', '.join(tried) or root}")
+
+
+def _remove_orphans(folder: str) -> None:
+    """Remove the groups of programs that were killed; those that still hold a task stay."""
+    for name in os.listdir(folder):  # noqa: PTH208 - as above
+        owner = name.removeprefix("greenlithops-").partition("-")[0]
+        if name != owner and owner.isdigit() and not os.path.exists(f"/proc/{owner}"):  # noqa: PTH110 - as above
+            _removed(f"{folder}/{name}")
 
 
 def _name(what: str) -> str:
