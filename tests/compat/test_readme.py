@@ -101,6 +101,22 @@ PROGRAMS = {
         """,
         "True [1, 2, 3]",
     ),
+    "joblib": (
+        """
+        import joblib
+        from joblib import Parallel, delayed
+        from lithops.util.joblib import register_lithops
+
+        def triple(i):
+            return i * 3
+
+        if __name__ == "__main__":
+            register_lithops()
+            with joblib.parallel_config(backend="lithops", n_jobs=2):
+                print(Parallel()(delayed(triple)(i) for i in range(3)))
+        """,
+        "[0, 3, 6]",
+    ),
     "a chain": (
         """
         import lithops

@@ -89,6 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
     "storage.storage": _STORAGE,
     "storage.utils": _OBJECTS,
     "util": {},
+    "util.joblib": {"register_lithops": f"{_HERE}.joblib"},
     "utils": _UTILS | _LIST | _CONSTANTS,
     "version": {"__version__": f"{_HERE}.constants"},
     "wait": _WAITS | _FUTURE,
@@ -104,7 +105,6 @@ TABLE: dict[str, dict[str, str]] = {
 ALIASES = {
     "concurrent": "greenlithops.concurrent",
     "multiprocessing": "greenlithops.multiprocessing",
-    "util.joblib": "greenlithops.joblib",
 }
 
 _INVOKING = "calls go through greenlithops.AsyncExecutor, which needs no invoker"
@@ -118,7 +118,6 @@ ABSENT: dict[str, str] = {
     "localhost": "use greenlithops.LocalhostExecutor, or backend='localhost'",
     "monitor": "outcomes are pushed: use wait(), as_completed() or hooks",
     "monitoring": "outcomes are pushed: use wait(), as_completed() or hooks",
-    "multiprocessing": "this version has no shared objects; greenlithops.PoolExecutor runs calls",
     "plots.create_plots": "use FunctionExecutor.plot()",
     "scripts": "use the command greenlithops",
     "serverless": _ENGINES,
@@ -130,7 +129,6 @@ ABSENT: dict[str, str] = {
     ),
     "telemetry": "use hooks: greenlithops.Event tells of every call",
     "tests": "the tests are not installed",
-    "util.joblib": "this version has no backend of joblib's; greenlithops.PoolExecutor runs calls",
     "util.metrics": "use hooks: greenlithops.Event tells of every call",
     "util.ibm_token_manager": "the S3 backend gets its tokens itself",
     "util.ssh_client": _ENGINES,

@@ -31,7 +31,6 @@ _S3 = (
     _TOKEN,
     _REGION,
     text("region_name", "the same"),
-    text("account_id", "the account; not needed"),
     text("profile", "the profile of AWS's own configuration"),
     text("config_profile", "the same"),
     text("addressing", "where the bucket's name goes", choices=("auto", "path", "virtual")),

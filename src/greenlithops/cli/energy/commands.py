@@ -9,7 +9,6 @@ import typer
 
 from greenlithops.cli.failing import one_line_errors
 
-# ruff: noqa: PLR0917 - Typer calls commands, by keyword
 # ruff: noqa: PLC0415 - a command imports its own parts, so that the others start at once
 
 app = typer.Typer(
