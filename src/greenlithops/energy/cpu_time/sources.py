@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from greenlithops.energy.cpu_time.trees import Tree, TreeSource
 
 #: The sources in the order in which ``auto`` tries them.
-SOURCES = ("ebpf", "cgroup", "clock", "ticks")
+SOURCES = ("clock", "ticks")
+
+#: Those that are taken by name only, and why: they see more, and change the machine for it.
+BY_NAME = {
+    "ebpf": "by name only: it is run at every switch between tasks of the whole machine, which "
+    "makes a round trip through a pipe take 15 instead of 10 µs",
+    "cgroup": "by name only: it moves workers into control groups of their own",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +55,20 @@ def open_cpu_sources(choice: str = "auto") -> CpuSources:
     """Open the CPU-time sources of this machine.
 
     Args:
-        choice: ``auto`` for the best that this machine allows, or the name of one to insist on it:
-            ``ebpf``, ``cgroup``, ``clock``, ``ticks``.
+        choice: ``auto`` for the best that changes nothing on this machine, or the name of one to
+            insist on it: ``ebpf``, ``cgroup``, ``clock``, ``ticks``.
 
     Raises:
         ConfigurationError: the source is unknown, or was named and cannot be used here.
     """
-    if choice != "auto" and choice not in SOURCES:
+    known = (*BY_NAME, *SOURCES)
+    if choice != "auto" and choice not in known:
         raise ConfigurationError(
-            f"There is no CPU-time source {choice!r}. Known are auto, {', '.join(SOURCES)}."
+            f"There is no CPU-time source {choice!r}. Known are auto, {', '.join(known)}."
         )
     refusals: list[Refusal] = []
+    if choice == "auto":
+        refusals += [Refusal(name, reason) for name, reason in BY_NAME.items()]
     for name in SOURCES if choice == "auto" else (choice,):
         try:
             clock, trees = _OPEN[name]()
