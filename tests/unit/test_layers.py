@@ -23,10 +23,11 @@ BELOW = {
     "backends": BASE | {"worker"},
     "registry": BASE | {"backends"},
     "hooks": BASE,
+    "telemetry": BASE,
     "dispatch": BASE | {"worker", "energy", "hooks", "registry"},
 }
 BELOW["face"] = BELOW["dispatch"] | {"dispatch"}
-BELOW["sync"] = BELOW["face"] | {"face", "root"}
+BELOW["sync"] = BELOW["face"] | {"face", "root", "telemetry"}
 BELOW["concurrent"] = BELOW["as_lithops"] = BELOW["storage_os"] = BELOW["sync"] | {"sync"}
 BELOW["filesystem"] = BELOW["storage_os"]
 BELOW["multiprocessing"] = BELOW["sync"] | {"sync", "backends"}  # state is a backend of its own

@@ -127,7 +127,7 @@ ABSENT: dict[str, str] = {
     "storage.storage.InternalStorage": (
         "results need no storage here; use lithops.storage.Storage"
     ),
-    "telemetry": "use hooks: greenlithops.Event tells of every call",
+    "telemetry": "say lithops.telemetry in the configuration; hooks are told of every call",
     "tests": "the tests are not installed",
     "util.metrics": "use hooks: greenlithops.Event tells of every call",
     "util.ibm_token_manager": "the S3 backend gets its tokens itself",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from greenlithops.config.keys import (
     Fate,
+    Key,
     Role,
     Section,
     anything,
@@ -19,8 +20,8 @@ from greenlithops.config.keys import (
 )
 
 _NEEDLESS = Fate.NEEDLESS
-_NO_EXPORT = "there is no telemetry"
 _PUSHED = "outcomes are pushed, nothing is polled"
+_MONITORING = ("storage", "redis", "rabbitmq", "aws_sqs", "gcp_pubsub", "azure_queue")
 _MODES = ("localhost", "serverless", "standalone")
 _LEVELS = "debug, info, warning, error, critical; null for no messages"
 
@@ -33,7 +34,13 @@ LITHOPS = Section(
         text("mode", "the kind of backend, if none is named", choices=_MODES),
         text("storage", "where objects are", default="localhost"),
         text("backend_type", "set by Lithops itself", fate=_NEEDLESS, advice="it is derived"),
-        text("monitoring", "how Lithops learns of outcomes", fate=_NEEDLESS, advice=_PUSHED),
+        text(
+            "monitoring",
+            "how Lithops learns of outcomes",
+            fate=_NEEDLESS,
+            advice=_PUSHED,
+            choices=_MONITORING,
+        ),
         number("monitoring_interval", "seconds", fate=_NEEDLESS, advice=_PUSHED),
         flag(
             "data_cleaner",
@@ -68,13 +75,11 @@ LITHOPS = Section(
         flag("call_logs", "write what calls print to files, for `logs get`", default=False),
         anything(
             "telemetry",
-            "false, prometheus or otlp",
-            fate=Fate.REFUSED,
-            advice="this version exports no telemetry of jobs; use hooks, which are told every "
-            "event, and leave it out, or say false",
-            harmless=(False,),
+            "where metrics go: prometheus (or true) or otlp; false for nowhere",
+            choices=(False, True, "none", "prometheus", "otlp"),
+            default=False,
         ),
-        number("telemetry_interval", "seconds between exports", fate=_NEEDLESS, advice=_NO_EXPORT),
+        number("telemetry_interval", "seconds between exports", least=0.1, default=10),
         whole("retries", "extra attempts for failed calls", least=0, default=0),
         text(
             "customized_runtime",
@@ -156,6 +161,13 @@ _AWS_QUEUE = (
     secret("session_token", "of temporary credentials"),
 )
 
+_PROTOCOLS = ("http/protobuf", "http", "grpc", "grpc/protobuf")
+
+
+def _needless(*keys: Key) -> dict[str, Key]:
+    return {key.name: key._replace(fate=_NEEDLESS, advice=_PUSHED) for key in keys}
+
+
 CHANNELS = (
     Section(
         "rabbitmq",
@@ -167,7 +179,7 @@ CHANNELS = (
         "prometheus",
         Role.CHANNEL,
         "Telemetry for a Prometheus push gateway.",
-        waiting(
+        keyed(
             text("gateway", "the push gateway's URL", default="http://localhost:9091"),
             text("apigateway", "the same, until Lithops 3.7"),
             text("job", "the label `job`", default="lithops"),
@@ -181,22 +193,27 @@ CHANNELS = (
         "otlp",
         Role.CHANNEL,
         "Telemetry for an OpenTelemetry collector.",
-        waiting(
+        keyed(
             text("endpoint", "the collector's URL", default="http://localhost:4318"),
-            text("protocol", "http/protobuf or grpc", default="http/protobuf"),
+            text("protocol", "how", choices=_PROTOCOLS, default="http/protobuf"),
             text("service_name", "the attribute service.name", default="lithops"),
             number("timeout", "seconds that an export may take", default=10),
-            number("export_interval", "seconds between exports of the SDK", default=3600),
+            number(
+                "export_interval",
+                "seconds between exports of the SDK",
+                fate=_NEEDLESS,
+                advice="lithops.telemetry_interval says when",
+            ),
             text("instance", "the attribute service.instance.id", default="the host's name"),
             mapping("headers", "HTTP headers of exports", secret=True),
         ),
     ),
-    Section("aws_sqs", Role.CHANNEL, "Monitoring by SQS.", waiting(*_AWS_QUEUE), cloud="aws"),
+    Section("aws_sqs", Role.CHANNEL, "Monitoring by SQS.", _needless(*_AWS_QUEUE), cloud="aws"),
     Section(
         "gcp_pubsub",
         Role.CHANNEL,
         "Monitoring by Pub/Sub.",
-        waiting(
+        _needless(
             text("credentials_path", "the service account's file"),
             text("project_name", "the project"),
             text("region", "the region"),
@@ -207,7 +224,7 @@ CHANNELS = (
         "azure_queue",
         Role.CHANNEL,
         "Monitoring by Azure queues.",
-        waiting(
+        _needless(
             text("storage_account_name", "the account"),
             secret("storage_account_key", "the account's key"),
         ),

@@ -276,7 +276,10 @@ class Tracker:
         self.over = True
         self._call_back(list(self._callbacks))
         self._on_finish(self)
-        self._tell(EventKind.JOB_FINISHED)
+        if self._emit:
+            window = self.work.energy
+            details = {"energy": window.report()} if window is not None else {}
+            self._tell(EventKind.JOB_FINISHED, details=details)
         # Without these cycles, results go as soon as nobody holds them.
         self.on_idle = None
         self.work.listener = NOBODY
@@ -315,6 +318,7 @@ class Tracker:
             worker=stats.worker if stats else None,
             stats=stats,
             error=ledger.value(index) if ledger.state(index) == FAILED else None,
+            details={"cancelled": True} if ledger.state(index) == CANCELLED else {},
         )
 
     def _tell(self, kind: EventKind, **details: Any) -> None:

@@ -27,6 +27,7 @@ from greenlithops.sync.place import in_worker, new_executor_id
 from greenlithops.sync.reading import Reading
 from greenlithops.sync.record import JobRecord
 from greenlithops.sync.submission import Submission, elements
+from greenlithops.sync.telemetry import telemetry_of, tell_of_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +86,7 @@ class FunctionExecutor(Reading):
         given = config or config_file or inherited.sections or storage not in {None, "localhost"}
         self._options = handing_down(found) if given else found.options
         self._storage = storage_choice(found)
+        self._telemetry = telemetry_of(found)
         self._hosts: dict[int | None, Hosted] = {}
         self._hosted(self._memory)
         set_up_logging(found.log, log_level)
@@ -103,6 +105,8 @@ class FunctionExecutor(Reading):
     def _engine_options(self, memory: int | None) -> dict[str, Any]:
         """Return the arguments of an `AsyncExecutor` whose workers have so much memory."""
         options = {"backend": self.backend, "storage": self._storage, **self._options}
+        if self._telemetry is not None:
+            options["hooks"] = [*options.get("hooks", ()), self._telemetry.hook(memory)]
         return options if memory is None else {**options, "max_memory": megabytes(memory)}
 
     # Work.
@@ -251,6 +255,8 @@ class FunctionExecutor(Reading):
             raise
         work.record.creation_seconds = time.perf_counter() - start
         new = [ResponseFuture(work.record, n, call) for n, call in enumerate(work.record.calls)]
+        if self._telemetry is not None:
+            tell_of_job(self._telemetry, work.record)
         self.last_call = call
         self.futures.extend(new)
         return new
@@ -269,6 +275,8 @@ class FunctionExecutor(Reading):
     ) -> None:
         for host in self._hosts.values():
             background().call(_close, host, kind is not None)
+        if self._telemetry is not None:
+            self._telemetry.flush()
 
     def _check_process(self) -> None:
         for host in self._hosts.values():

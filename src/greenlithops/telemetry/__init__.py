@@ -1,0 +1,1 @@
+"""What jobs and calls took, as metrics for Prometheus and OpenTelemetry, under Lithops' names."""
