@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: hello test test-heavy test-integration check format bench bench-storage bench-energy bench-functions clean
+.PHONY: bench-multiprocessing hello test test-heavy test-integration check format bench bench-storage bench-energy bench-functions clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
@@ -39,6 +39,9 @@ bench-energy: $(VENV)/.dev
 
 bench-functions: $(VENV)/.dev
 	$(BIN)/python benchmarks/http_calls/run.py
+
+bench-multiprocessing: $(VENV)/.dev
+	$(BIN)/python benchmarks/multiprocessing/run.py
 
 $(VENV)/.installed: pyproject.toml
 ifdef UV

@@ -211,6 +211,8 @@ def test_the_other_things_that_a_manager_makes(manager):
     assert (queue.get(), lock.acquire(), event.wait()) == (1, True, True)
     lock.release()
     assert manager.Barrier(1).wait() == 0
+    with manager.Condition() as taken:
+        assert taken
     with manager.Pool(1) as pool:
         assert pool.apply(abs, (-1,)) == 1
     pool.join()

@@ -1,6 +1,7 @@
 """Process has the standard library's methods and meanings."""
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -164,6 +165,23 @@ def test_what_a_process_refuses():
     process.close()
     with pytest.raises(FunctionNotSerializable):
         mp.Process(target=threading.Lock().acquire).start()
+
+
+def greet():
+    print("hello from a process")
+
+
+def test_what_parameters_ask_for_is_shown_and_written(tmp_path, capfd):
+    mp.config.update(STREAM_STDOUT=True, EXPORT_EXECUTION_DETAILS=str(tmp_path / "details"))
+    process = mp.Process(target=greet, name="greeter")
+    process.start()
+    process.join(30)
+    process.close()
+    assert "hello from a process" in capfd.readouterr().out
+    (file,) = (tmp_path / "details").iterdir()
+    content = json.loads(file.read_text())
+    assert content["process"] == "greeter"
+    assert content["wall_seconds"] >= 0
 
 
 PROGRAM = """

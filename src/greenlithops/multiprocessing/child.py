@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import os
 import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import CallCancelled, ExecutorClosed, RemoteError, WorkerLost
 from greenlithops.executor import AsyncExecutor
+from greenlithops.multiprocessing import config
 from greenlithops.multiprocessing.options import executor_options
+from greenlithops.offload import off_loop
 from greenlithops.sync.below import first_worker, pack, submit_packed
 from greenlithops.sync.loop import background
 
@@ -106,6 +111,7 @@ class Child:
             trace = "".join(traceback.format_exception(error))
         if trace:
             print(f"Process {self._name}:\n{trace}", end="", file=sys.stderr, flush=True)  # noqa: T201 - as the standard library's children do
+        await tell(self._call, self._name)
         try:
             await self._executor.__aexit__(None, None, None)
         finally:
@@ -120,6 +126,25 @@ class Child:
             self._signal = signal.SIGTERM
             self._call.cancel()
         await asyncio.wait([self._following])
+
+
+async def tell(call: Future[Any], name: str) -> None:
+    """Show, and write down, what the parameters ask for of a call that has ended."""
+    if config.get_parameter(config.STREAM_STDOUT) and call.logs:
+        print(call.logs, end="", flush=True)  # noqa: T201 - what is asked for
+    folder, stats = config.get_parameter(config.EXPORT_EXECUTION_DETAILS), call.stats
+    if folder and stats is not None:
+        content = {"process": name} | dataclasses.asdict(stats)
+        energy = call.energy
+        if energy is not None:
+            content["energy_joules"] = energy.joules
+        await off_loop(write, Path(folder) / f"{name}-{call.job.id}.json", json.dumps(content))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file, in a folder that may not be there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 class _Resident:

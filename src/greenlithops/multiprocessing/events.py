@@ -32,7 +32,9 @@ class _Condition(Shared):
     lock_class: type[Lockable]
 
     def __init__(self, lock: Any = None, **place: Any) -> None:
-        super().__init__(session=lock._session if lock is not None else None, **place)  # noqa: SLF001 - our own
+        if lock is not None:
+            place["session"] = lock._session  # noqa: SLF001 - our own
+        super().__init__(**place)
         self._lock = self.lock_class(session=self._session) if lock is None else lock
         self._session.run(_one(Run(lua.MAKE, (self._key,), ("is", "condition"))))
 

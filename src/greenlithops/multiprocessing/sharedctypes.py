@@ -79,36 +79,6 @@ class View:
         """Return what is there now as an object of `ctypes`."""
         return self._type.from_buffer_copy(self._bytes())
 
-    def get_lock(self) -> Any:
-        """Return the lock that guards it."""
-        self._check_lock()
-        return self._lock
-
-    def get_obj(self) -> Any:
-        """Return the same without the lock's methods."""
-        self._check_lock()
-        return type(self)(self._memory, self._type, self._offset)
-
-    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take the lock that guards it."""
-        taken: bool = self.get_lock().acquire(block, timeout)
-        return taken
-
-    def release(self) -> None:
-        """Let go of that lock."""
-        self.get_lock().release()
-
-    def __enter__(self) -> Self:
-        self.get_lock().acquire()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def _check_lock(self) -> None:
-        if self._lock is None:
-            raise AttributeError(f"{type(self).__name__!r} was made without a lock")
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _arrived, (type(self), self._memory, _spec(self._type), self._offset, self._lock)
 
@@ -253,6 +223,58 @@ class SharedString(SharedArray):
         self._memory.write(self._offset, bytes(value))
 
 
+class Synchronized(View):
+    """What a part has besides when a lock guards it."""
+
+    def get_lock(self) -> Any:
+        """Return the lock that guards it."""
+        return self._lock
+
+    def get_obj(self) -> Any:
+        """Return the same without the lock's methods."""
+        return _view(self._memory, self._type, self._offset, None)
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Take the lock that guards it."""
+        taken: bool = self._lock.acquire(block, timeout)
+        return taken
+
+    def release(self) -> None:
+        """Let go of that lock."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        self._lock.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class SynchronizedValue(Synchronized, SharedValue):
+    """A number or character with a lock."""
+
+
+class SynchronizedStructure(Synchronized, SharedStructure):
+    """A structure with a lock."""
+
+
+class SynchronizedArray(Synchronized, SharedArray):
+    """An array with a lock."""
+
+
+class SynchronizedString(Synchronized, SharedString):
+    """An array of characters with a lock."""
+
+
+_LOCKED: dict[type[View], type[View]] = {
+    SharedValue: SynchronizedValue,
+    SharedStructure: SynchronizedStructure,
+    SharedArray: SynchronizedArray,
+    SharedString: SynchronizedString,
+}
+
+
 def _part(memory: Memory, ctype: Any, offset: int) -> Any:
     """Return a part: a plain value of a simple type, or a view."""
     view = _view(memory, ctype, offset, None)
@@ -264,12 +286,13 @@ def _is_simple(ctype: Any) -> bool:
 
 
 def _view(memory: Memory, ctype: Any, offset: int, lock: Any) -> Any:
+    kind: type[View] = SharedValue
     if issubclass(ctype, ctypes.Array):
         text = ctype._type_ in {ctypes.c_char, ctypes.c_wchar}
-        return (SharedString if text else SharedArray)(memory, ctype, offset, lock)
-    if issubclass(ctype, (ctypes.Structure, ctypes.Union)):
-        return SharedStructure(memory, ctype, offset, lock)
-    return SharedValue(memory, ctype, offset, lock)
+        kind = SharedString if text else SharedArray
+    elif issubclass(ctype, (ctypes.Structure, ctypes.Union)):
+        kind = SharedStructure
+    return (kind if lock is None else _LOCKED[kind])(memory, ctype, offset, lock)
 
 
 def _type_of(typecode_or_type: Any) -> Any:
