@@ -27,6 +27,7 @@ from greenlithops.dispatch.spending import joules
 from greenlithops.errors import ExecutorClosed, ForkedError, OtherLoop, UsageError
 from greenlithops.job import Future, Job
 from greenlithops.models import WorkerOptions
+from greenlithops.protocols import SupportsDepot
 from greenlithops.reduction import Reduction
 from greenlithops.registry import compute_backend
 
@@ -156,11 +157,13 @@ class AsyncExecutor:
         if self._open:
             raise ExecutorClosed("this executor is open already")
         backend = self._backend
+        if isinstance(backend, str):
+            backend = await compute_backend(backend, self._backend_options)
+        if self._storage is not None and isinstance(backend, SupportsDepot):
+            backend.use(self.storage)
         self._engine = await Engine.open(
             self.id,
-            await compute_backend(backend, self._backend_options)
-            if isinstance(backend, str)
-            else backend,
+            backend,
             self._worker_options,
             max_workers=self._max_workers,
             initializer=self._initializer,

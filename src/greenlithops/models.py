@@ -41,6 +41,10 @@ class CallStats:
         worker: the worker that ran it.
         attempt: 1 for the first run, 2 for the first retry, …
         cold_start: whether it was the first call of its worker.
+        billed_seconds: what the service says that it bills for the call: its part of the
+            invocation that it was in; None where no service says so.
+        usd: what these cost in dollars by the service's public prices, its fee for the invocation
+            included, free tiers not; None if that is not known.
     """
 
     queued: float
@@ -57,6 +61,8 @@ class CallStats:
     worker: str
     attempt: int
     cold_start: bool
+    billed_seconds: float | None = None
+    usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +170,35 @@ class WorkerOptions:
     max_calls: int | None = None
     log_bytes: int = 1 << 20
     chunksize: int = 1  #: calls in one invocation, where calls are invoked
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSize:
+    """What a service reserves for one invocation.
+
+    Attributes:
+        memory_mb: its memory, in megabytes of 1,048,576 bytes.
+        vcpus: its virtual CPUs; a fraction of one is a part of its time.
+        architecture: ``x86_64`` or ``arm64``.
+        tariff: how it is billed, as `greenlithops.energy.cost` names it; None if not known.
+    """
+
+    memory_mb: float
+    vcpus: float
+    architecture: str = "x86_64"
+    tariff: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a service answered to an invocation.
+
+    Attributes:
+        body: a message of `greenlithops.worker.invocation`.
+        billed_seconds: what the service says that it bills; None if it says nothing.
+        init_seconds: how long the environment took to start before; None if it was there.
+    """
+
+    body: bytes
+    billed_seconds: float | None = None
+    init_seconds: float | None = None

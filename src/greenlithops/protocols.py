@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from greenlithops.models import Event, Limits
+    from greenlithops.models import Event, Limits, Reply, ServiceSize
     from greenlithops.worker.journal import Journal
 
 EnergyKind = Literal["measured", "estimated"]
@@ -99,8 +99,9 @@ class SupportsInvocations(ComputeBackend, Protocol):
 
     key: bytes  #: what messages between the client and the service are authenticated with
     patience: float  #: seconds for which the service may be away before calls fail
+    size: ServiceSize | None  #: what it reserves for an invocation, if that is known
 
-    async def invoke(self, body: bytes) -> bytes:
+    async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message of `greenlithops.worker.invocation`.
 
         Raises:
@@ -110,6 +111,39 @@ class SupportsInvocations(ComputeBackend, Protocol):
             PayloadTooLarge: the service does not take so much.
             ServiceRefused: the service does not take it, and never will.
         """
+        ...
+
+
+class Depot(Protocol):
+    """A storage with which a backend passes what is too large for its messages."""
+
+    bucket: str | None  #: where; None: nothing can be passed
+
+    async def put(self, bucket: str, key: str, body: bytes, /) -> object:
+        """Put an object."""
+        ...
+
+    async def get(self, bucket: str, key: str, /) -> bytes:
+        """Return an object."""
+        ...
+
+    async def delete(self, bucket: str, key: str, /) -> None:
+        """Delete an object."""
+        ...
+
+    async def presigned_url(
+        self, bucket: str, key: str, /, *, method: Literal["GET", "PUT"], seconds: float
+    ) -> str:
+        """Return a URL that gets or puts an object without credentials, for a while."""
+        ...
+
+
+@runtime_checkable
+class SupportsDepot(Protocol):
+    """A backend that passes what is too large for its messages through a storage."""
+
+    def use(self, depot: Depot) -> None:
+        """Take note of the storage; it may be opened when it is first needed."""
         ...
 
 

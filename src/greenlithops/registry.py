@@ -22,6 +22,11 @@ STORAGE_ENTRY_POINTS = "greenlithops.storage"
 
 #: name: module, class, how to install what it needs
 COMPUTE = {
+    "aws_lambda": (
+        "greenlithops.backends.compute.aws_lambda.backend",
+        "aws_lambda",
+        "pip install 'greenlithops[aws]'",
+    ),
     "http": (
         "greenlithops.backends.compute.http.backend",
         "HttpBackend",

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.batch import Batch, Outcomes
 from greenlithops.dispatch.ledger import FIELDS, clock_offset
+from greenlithops.energy.cost import price, usage
 from greenlithops.errors import (
+    CallTimeout,
     GreenlithopsError,
     IncompatibleRuntime,
     ServiceUnavailable,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.batch import RemoteFunction
     from greenlithops.dispatch.work import Work
     from greenlithops.energy.cpu_time.trees import TreeSource
+    from greenlithops.models import Reply
     from greenlithops.protocols import SupportsInvocations
 
 INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
@@ -157,6 +160,9 @@ class Invoker:
         try:
             async with asyncio.timeout(limit):
                 reply = await self._ask(batch)
+        except CallTimeout as error:  # the service's own limit
+            self._fail(batch, error)
+            return
         except TimeoutError:
             self._lost(batch, batch.work.timeout_error)
             return
@@ -174,20 +180,18 @@ class Invoker:
         self._away_since = None
         self._book(batch, *reply)
 
-    async def _ask(self, batch: Batch) -> tuple[Any, list[memoryview]]:
+    async def _ask(self, batch: Batch) -> tuple[Any, list[memoryview], Reply]:
         """Return the outcomes of a batch; send the function again if the service has it not."""
         function = batch.function
         image = len(function.image.stream) <= INLINE_IMAGE and not batch.work.book.definitions
-        content, buffers = self._unpacked(
-            await self._backend.invoke(self._packed(batch, image=image))
-        )
+        reply = await self._backend.invoke(self._packed(batch, image=image))
+        content, buffers = self._unpacked(reply)
         if content[0] == invocation.NEEDS_FUNCTION:
-            content, buffers = self._unpacked(
-                await self._backend.invoke(self._packed(batch, image=True))
-            )
+            reply = await self._backend.invoke(self._packed(batch, image=True))
+            content, buffers = self._unpacked(reply)
         if content[0] == invocation.REFUSED:
             raise IncompatibleRuntime(content[1])
-        return content, buffers
+        return content, buffers, reply
 
     def _packed(self, batch: Batch, *, image: bool) -> bytes:
         function = batch.function
@@ -210,10 +214,10 @@ class Invoker:
         )
         return invocation.pack(self._backend.key, invocation.REQUEST, content, [*buffers, *raw])
 
-    def _unpacked(self, reply: bytes) -> tuple[Any, list[memoryview]]:
-        return invocation.unpack(self._backend.key, invocation.REPLY, reply)
+    def _unpacked(self, reply: Reply) -> tuple[Any, list[memoryview]]:
+        return invocation.unpack(self._backend.key, invocation.REPLY, reply.body)
 
-    def _book(self, batch: Batch, content: Any, raw: list[memoryview]) -> None:
+    def _book(self, batch: Batch, content: Any, raw: list[memoryview], reply: Reply) -> None:
         _, worker, cold, statuses, blobs, counts, times, logs = content
         self._workers[worker] = None
         columns = array("q", times)
@@ -225,11 +229,23 @@ class Invoker:
             [bytearray(part) for part in raw],
             worker,
         )
-        outcomes.cold = cold
+        outcomes.cold = cold or reply.init_seconds is not None
+        if reply.billed_seconds is not None:
+            batch.work.bill(batch.indices, reply.billed_seconds, self._price(reply))
         for position in outcomes.positions:
             batch.finish(position)
         batch.work.outcomes(batch, outcomes)
         batch.work.batch_over()
+
+    def _price(self, reply: Reply) -> float | None:
+        """Return the dollars of an invocation, its fee included and without a free tier."""
+        size = self._backend.size
+        if size is None or size.tariff is None or reply.billed_seconds is None:
+            return None
+        used = usage(
+            size.tariff, [reply.billed_seconds], memory_mb=size.memory_mb, vcpus=size.vcpus
+        )
+        return price(size.tariff, used, free_tier=False)
 
     # What does not go well.
 

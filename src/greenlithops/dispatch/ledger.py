@@ -39,6 +39,7 @@ class Ledger:
         self.attempts: dict[int, int] = {}
         self.cold: set[int] = set()
         self.logs: dict[int, str] = {}
+        self.billed: dict[int, tuple[float, float | None]] = {}  #: seconds and dollars
         self.workers: list[str] = []
         self._offset = clock_offset()
         self._states = bytearray()
@@ -191,7 +192,7 @@ class Ledger:
         del self._bytes_out[:count]
         del self._worker[:count]
         self.base += count
-        for book in (self.attempts, self.logs):
+        for book in (self.attempts, self.logs, self.billed):
             for index in [i for i in book if i < self.base]:
                 del book[index]
         old = next((n for n, i in enumerate(self.order) if i >= self.base), len(self.order))
@@ -206,6 +207,7 @@ class Ledger:
             return None
         fields = self._times[FIELDS * row : FIELDS * (row + 1)]
         start, wall, cpu, system, serialization, peak = fields
+        billed, usd = self.billed.get(index, (None, None))
         return CallStats(
             queued=self._queued[row] / 1e9 + self._offset,
             start=start / 1e9 + self._offset,
@@ -221,6 +223,8 @@ class Ledger:
             worker=self.workers[self._worker[row]],
             attempt=self.attempts.get(index, 1),
             cold_start=index in self.cold,
+            billed_seconds=billed,
+            usd=usd,
         )
 
     def job_stats(self) -> JobStats:

@@ -18,7 +18,7 @@ from greenlithops.worker import outbox
 from greenlithops.worker.errors import pack_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from greenlithops.dispatch.inputs import Input
     from greenlithops.dispatch.plan import Binder
@@ -285,6 +285,15 @@ class Work:
         ends = array("q", map(add, starts, times[1::FIELDS]))
         self.energy.add(starts, ends, times[2::FIELDS])
         self.metered.extend(batch.indices[position] for position in outcomes.positions)
+
+    def bill(self, indices: Sequence[int], seconds: float, usd: float | None) -> None:
+        """Book what a service bills for an invocation: an equal part for each of its calls."""
+        calls = len(indices)
+        part = (seconds / calls, None if usd is None else usd / calls)
+        for index in indices:
+            before = self.ledger.billed.get(index, (0.0, 0.0))
+            cost = None if part[1] is None or before[1] is None else before[1] + part[1]
+            self.ledger.billed[index] = (before[0] + part[0], cost)
 
     def timeout_error(self, index: int) -> CallTimeout:
         """Return the error of a call that ran too long."""

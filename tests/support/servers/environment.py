@@ -3,12 +3,14 @@
 Some of them pin libraries that the project uses too. What is installed is pinned with hashes in
 `requirements.txt` and `package-lock.json` beside this file. After a change of
 `requirements.txt`'s first lines it is made anew by
-``uv pip compile --generate-hashes --universal --python-version 3.11``.
+``uv pip compile --generate-hashes --universal --python-version 3.11``. Services of functions have
+an environment of their own, of `functions.txt` and `emulator.txt`: they pin other versions.
 """
 
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PLACE = HERE.parents[2] / ".venvs"
 FOLDER = PLACE / "servers"
-PYTHON = FOLDER / "bin" / "python"
+FUNCTIONS = PLACE / "functions"
 NODE_FOLDER = FOLDER / "node"
 
 
@@ -28,18 +30,28 @@ class SetupError(Exception):
 
 def ensure():
     """Make the environment if it is not there, or was made of other versions."""
-    wanted = _fingerprint()
-    stamp = FOLDER / "made-of"
+    files = ("requirements.txt", "package.json", "package-lock.json")
+    _ensure(FOLDER, files, _install_packages, _install_node_packages)
+
+
+def ensure_functions():
+    """Make the environment of function services, likewise."""
+    _ensure(FUNCTIONS, ("functions.txt", "emulator.txt"), _install_functions)
+
+
+def _ensure(folder, files, *steps):
+    wanted = _fingerprint(files)
+    stamp = folder / "made-of"
     if _read(stamp) == wanted:
         return
     PLACE.mkdir(exist_ok=True)
-    with (PLACE / "servers.lock").open("w") as lock:
+    with (PLACE / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another test run may be making it
         if _read(stamp) == wanted:
             return
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        _install_packages()
-        _install_node_packages()
+        shutil.rmtree(folder, ignore_errors=True)
+        for step in steps:
+            step()
         stamp.write_text(wanted)
 
 
@@ -62,9 +74,15 @@ def node_script(path):
     return NODE_FOLDER / "node_modules" / path
 
 
-def _found(pattern):
+def emulator():
+    """Return the path of AWS' emulator of Lambda's runtime."""
+    machine = {"aarch64": "arm64"}.get(platform.machine(), "x86_64")
+    return _found(f"samcli/local/rapid/aws-lambda-rie-{machine}", FUNCTIONS)
+
+
+def _found(pattern, folder=FOLDER):
     packages = sysconfig.get_path(
-        "platlib", "venv", vars={"base": str(FOLDER), "platbase": str(FOLDER)}
+        "platlib", "venv", vars={"base": str(folder), "platbase": str(folder)}
     )
     places = sorted(Path(packages).glob(pattern))
     if not places:
@@ -72,9 +90,9 @@ def _found(pattern):
     return places[0]
 
 
-def _fingerprint():
+def _fingerprint(files):
     digest = hashlib.sha256(sys.version.encode())
-    for name in ("requirements.txt", "package.json", "package-lock.json"):
+    for name in files:
         digest.update((HERE / name).read_bytes())
     return digest.hexdigest()
 
@@ -87,13 +105,26 @@ def _read(path):
 
 
 def _install_packages():
-    requirements = ["--quiet", "--require-hashes", "--requirement", HERE / "requirements.txt"]
+    _install(FOLDER, "requirements.txt")
+
+
+def _install_functions():
+    _install(FUNCTIONS, "functions.txt")
+    # Of aws-sam-cli, the emulator that it brings is all that is wanted.
+    _install(FUNCTIONS, "emulator.txt", "--no-deps")
+
+
+def _install(folder, requirements, *options):
+    wanted = ["--quiet", "--require-hashes", "--requirement", HERE / requirements, *options]
+    python = folder / "bin" / "python"
     if uv := shutil.which("uv"):
-        _run([uv, "venv", "--quiet", "--python", sys.executable, FOLDER])
-        _run([uv, "pip", "install", "--python", PYTHON, *requirements])
+        if not python.exists():
+            _run([uv, "venv", "--quiet", "--python", sys.executable, folder])
+        _run([uv, "pip", "install", "--python", python, *wanted])
     else:
-        _run([sys.executable, "-m", "venv", FOLDER])
-        _run([PYTHON, "-m", "pip", "install", *requirements])
+        if not python.exists():
+            _run([sys.executable, "-m", "venv", folder])
+        _run([python, "-m", "pip", "install", *wanted])
 
 
 def _install_node_packages():

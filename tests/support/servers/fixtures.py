@@ -10,9 +10,11 @@ from support.servers import (
     start_seaweedfs,
     start_valkey,
 )
+from support.servers.functions import start_ministack
 from support.servers.process import Guard
 
 STARTERS = {"seaweedfs", "juicefs", "fake_gcs", "azurite", "valkey", "valkey_with_password"}
+OF_FUNCTIONS = {"ministack", "function_guard"}
 
 
 def pytest_collection_finish(session):
@@ -20,15 +22,30 @@ def pytest_collection_finish(session):
     asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     if asked & {*STARTERS, "server_guard"} and not session.config.option.collectonly:
         environment.ensure()
+    if asked & OF_FUNCTIONS and not session.config.option.collectonly:
+        environment.ensure_functions()
 
 
 @pytest.fixture(scope="session")
-def server_guard():
-    """What kills servers that are left when this process is gone; for starting one's own."""
+def guard():
+    """What kills servers that are left when this process is gone."""
+    one = Guard()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def server_guard(guard):
+    """The same, for servers of the common environment; for starting one's own."""
     environment.ensure()
-    guard = Guard()
-    yield guard
-    guard.close()
+    return guard
+
+
+@pytest.fixture(scope="session")
+def function_guard(guard):
+    """The same, for servers of functions."""
+    environment.ensure_functions()
+    return guard
 
 
 @pytest.fixture(scope="session")
@@ -83,5 +100,13 @@ def valkey_with_password(server_guard, server_folder):
     server = start_valkey(
         server_folder / "valkey-with-password", server_guard, password="correct-horse"
     )
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def ministack(function_guard, server_folder):
+    """An AWS that runs the handlers of Lambda functions."""
+    server = start_ministack(server_folder / "ministack", function_guard)
     yield server
     server.kill()

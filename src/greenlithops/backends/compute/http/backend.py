@@ -20,7 +20,7 @@ from greenlithops.errors import (
     Throttled,
     WorkerLost,
 )
-from greenlithops.models import Limits
+from greenlithops.models import Limits, Reply, ServiceSize
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class HttpBackend:
             identity token; it keeps what may be used again.
         payload_bytes: what the service takes in one request; None: no limit.
         patience: seconds for which the service may be away before calls fail.
+        size: what the service reserves for an invocation; energy is estimated from it.
     """
 
     name = "http"
@@ -59,6 +60,7 @@ class HttpBackend:
         headers: Headers | None = None,
         payload_bytes: int | None = None,
         patience: float = 30.0,
+        size: ServiceSize | None = None,
     ) -> None:
         text = key or os.environ.get(KEY_VARIABLE, "")
         if not text:
@@ -69,6 +71,7 @@ class HttpBackend:
         self.key = text.encode()
         self.limits = Limits(payload_bytes=payload_bytes, concurrency=concurrency)
         self.patience = patience
+        self.size = size
         self._endpoint = endpoint
         self._headers = headers
         self._session: aiohttp.ClientSession | None = None
@@ -92,7 +95,7 @@ class HttpBackend:
         if session is not None:
             await session.close()
 
-    async def invoke(self, body: bytes) -> bytes:
+    async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
         session = self._session
         if session is None:
@@ -109,7 +112,7 @@ class HttpBackend:
         try:
             async with session.post(self._endpoint, data=data, headers=headers) as response:
                 if response.status == 200:  # noqa: PLR2004 - HTTP's OK
-                    return await response.read()
+                    return Reply(await response.read())
                 text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
                 raise refusal(response.status, response.headers, f"{self._endpoint}: {text}")
         except ServiceError:

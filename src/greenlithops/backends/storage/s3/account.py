@@ -23,10 +23,16 @@ DEFAULT_REGION = "us-east-1"
 
 
 class Account:
-    """Credentials that stay fresh, places of buckets, and clients of aiobotocore."""
+    """Credentials that stay fresh, places of buckets, and clients of aiobotocore.
 
-    def __init__(self, options: Options) -> None:
+    Args:
+        options: who asks, and where.
+        service: which service of AWS is asked, as botocore names it.
+    """
+
+    def __init__(self, options: Options, service: str = "s3") -> None:
         self._options = options
+        self._service = service
         self._fixed = options.credentials  #: as they are now
         self._source: Any = None  #: botocore's credentials, where they are looked for
         self._session: Any = None
@@ -74,12 +80,31 @@ class Account:
                     await self._refresh()
         signer = self._signers.get(region)
         if self._fixed is not None and (signer is None or signer.credentials is not self._fixed):
-            signer = self._signers[region] = Signer(self._fixed, region)
+            signer = self._signers[region] = Signer(self._fixed, region, self._service)
         return signer
 
     def _expiring(self) -> bool:
         needed = getattr(self._source, "refresh_needed", None)  # only those that expire have it
         return needed is not None and bool(needed())
+
+    async def renew(self) -> None:
+        """Look for credentials anew: a service says that those in use have expired.
+
+        Raises:
+            AccessDenied: they were given, or there are no others.
+        """
+        old = self._fixed
+        async with self._refreshing:
+            if self._fixed is not old:
+                return  # another request has seen to it
+            if self._source is None:
+                raise AccessDenied("the credentials that were given have expired")
+            self._session = None  # it remembers what it has found
+            await self._with_session()
+            self._source = await off_loop(_in_own_loop, self._session.get_credentials)
+            if self._source is None:
+                raise AccessDenied("the credentials have expired, and there are no others")
+            await self._refresh()
 
     async def _refresh(self) -> None:
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - imported by then
@@ -113,21 +138,21 @@ class Account:
             if region not in self._clients:
                 await self._with_session()
                 self._clients[region] = await self._stack.enter_async_context(
-                    self._session.create_client("s3", **self._client_options(region))
+                    self._session.create_client(self._service, **self._client_options(region))
                 )
         return self._clients[region]
 
     def _client_options(self, region: str) -> dict[str, Any]:
         from aiobotocore.config import AioConfig  # noqa: PLC0415 - only where it is needed
-        from botocore import UNSIGNED  # noqa: PLC0415
 
         options, given = self._options, self._options.credentials
         config = AioConfig(
             connect_timeout=options.connect_timeout,
             read_timeout=options.read_timeout,
-            retries={"total_max_attempts": 1},  # they are tried again above
+            # Operations of storage are tried again above.
+            retries={"total_max_attempts": 1 if self._service == "s3" else 5},
             s3={"addressing_style": options.addressing},
-            signature_version=UNSIGNED if options.anonymous else "s3v4",
+            signature_version=_signature(anonymous=options.anonymous, service=self._service),
             request_checksum_calculation="when_required",
         )
         return {
@@ -152,7 +177,7 @@ class Account:
 
         async def warm() -> None:
             options = self._client_options(self.region)
-            async with session.create_client("s3", **options):
+            async with session.create_client(self._service, **options):
                 pass  # what it has read is kept by the session
 
         try:
@@ -160,6 +185,12 @@ class Account:
         except BotoCoreError as error:  # no such profile, a broken file …
             raise UsageError(f"AWS' configuration cannot be used: {error}") from error
         return session
+
+
+def _signature(*, anonymous: bool, service: str) -> Any:
+    from botocore import UNSIGNED  # noqa: PLC0415 - imported by then
+
+    return UNSIGNED if anonymous else "s3v4" if service == "s3" else "v4"
 
 
 def _in_own_loop(function: Any) -> Any:

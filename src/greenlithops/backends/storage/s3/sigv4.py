@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for S3: what botocore signs, in a tenth of its time.
+"""AWS Signature Version 4: what botocore signs, in a tenth of its time.
 
 The derivation of the key is kept for the day, so that a request costs two hashes and one HMAC.
 Tests hold every signature against botocore's own.
@@ -50,16 +50,19 @@ class Target(NamedTuple):
 
 
 class Signer:
-    """Signs requests to S3 in one region with one access key.
+    """Signs requests to one service in one region with one access key.
 
     Args:
         credentials: the access key.
         region: as the service names it.
+        service: as signatures name it. For all but S3, paths are signed as they are only if
+            nothing in them is percent-encoded.
     """
 
-    def __init__(self, credentials: Credentials, region: str) -> None:
+    def __init__(self, credentials: Credentials, region: str, service: str = "s3") -> None:
         self.credentials = credentials
         self.region = region
+        self.service = service
         self._day = ""
         self._key = b""
         self._second = -1
@@ -93,7 +96,7 @@ class Signer:
         listed = ";".join(names)
         lines = "".join([f"{name}:{' '.join(signed[name].split())}\n" for name in names])
         request = f"{target.method}\n{target.path}\n{target.query}\n{lines}\n{listed}\n{payload}"
-        scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
+        scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
         digest = hashlib.sha256(request.encode()).hexdigest()
         signature = hmac.digest(
             self._key, f"{ALGORITHM}\n{stamp}\n{scope}\n{digest}".encode(), "sha256"
@@ -112,14 +115,16 @@ class Signer:
             self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
             if self._stamp[:8] != self._day:
                 self._day = self._stamp[:8]
-                self._key = signing_key(self.credentials.secret_key, self._day, self.region)
+                self._key = signing_key(
+                    self.credentials.secret_key, self._day, self.region, self.service
+                )
         return self._stamp
 
 
-def signing_key(secret: str, day: str, region: str) -> bytes:
-    """Return the key that signs the requests of a day (``YYYYMMDD``, UTC) to S3 in a region."""
+def signing_key(secret: str, day: str, region: str, service: str = "s3") -> bytes:
+    """Return the key that signs the requests of a day (``YYYYMMDD``, UTC) to a service."""
     key = f"AWS4{secret}".encode()
-    for step in (day, region, "s3", "aws4_request"):
+    for step in (day, region, service, "aws4_request"):
         key = hmac.digest(key, step.encode(), "sha256")
     return key
 

@@ -1,0 +1,1 @@
+"""AWS Lambda: calls are invocations, and their results come in the replies."""

@@ -1,0 +1,295 @@
+"""Invokes a function of AWS Lambda: one request for a batch of calls, the outcomes in its reply."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+from binascii import a2b_base64, b2a_base64
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+
+from greenlithops.backends.compute.aws_lambda import deployment
+from greenlithops.backends.compute.aws_lambda.depot import Messages, Place
+from greenlithops.backends.compute.aws_lambda.failures import EXPIRED, error_type, failure, refusal
+from greenlithops.backends.compute.aws_lambda.options import PYTHON, LambdaOptions
+from greenlithops.backends.compute.aws_lambda.package import package
+from greenlithops.backends.compute.aws_lambda.report import log_tail, report
+from greenlithops.backends.storage.s3.account import Account
+from greenlithops.backends.storage.s3.places import checked_endpoint
+from greenlithops.backends.storage.s3.sigv4 import Target
+from greenlithops.errors import (
+    IncompatibleRuntime,
+    NotSupported,
+    PayloadTooLarge,
+    ServiceRefused,
+    ServiceUnavailable,
+    WorkerLost,
+)
+from greenlithops.models import Limits, Reply, ServiceSize
+from greenlithops.offload import off_loop
+from greenlithops.worker.lambda_handler import DESCRIBE, FROM, MESSAGE, REFUSED, TO, TOO_LARGE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from types import TracebackType
+
+    from greenlithops.protocols import Depot
+
+MOST_EVENT = 6 << 20  #: bytes of JSON that Lambda takes for an answer at once
+CONNECT_SECONDS = 10.0
+LARGE = 256 << 10  #: bytes from which encoding and hashing are done in a thread
+MB_PER_VCPU, MOST_VCPUS = 1769, 6.0
+_HEADERS = {
+    "content-type": "application/json",
+    "x-amz-invocation-type": "RequestResponse",
+    "x-amz-log-type": "Tail",
+}
+
+
+def aws_lambda(**options: Any) -> LambdaBackend:
+    """Return a backend for functions of AWS Lambda; see `LambdaOptions` for what it takes.
+
+    Raises:
+        ConfigurationError: an option is unknown, missing or impossible.
+    """
+    return LambdaBackend(LambdaOptions.of(options))
+
+
+class LambdaBackend:
+    """Runs calls in a function of AWS Lambda, which is deployed when this is opened.
+
+    Args:
+        options: what the function is like.
+    """
+
+    name = "aws_lambda"
+
+    def __init__(self, options: LambdaOptions) -> None:
+        self.options = options
+        self.patience = options.patience
+        self.limits = Limits(
+            concurrency=options.concurrency,
+            seconds=options.runtime_timeout,
+            memory_bytes=options.runtime_memory << 20,
+        )
+        self.size = ServiceSize(
+            memory_mb=options.runtime_memory,
+            vcpus=min(options.runtime_memory / MB_PER_VCPU, MOST_VCPUS),
+            architecture=options.architecture,
+            tariff="lambda-arm" if options.architecture == "arm64" else "lambda-x86",
+        )
+        self.key = b""
+        self.function: deployment.Deployed | None = None  #: what is invoked, while this is open
+        self._account = Account(options.access(), "lambda")
+        self._messages: Messages | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._url = self._host = self._path = ""
+
+    def use(self, depot: Depot) -> None:
+        """Pass what is too large for Lambda through a storage, if that has a bucket."""
+        if depot.bucket is not None:
+            self._messages = Messages(depot, depot.bucket)
+
+    async def __aenter__(self) -> Self:
+        await self._account.open()
+        try:
+            client = await self._account.client()
+            wanted = await off_loop(
+                package, tuple(self.options.requirements), self.options.architecture
+            )
+            self.function = await deployment.ensure(client, self.options, wanted)
+            self._check(self.function)
+        except BaseException:
+            await self._account.close()
+            raise
+        self.key = (self.function.key or "").encode()
+        url = checked_endpoint(client.meta.endpoint_url)
+        self._host = url.host_port_subcomponent or ""
+        self._path = f"/2015-03-31/functions/{self.function.name}/invocations"
+        self._url = f"{url.origin()}{self._path}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+        await self._account.close()
+
+    def _check(self, function: deployment.Deployed) -> None:
+        mine = PYTHON.removeprefix("python")
+        if function.python != mine:
+            raise IncompatibleRuntime(
+                f"the function {function.name} runs Python {function.python}, this program {mine}: "
+                "pickled functions need the same one"
+            )
+
+    # Invocations.
+
+    async def invoke(self, body: bytes) -> Reply:
+        """Return the reply to a message."""
+        place = await self._messages.place() if self._messages is not None else None
+        event = await self._event(body)
+        source: Place | None = None
+        if event is None:
+            source = await self._stored(body)
+            event = {FROM: source.url}
+        if place is not None:
+            event[TO] = place.url
+        try:
+            reply, headers = await self._ask(event)
+        finally:
+            if source is not None and self._messages is not None:
+                await self._messages.delete(source)
+        content = await self._content(reply)
+        return await self._read(content, headers, place)
+
+    async def _event(self, body: bytes) -> dict[str, Any] | None:
+        """Return the event that carries a message, or None if that is too large for one."""
+        if len(body) * 4 // 3 + 4096 > MOST_EVENT:
+            return None
+        if len(body) > LARGE:
+            return {MESSAGE: await off_loop(_encoded, body)}
+        return {MESSAGE: _encoded(body)}
+
+    async def _stored(self, body: bytes) -> Place:
+        said = f"the arguments take {len(body)} bytes, and Lambda takes about {MOST_EVENT * 3 // 4}"
+        if self._messages is None:
+            raise PayloadTooLarge(f"{said}: give the executor a storage with a bucket")
+        try:
+            return await self._messages.put(body)
+        except NotSupported as error:
+            raise PayloadTooLarge(
+                f"{said}: give the executor a storage that can sign URLs, such as S3"
+            ) from error
+
+    async def _ask(self, event: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
+        data = await off_loop(_dumped, event) if _large(event) else _dumped(event)
+        for attempt in range(2):
+            status, headers, reply = await self._post(*data)
+            if status == 200:  # noqa: PLR2004 - HTTP's OK
+                if "X-Amz-Function-Error" in headers:
+                    raise failure(reply, log_tail(headers.get("X-Amz-Log-Result")))
+                return reply, headers
+            text = reply[:4000].decode("utf-8", "replace")
+            if attempt or error_type(headers, text) not in EXPIRED:
+                raise refusal(status, headers, text, self._name)
+            await self._account.renew()
+        raise AssertionError("unreachable")
+
+    async def _post(self, data: bytes, digest: str) -> tuple[int, Mapping[str, str], bytes]:
+        session = self._session
+        if session is None:
+            raise ServiceUnavailable("the backend is not open")
+        signer = await self._account.signer(self._account.region)
+        assert signer is not None  # noqa: S101 - never anonymous
+        headers = signer.sign(Target("POST", self._host, self._path), _HEADERS, digest)
+        # What is large is written in pieces, so that the event loop is not held for long.
+        body: Any = data if len(data) < LARGE else io.BytesIO(data)
+        try:
+            async with session.post(self._url, data=body, headers=headers) as response:
+                return response.status, response.headers, await response.read()
+        except aiohttp.ClientConnectorError as error:
+            raise ServiceUnavailable(f"Lambda is not reached: {error}") from error
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkerLost(
+                f"the connection to Lambda broke while calls ran: {error!r}"
+            ) from error
+
+    async def _content(self, reply: bytes) -> dict[str, Any]:
+        try:
+            content = await off_loop(json.loads, reply) if len(reply) > LARGE else json.loads(reply)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise ServiceRefused(
+                f"the function {self._name} is no worker of greenlithops: it answered "
+                f"{reply[:200]!r}"
+            )
+        return content
+
+    async def _read(
+        self, content: dict[str, Any], headers: Mapping[str, str], place: Place | None
+    ) -> Reply:
+        if REFUSED in content:
+            raise ServiceRefused(f"the function {self._name} refused: {content[REFUSED]}")
+        if TOO_LARGE in content:
+            raise PayloadTooLarge(
+                f"the results take {content[TOO_LARGE]} bytes, and Lambda returns 6 MiB: give the "
+                "executor a storage with a bucket that can sign URLs, such as S3"
+            )
+        if TO in content and place is not None and self._messages is not None:
+            body = await self._messages.get(place)
+            await self._messages.delete(place)
+        elif MESSAGE in content:
+            encoded = content[MESSAGE]
+            large = len(encoded) > LARGE
+            body = await off_loop(a2b_base64, encoded) if large else a2b_base64(encoded)
+            if place is not None and self._messages is not None:
+                self._messages.unused(place)
+        else:
+            raise ServiceRefused(f"the function {self._name} is no worker of greenlithops")
+        said = report(log_tail(headers.get("X-Amz-Log-Result")))
+        if said is None:
+            return Reply(body)
+        return Reply(body, said.billed_seconds, said.init_seconds)
+
+    # What is deployed.
+
+    async def describe(self) -> dict[str, Any]:
+        """Return what the runtime is like: ``python``, ``machine`` and its ``packages``."""
+        reply, _ = await self._ask({DESCRIBE: True})
+        return await self._content(reply)
+
+    async def functions(self) -> AsyncIterator[deployment.Deployed]:
+        """Give all functions of greenlithops in this account and region."""
+        async for one in deployment.functions(await self._account.client()):
+            yield one
+
+    async def delete(self, name: str | None = None) -> None:
+        """Delete a function, by default the one that is invoked; a missing one is fine."""
+        await deployment.delete(await self._account.client(), name or self._name)
+
+    async def logs(self, seconds: float = 3600.0) -> AsyncIterator[str]:
+        """Give the lines that the function has logged, as CloudWatch has them by now.
+
+        Args:
+            seconds: how far to go back.
+        """
+        from greenlithops.backends.compute.aws_lambda.logs import lines  # noqa: PLC0415 - rare
+
+        async for line in lines(self.options, self._name, seconds):
+            yield line
+
+    @property
+    def _name(self) -> str:
+        return self.function.name if self.function is not None else "that is not deployed"
+
+    def __repr__(self) -> str:
+        return f"<LambdaBackend {self._name}>"
+
+
+def _encoded(body: bytes) -> str:
+    return b2a_base64(body, newline=False).decode()
+
+
+def _large(event: dict[str, Any]) -> bool:
+    return len(event.get(MESSAGE, "")) > LARGE
+
+
+def _dumped(event: dict[str, Any]) -> tuple[bytes, str]:
+    """Return an event as it is sent, and its SHA-256."""
+    data = json.dumps(event).encode()
+    return data, hashlib.sha256(data).hexdigest()

@@ -1,0 +1,107 @@
+"""The worker as a handler of AWS Lambda, invoked directly or by a function URL.
+
+An invocation is JSON: ``{"greenlithops": message}`` with the message in base64, or
+``{"from": URL}`` where it is too large for an event; ``"to"`` says where a reply may be put that
+is too large. The URLs are presigned, so the function needs no rights and no SDK for that.
+``{"describe": true}`` asks what the runtime is like.
+"""
+
+from __future__ import annotations
+
+import sys
+from binascii import a2b_base64, b2a_base64
+
+from greenlithops.errors import ProtocolError
+from greenlithops.worker.capture import Routed
+from greenlithops.worker.service import Service, key_of_environment
+
+TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
+if TYPE_CHECKING:
+    from typing import Any
+
+MESSAGE, FROM, TO = "greenlithops", "from", "to"
+REFUSED, TOO_LARGE, DESCRIBE = "refused", "too_large", "describe"
+MOST_REPLY = 6 << 20  #: bytes of a reply as JSON that Lambda returns
+TRANSFER_SECONDS = 60.0  #: without a byte, until a transfer to or from storage has failed
+
+_service: Service | None = None
+
+
+def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001 - as Lambda calls it
+    """Answer one event."""
+    http = "requestContext" in event
+    try:
+        if http:
+            return _answered(event)
+        if event.get(DESCRIBE):
+            return description()
+        return _answer(event)
+    except ProtocolError as error:
+        if http:
+            return {"statusCode": 400, "body": f"{error}\n"}
+        return {REFUSED: str(error)}
+
+
+def _answer(event: Any) -> dict[str, Any]:
+    if FROM in event:
+        message = _transfer(event[FROM])
+    elif MESSAGE in event:
+        message = a2b_base64(event[MESSAGE])
+    else:
+        raise ProtocolError("the event is no invocation of greenlithops")
+    reply = _running().answer(message)
+    if len(reply) * 4 // 3 + 100 <= MOST_REPLY:
+        return {MESSAGE: b2a_base64(reply, newline=False).decode()}
+    if TO not in event:
+        return {TOO_LARGE: len(reply)}
+    _transfer(event[TO], reply)
+    return {TO: len(reply)}
+
+
+def _answered(event: Any) -> dict[str, Any]:
+    """Answer a request that came by a function URL, as `greenlithops.worker.application` would."""
+    method = event["requestContext"].get("http", {}).get("method", "POST")
+    if method != "POST":
+        return {"statusCode": 405, "body": "invocations are POST requests\n"}
+    body = event.get("body") or ""
+    message = a2b_base64(body) if event.get("isBase64Encoded") else body.encode()
+    reply = _running().answer(message)
+    return {
+        "statusCode": 200,
+        "headers": {"content-type": "application/octet-stream"},
+        "isBase64Encoded": True,
+        "body": b2a_base64(reply, newline=False).decode(),
+    }
+
+
+def _running() -> Service:
+    global _service  # noqa: PLW0603 - an environment of Lambda has one, and calls the handler alone
+    if _service is None:
+        sys.stdout, sys.stderr = Routed(sys.stdout), Routed(sys.stderr)
+        _service = Service(key_of_environment())
+    return _service
+
+
+def _transfer(url: str, data: bytes | None = None) -> bytes:
+    """Get what a URL has, or put something there."""
+    from urllib.request import Request, urlopen  # noqa: PLC0415 - 40 ms, and only for what is large
+
+    if not url.startswith(("https://", "http://")):
+        raise ProtocolError("messages are passed by https or http")
+    request = Request(url, data, method="GET" if data is None else "PUT")  # noqa: S310 - checked above
+    with urlopen(request, timeout=TRANSFER_SECONDS) as answer:  # noqa: S310 - checked above
+        content: bytes = answer.read()
+    return content
+
+
+def description() -> dict[str, Any]:
+    """Return what the runtime is like: Python, the machine, and the packages that are there."""
+    import platform  # noqa: PLC0415 - once for each deployment
+    from importlib.metadata import distributions  # noqa: PLC0415
+
+    packages = {str(one.metadata["Name"]): str(one.version) for one in distributions()}
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "packages": dict(sorted(packages.items())),
+    }
