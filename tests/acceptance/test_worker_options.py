@@ -253,19 +253,3 @@ async def test_a_module_beside_the_script_is_found_by_imports_in_functions(
 def test_options_out_of_their_range_are_refused(options):
     with pytest.raises(UsageError):
         gl.AsyncExecutor(**options)
-
-
-def niceness():
-    try:
-        group = Path("/proc/self/autogroup").read_text()
-    except FileNotFoundError:
-        group = ""
-    return os.getpriority(os.PRIO_PROCESS, 0), group.partition(" nice ")[2].strip()
-
-
-async def test_workers_give_way_to_their_client():
-    mine = os.getpriority(os.PRIO_PROCESS, 0)
-    async with gl.AsyncExecutor(max_workers=1) as executor:
-        own, group = await executor.submit(niceness)
-    assert own == mine + 5
-    assert group in ("5", "")

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from greenlithops.worker.calls import Function
 
 LOST_CONNECTION = 79  #: exit status of a worker whose call closed its file descriptors
-NICENESS = 5  #: of workers, so that the loop of a busy machine's host application is not late
 BROKEN_WORKER = 70  #: exit status of a worker that failed by itself
 
 
@@ -34,7 +33,6 @@ class ProcessHost:
     def __init__(self, log: int) -> None:
         self.capture = Capture(log)
         self._parent = os.getppid()
-        self._gave_way = False
 
     def greet(self, hello: dict[str, Any]) -> None:
         """Take over the client's path and arguments."""
@@ -47,8 +45,6 @@ class ProcessHost:
             from greenlithops.as_lithops.finder import be_worker  # noqa: PLC0415 - if switched on
 
             be_worker()
-        os.nice(NICENESS)
-        self._gave_way = give_way()
 
     def confine(self, hello: dict[str, Any]) -> None:
         """Set the limits for calls, after what the worker itself needs is there."""
@@ -65,8 +61,6 @@ class ProcessHost:
 
     def alive(self) -> bool:
         """Return whether the parent is the one that there was at the start."""
-        if not self._gave_way:
-            self._gave_way = give_way()
         return os.getppid() == self._parent
 
     def leave(self) -> NoReturn:
@@ -81,22 +75,6 @@ class ProcessHost:
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(LOST_CONNECTION)
-
-
-def give_way() -> bool:
-    """Let the client run before its workers; return False if that is to be tried again.
-
-    Where the kernel schedules sessions as groups, a process's own niceness counts within its
-    session only, and workers have sessions of their own: then the group must be nice.
-    """
-    try:
-        with open("/proc/self/autogroup", "w") as group:  # noqa: PTH123 - pathlib loads slowly
-            group.write(str(NICENESS))
-    except BlockingIOError:
-        return False  # without privileges, only so many may ask for it within a tenth of a second
-    except OSError:
-        return True  # this kernel has no such groups
-    return True
 
 
 def die_with(lifeline: int) -> None:
