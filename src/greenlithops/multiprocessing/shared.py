@@ -108,6 +108,8 @@ def waiting(  # noqa: PLR0917 - all of them belong to one wait
     """
     deadline = clock() + min(MAX_SECONDS if seconds is None else seconds, MAX_SECONDS)
     reply = yield attempt
+    if reply[0] != 0:
+        return reply
     again = Run(attempt.script, attempt.keys, (*attempt.arguments, "again"))
     try:
         while reply[0] == 0:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -80,8 +80,7 @@ class Script:
         object.__setattr__(self, "sha", digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Run a script on an object."""
 
     script: Script
@@ -89,15 +88,13 @@ class Run:
     arguments: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """Send one command that may be repeated without harm."""
 
     words: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(NamedTuple):
     """Wait until something is put where this operation waits, on an object; None if nothing is.
 
     The answer stays there, so that one that was lost on the way can be read again.
