@@ -248,3 +248,26 @@ async def test_logs_of_a_function(options):
 
 def speak():
     os.write(2, b"said beside Python's streams\n")
+
+
+def test_lithops_program_on_lambda(options):
+    """The synchronous face, with Lithops' keys."""
+    config = {
+        "lithops": {"backend": "aws_lambda"},
+        "aws": {"region": "us-east-1", "access_key_id": "test", "secret_access_key": "test"},
+        "aws_lambda": {
+            "execution_role": ROLE,
+            "endpoint": options["endpoint"],
+            "namespace": "sync",
+            "runtime_timeout": 50,
+        },
+    }
+    with gl.ServerlessExecutor(config=config) as executor:
+        futures = executor.map(abs, [-1, -2, -3])
+        assert executor.get_result(futures) == [1, 2, 3]
+        future = executor.call_async(memory, None, runtime_memory=512)
+        assert future.result() == "512"
+
+
+def memory(_):
+    return os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]

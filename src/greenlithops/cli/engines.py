@@ -106,6 +106,11 @@ def runtime_list(
     """List deployed runtimes. On this machine, that is the interpreter."""
     with one_line_errors():
         found = chosen(config, backend, debug, storage)
+        if found.mode != "localhost":
+            raise ExecutorError(
+                f"this command does not list the runtimes of {found.backend!r}; the backend's "
+                "functions() does, see docs/functions.md"
+            )
         row = dict(
             zip(
                 _RUNTIME,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from greenlithops.config.general import LOCALHOST
 from greenlithops.config.keys import (
+    Fate,
     Key,
     Role,
     Section,
     anything,
     flag,
+    keyed,
     many,
     mapping,
     number,
@@ -96,12 +99,55 @@ def _engine(
     )
 
 
+#: options of an executor that mean the same wherever calls run
+_EVERYWHERE = (
+    "energy", "energy_budget", "energy_log", "extra_env", "hooks", "log_bytes", "retries",
+    "timeout",
+)  # fmt: skip
+
+
+def _needless(advice: str, *keys: Key) -> tuple[Key, ...]:
+    return tuple(key._replace(fate=Fate.NEEDLESS, advice=advice) for key in keys)
+
+
+def _functions(name: str, about: str, *keys: Key, cloud: str = "", required: str = "") -> Section:
+    """Return the section of a service of functions that is there."""
+    common = (
+        text("runtime", "the function's name, instead of one that follows from its content"),
+        whole("runtime_memory", "MB of the function"),
+        whole("runtime_timeout", "seconds that an invocation may take"),
+        whole("max_workers", "invocations at a time at most"),
+        number("patience", "seconds for which the service may be away"),
+        *_needless(
+            "an environment runs one invocation at a time; see chunksize",
+            whole("worker_processes", "processes in each worker"),
+        ),
+        *_needless(
+            "one event loop invokes",
+            whole("invoke_pool_threads", "threads that invoke"),
+            flag("remote_invoker", "invoke from a function"),
+        ),
+        *_needless(
+            "functions travel with their calls",
+            flag("runtime_include_function", "build an image for each function"),
+        ),
+        text("backend", "set by Lithops itself"),
+        text("storage", "set by Lithops itself"),
+    )
+    own = keyed(*common, *keys) | {key: LOCALHOST.keys[key] for key in _EVERYWHERE}
+    return Section(name, Role.COMPUTE, about, own, cloud, "serverless", tuple(required.split()))
+
+
 SERVERLESS = (
-    _engine(
+    _functions(
         "aws_lambda",
         "AWS Lambda.",
         *AWS,
-        *DOCKER,
+        text("profile", "the same as config_profile"),
+        text("endpoint", "the service's URL, instead of AWS'"),
+        *_needless("the package is built here, without an image", *DOCKER),
+        many("layers", "ARNs of layers"),
+        many("requirements", "packages to bring, as pip takes them"),
         text("execution_role", "the functions' role"),
         text("architecture", "x86_64 or arm64", choices=("x86_64", "arm64")),
         whole("ephemeral_storage", "MB of /tmp"),

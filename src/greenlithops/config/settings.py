@@ -39,6 +39,7 @@ OWN_KEYS = frozenset(
         "worker_concurrency",
     }
 )
+_OF_EXECUTOR = {"backend", "max_workers", "storage"}
 _OF_THIS_MACHINE = {LOCALHOST, "inline"}
 _INTERPRETERS = {"python", "python3", Path(sys.executable).name, sys.executable}
 
@@ -208,7 +209,10 @@ def typed(content: Sections, origin: str) -> Settings:
     backend, storage = general["backend"], general["storage"]
     _require_backend(backend)
     section = content[backend]
-    if storage == LOCALHOST != general["mode"] and not _section(backend).open:
+    # Functions get what they need in invocations; storage is for what is too large.
+    if storage == LOCALHOST != general["mode"] and not (
+        _section(backend).open or of_functions(backend)
+    ):
         raise ConfigurationError(f"the storage 'localhost' is not seen from {backend}")
     if backend in _OF_THIS_MACHINE:
         _check_runtime(section.get("runtime"))
@@ -216,7 +220,7 @@ def typed(content: Sections, origin: str) -> Settings:
     return Settings(
         backend=backend,
         mode=general["mode"],
-        options=_options(general, section) | _of_backend(backend, general, section),
+        options=_options(backend, general, section) | _of_backend(backend, general, section),
         storage=storage_settings(content, storage),
         runtime_memory=section.get("runtime_memory"),
         log=LogSettings(
@@ -259,8 +263,23 @@ def storage_settings(content: Mapping[str, Mapping[str, Any]], name: str) -> Sto
     return StorageSettings(name, bucket, values)
 
 
-def _options(general: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:
+def of_functions(backend: str) -> bool:
+    """Return whether a backend of ours is a service of functions, which calls are invoked in."""
+    section = section_of(backend)
+    return backend in COMPUTE and section is not None and section.mode == "serverless"
+
+
+def _options(
+    backend: str, general: Mapping[str, Any], section: Mapping[str, Any]
+) -> dict[str, Any]:
     options = {name: section[name] for name in OWN_KEYS if name in section}
+    if of_functions(backend) and not _section(backend).open:
+        # Memory and time are the deployment's.
+        if "max_workers" in section:
+            options["max_workers"] = section["max_workers"]
+        if general.get("retries") is not None:
+            options.setdefault("retries", general["retries"])
+        return options
     # Lithops' workers have processes; here, a worker is a process.
     counts = [section[name] for name in ("max_workers", "worker_processes") if name in section]
     if counts:
@@ -282,9 +301,20 @@ def _of_backend(
     """Return what a backend of greenlithops' own is made with: the keys that are its own."""
     if name in _OF_THIS_MACHINE:
         return {}
-    own = {key: value for key, value in section.items() if key not in LOCAL_SECTION.keys}
+    known = _section(name)
+    dropped = OWN_KEYS | _OF_EXECUTOR if of_functions(name) and not known.open else ()
+    own = {
+        key: value
+        for key, value in section.items()
+        if key not in (dropped or LOCAL_SECTION.keys) and not _needless(known, key)
+    }
     chunk = general.get("chunksize")
     return {"backend_options": own} | ({"chunksize": chunk} if chunk else {})
+
+
+def _needless(section: Section, key: str) -> bool:
+    known = section.keys.get(key)
+    return known is not None and known.fate is Fate.NEEDLESS
 
 
 def megabytes(count: float) -> int:

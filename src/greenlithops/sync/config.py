@@ -13,6 +13,7 @@ from greenlithops.config.settings import (
     OWN_KEYS,
     Settings,
     merged,
+    of_functions,
     storage_settings,
     typed,
 )
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
 
     from greenlithops.storage.async_storage import AsyncStorage
 
-__all__ = ["LITHOPS_KEYS", "LOCALHOST", "OWN_KEYS", "handing_down", "settings", "storage_choice"]
+__all__ = [
+    "LITHOPS_KEYS",
+    "LOCALHOST",
+    "OWN_KEYS",
+    "handing_down",
+    "of_functions",
+    "settings",
+    "storage_choice",
+]
 
 #: keys of the section ``localhost`` that are about functions, and Lithops'
 LITHOPS_KEYS = frozenset(_SECTION.keys) - OWN_KEYS - {"storage_bucket", "root"}
@@ -49,6 +58,8 @@ def settings(  # noqa: PLR0917 - the arguments of FunctionExecutor, in their ord
 def handing_down(found: Settings) -> dict[str, Any]:
     """Return options of an executor in whose workers executors get the same configuration."""
     options = dict(found.options)
+    if of_functions(found.backend):  # they have no initializer, and configurations hold secrets
+        return options
     own = {"initializer", "initargs", "hooks"}  # of this executor alone
     given = {
         name: {key: value for key, value in section.items() if key not in own}

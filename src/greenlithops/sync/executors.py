@@ -16,7 +16,7 @@ from greenlithops.dispatch.options import checked_counts
 from greenlithops.dispatch.partition import cut
 from greenlithops.errors import ForkedError
 from greenlithops.executor import AsyncExecutor
-from greenlithops.sync.config import handing_down, settings, storage_choice
+from greenlithops.sync.config import handing_down, of_functions, settings, storage_choice
 from greenlithops.sync.constants import ALWAYS
 from greenlithops.sync.futures import ResponseFuture
 from greenlithops.sync.futures_list import FuturesList, futures_list
@@ -107,6 +107,9 @@ class FunctionExecutor(Reading):
         options = {"backend": self.backend, "storage": self._storage, **self._options}
         if self._telemetry is not None:
             options["hooks"] = [*options.get("hooks", ()), self._telemetry.hook(memory)]
+        if of_functions(self.backend):  # each memory has a function of its own
+            asked = {"runtime_memory": memory} if memory is not None else {}
+            return {**options, "backend_options": {**options.get("backend_options", {}), **asked}}
         return options if memory is None else {**options, "max_memory": megabytes(memory)}
 
     # Work.

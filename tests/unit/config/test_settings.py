@@ -80,12 +80,10 @@ MINIO = {"endpoint": "http://127.0.0.1:1", "access_key_id": "a", "secret_access_
         ({"config": {"aws_lambda": {"execution_rol": ""}}}, "did you mean 'execution_role'"),
         ({"config": {"lithops": 3}}, "must be a mapping"),
         ({"config": 3}, "must be a mapping"),
-        ({"config": {"lithops": {"backend": "aws_lambda"}}}, "backend 'aws_lambda'.*localhost"),
-        ({"config": LAMBDA}, "backend 'aws_lambda'"),  # as Lithops would have chosen
+        ({"config": {"lithops": {"backend": "aws_batch"}}}, "backend 'aws_batch'.*localhost"),
         ({"backend": "k8s"}, "backend 'k8s'.*not available"),
         ({"backend": "k9s"}, "did you mean 'k8s'"),
         ({"backend": "ibm_cf"}, "IBM has shut the service down"),
-        ({"mode": "serverless"}, "backend 'aws_lambda'.*not available"),
         ({"mode": "server"}, "did you mean 'serverless'"),
         ({"mode": "serverless", "backend": "localhost"}, "'localhost' is localhost, not serv"),
         ({"storage": "aws_s4"}, "did you mean 'aws_s3'"),
@@ -101,6 +99,28 @@ MINIO = {"endpoint": "http://127.0.0.1:1", "access_key_id": "a", "secret_access_
 def test_what_cannot_be_is_refused_by_name(arguments, text):
     with pytest.raises(ConfigurationError, match=text):
         made(**arguments)
+
+
+def test_lambda_is_chosen_as_lithops_would():
+    found = made(
+        config={"lithops": {"retries": 2}, "aws": {"access_key_id": "a"}, **LAMBDA},
+        max_workers=50,
+        runtime_memory=512,
+        worker_processes=2,
+        docker_user="nobody",
+    )
+    assert (found.backend, found.mode) == ("aws_lambda", "serverless")
+    assert found.runtime_memory == 512
+    assert dict(found.options) == {
+        "max_workers": 50,
+        "retries": 2,
+        "backend_options": {
+            "access_key_id": "a",
+            "execution_role": "arn:x",
+            "region": "eu-west-1",
+            "runtime_memory": 512,
+        },
+    }
 
 
 def test_a_secret_of_the_wrong_type_is_not_shown():
