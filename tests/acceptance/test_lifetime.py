@@ -24,6 +24,7 @@ async def one(number):
             assert await executor.submit(square, number) == number**2
 
 
+@pytest.mark.timeout(300)
 async def test_a_thousand_executors_leave_nothing_behind():
     for number in range(50):
         await one(number)
