@@ -7,6 +7,8 @@ import resource
 import weakref
 from pathlib import Path
 
+import pytest
+
 import greenlithops as gl
 from support.clock import soon
 from support.disasters import square
