@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,12 +181,16 @@ class ServiceSize:
         vcpus: its virtual CPUs; a fraction of one is a part of its time.
         architecture: ``x86_64`` or ``arm64``.
         tariff: how it is billed, as `greenlithops.energy.cost` names it; None if not known.
+        provider: whose machines they are: ``AWS``, ``Azure`` or ``GCP``.
+        region: where, as the provider names it; None for ``GREENLITHOPS_REGION``, else the world.
     """
 
     memory_mb: float
     vcpus: float
     architecture: str = "x86_64"
     tariff: str | None = None
+    provider: Literal["AWS", "Azure", "GCP"] = "AWS"
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

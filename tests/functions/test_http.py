@@ -26,6 +26,7 @@ from greenlithops.errors import (
     UsageError,
     WorkerLost,
 )
+from greenlithops.models import ServiceSize
 from greenlithops.offload import off_loop
 from greenlithops.worker import invocation
 from support.clock import soon
@@ -298,3 +299,31 @@ def test_retry_after():
     assert seconds_to_wait(None) is None
     assert seconds_to_wait("soon") is None
     assert seconds_to_wait("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+
+
+async def test_energy_where_the_size_of_the_service_is_known(serve):
+    size = ServiceSize(memory_mb=1769, vcpus=2.0, provider="GCP", region="europe-west1")
+    server = await off_loop(serve)
+    backend = HttpBackend(server.url, KEY, size=size)
+    async with soon(20), gl.AsyncExecutor(backend) as executor:
+        job = executor.map(burn, [0.05, 0.1])
+        await job
+        calls, report = [job[0].energy, job[1].energy], job.energy
+        whole = executor.energy
+    for call, future in zip(calls, job, strict=True):
+        stats = future.stats
+        assert call.kind == "estimated"
+        assert call.joules == pytest.approx((4.26 - 0.71) * stats.cpu_seconds)
+        assert call.idle_joules == pytest.approx(0.71 * 2.0 * stats.wall_seconds)
+        assert call.joules_low < call.joules < call.joules_high
+        assert call.gco2e > 0
+    assert report.joules == pytest.approx(sum(call.joules for call in calls))
+    assert report.idle_joules == pytest.approx(sum(call.idle_joules for call in calls))
+    assert (report.calls, report.machine_joules) == (2, None)
+    assert whole.joules == pytest.approx(report.joules)
+
+
+def burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass

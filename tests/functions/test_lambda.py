@@ -1,6 +1,7 @@
 """AWS Lambda: ministack's control plane, which runs the handlers that it is given."""
 
 import asyncio
+import base64
 import os
 import platform
 import time
@@ -57,7 +58,9 @@ async def test_calls_results_errors_and_output(executor):
     assert isinstance(results[5], KeyError)
     assert "in work" in "".join(results[5].__notes__)
     assert job[3].logs == "number 3\n"
-    assert job[0].stats.cold_start or job[0].stats.worker
+    assert job[3].energy.kind == "estimated"
+    assert 0 < job[3].energy.joules_low < job[3].energy.joules
+    assert job.energy.calls == 8
 
 
 async def test_environments_are_cold_once(options):
@@ -271,3 +274,29 @@ def test_lithops_program_on_lambda(options):
 
 def memory(_):
     return os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+
+
+async def test_what_is_billed_by_a_reply_with_lambdas_report(options):
+    """The server reports nothing; so the line that AWS documents is put into its replies."""
+    options |= {"namespace": "billed", "runtime_memory": 1024}
+    backend = aws_lambda(**options)
+    line = (
+        "REPORT RequestId: 1\tDuration: 80.00 ms\tBilled Duration: 100 ms\tMemory Size: 1024 MB\t"
+        "Max Memory Used: 41 MB\tInit Duration: 19.51 ms\t\n"
+    )
+    async with soon(50), gl.AsyncExecutor(backend, chunksize=2) as executor:
+        post = backend._post
+
+        async def reporting(data, digest):
+            status, headers, reply = await post(data, digest)
+            said = {"X-Amz-Log-Result": base64.b64encode(line.encode()).decode()}
+            return status, dict(headers) | said, reply
+
+        backend._post = reporting
+        job = executor.map(abs, [-1, -2])
+        assert await job == [1, 2]
+    stats = job[1].stats
+    assert stats.billed_seconds == pytest.approx(0.05)
+    # 0.1 s of 1 GB, and an invocation: shared by two calls.
+    assert stats.usd == pytest.approx((0.1 * 0.0000166667 + 0.0000002) / 2, rel=1e-3)
+    assert job[0].stats.cold_start

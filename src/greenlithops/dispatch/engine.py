@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.retry import RetryPolicy
     from greenlithops.dispatch.serialize import FunctionImage
     from greenlithops.energy.sampler import EnergySampler
+    from greenlithops.energy.service import ServiceWindow
     from greenlithops.energy.window import EnergyWindow
     from greenlithops.hooks import HookThread
     from greenlithops.protocols import Hook, SupportsInvocations
@@ -64,7 +65,8 @@ class Engine:
         self.id = engine_id
         self.loop = asyncio.get_running_loop()
         self.trackers: set[Tracker] = set()
-        self.energy: EnergyWindow | None = None
+        self._metered: EnergyWindow | None = None
+        self._estimated: ServiceWindow | None = None
         self._options = options
         self._numbers = itertools.count()
         self._functions: dict[tuple[Any, ...], RemoteFunction] = {}
@@ -108,17 +110,23 @@ class Engine:
             # A worker takes longer to start than the meter to open, so it goes first.
             engine._dispatcher.warm()
             # What runs elsewhere does not use this machine's energy.
-            if energy != "off" and isinstance(backend, SupportsWorkers):
+            if energy == "off":
+                pass
+            elif isinstance(backend, SupportsWorkers):
                 from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
 
                 engine._sampler = await stack.enter_async_context(shared_sampler(energy))
                 engine._dispatcher.trees = engine._sampler.trees
-                engine.energy = engine._sampler.open_window(running=False)
-                stack.callback(engine.energy.close)
-                if energy_log is not None:
-                    from greenlithops.dispatch.energy_log import JobLog  # noqa: PLC0415 - if asked
+                engine._metered = engine._sampler.open_window(running=False)
+                stack.callback(engine._metered.close)
+            elif backend.size is not None:
+                from greenlithops.energy.service import ServiceWindow  # noqa: PLC0415 - if known
 
-                    engine._job_log = JobLog(energy_log)
+                engine._estimated = ServiceWindow(backend.size)
+            if energy_log is not None and engine.energy is not None:
+                from greenlithops.dispatch.energy_log import JobLog  # noqa: PLC0415 - if asked
+
+                engine._job_log = JobLog(energy_log)
             engine._spending = Spending(engine.loop, engine._sampler, engine.energy, energy_budget)
             engine._stack = stack.pop_all()
         _open.add(engine)
@@ -150,6 +158,11 @@ class Engine:
             )
         most = max_workers or limit or MOST_INVOCATIONS
         return Invoker(backend, most=min(most, limit or most), chunksize=options.chunksize)
+
+    @property
+    def energy(self) -> EnergyWindow | ServiceWindow | None:
+        """The account of all calls; None if nothing is known of their energy."""
+        return self._estimated if self._metered is None else self._metered
 
     @property
     def workers(self) -> list[str]:
@@ -268,7 +281,7 @@ class Engine:
             policy,
             tracker,
             book=book,
-            energy=self._sampler.open_window(self.energy) if self._sampler else None,
+            energy=self._window(),
             max_memory=self._options.max_memory,
         )
         remote.users += 1
@@ -277,6 +290,12 @@ class Engine:
         self._spending.watch(tracker, energy_budget)
         self._dispatcher.add(work)
         return tracker
+
+    def _window(self) -> EnergyWindow | ServiceWindow | None:
+        """Return where the calls of a new job are accounted; None if energy is not known."""
+        if self._estimated is not None:
+            return self._estimated.within()
+        return self._sampler.open_window(self._metered) if self._sampler else None
 
     def import_path(self, options: Options) -> list[str]:
         """Return where workers look for modules."""

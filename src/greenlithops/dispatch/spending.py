@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from greenlithops.dispatch.tracker import Tracker
     from greenlithops.energy.sampler import EnergySampler
+    from greenlithops.energy.service import ServiceWindow
     from greenlithops.energy.window import EnergyWindow
 
 LOOK_SECONDS = 0.05  #: between two looks at what jobs have used
@@ -65,7 +66,7 @@ class Spending:
         self,
         loop: asyncio.AbstractEventLoop,
         sampler: EnergySampler | None,
-        window: EnergyWindow | None,
+        window: EnergyWindow | ServiceWindow | None,
         budget: float | None,
     ) -> None:
         self._loop = loop
@@ -132,7 +133,7 @@ class Spending:
 
 
 def _exceeded(
-    window: EnergyWindow | None, budget: float, jobs: list[Tracker]
+    window: EnergyWindow | ServiceWindow | None, budget: float, jobs: list[Tracker]
 ) -> EnergyBudgetExceeded | None:
     """Return the error if what was used, and what runs, come to more than a budget."""
     report = window.report() if window is not None else None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.plan import Binder
     from greenlithops.dispatch.retry import RetryPolicy
     from greenlithops.dispatch.serialize import ClassBook
+    from greenlithops.energy.service import ServiceWindow
     from greenlithops.energy.window import EnergyWindow
 
     #: what a call took, as in the ledger; None if it never ran
@@ -67,7 +68,7 @@ class Work:
         listener: Listener,
         *,
         book: ClassBook,
-        energy: EnergyWindow | None = None,
+        energy: EnergyWindow | ServiceWindow | None = None,
         max_memory: int | None = None,
     ) -> None:
         self.function = function

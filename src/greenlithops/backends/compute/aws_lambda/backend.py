@@ -79,6 +79,7 @@ class LambdaBackend:
             memory_mb=options.runtime_memory,
             vcpus=min(options.runtime_memory / MB_PER_VCPU, MOST_VCPUS),
             architecture=options.architecture,
+            region=options.region,
             tariff="lambda-arm" if options.architecture == "arm64" else "lambda-x86",
         )
         self.key = b""
