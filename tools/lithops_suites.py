@@ -112,8 +112,8 @@ def main() -> int:
     parser.add_argument("--storages", nargs="+", default=list(STORAGES), choices=list(STORAGES))
     parser.add_argument("--target", default="greenlithops", choices=["greenlithops", "lithops"])
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("pytest_args", nargs="*", help="after --, for pytest")
-    args = parser.parse_args()
+    own, _, for_pytest = " ".join(sys.argv[1:]).partition(" -- ")
+    args = parser.parse_args(own.split())
     sys.path.insert(0, str(ROOT / "tests"))
     table, failed = [], False
     for name in args.storages:
@@ -121,7 +121,7 @@ def main() -> int:
             with _configured(name) as config:
                 command = [sys.executable, args.runner, "--python", args.python]
                 command += ["--version", version, "--target", args.target]
-                command += ["--storage", name, "--config", str(config), "--", *args.pytest_args]
+                command += ["--storage", name, "--config", str(config), "--", *for_pytest.split()]
                 start = time.perf_counter()
                 code = subprocess.run(command, check=False).returncode
                 seconds = time.perf_counter() - start

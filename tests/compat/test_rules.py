@@ -8,6 +8,7 @@ import time
 import pytest
 
 import greenlithops as gl
+from greenlithops.errors import ConfigurationError, UsageError
 
 
 def add(x, y=10):
@@ -274,3 +275,13 @@ def test_the_name_of_the_function_and_the_order_of_the_futures(fexec):
     assert {future.function_name for future in futures} == {"add"}
     assert [future.call_id for future in futures] == [f"{n:05d}" for n in range(100)]
     assert [future.result() for future in futures] == [n + 10 for n in range(100)]
+
+
+def test_a_generator_says_what_it_is_and_what_to_do(fexec):
+    with pytest.raises(UsageError, match=r"wrap it in list\(\)"):
+        fexec.map(add, (number for number in range(3)))
+
+
+def test_a_name_that_is_like_no_other_gets_no_suggestion():
+    with pytest.raises(ConfigurationError, match=r"unknown key 'foo'; there are"):
+        gl.FunctionExecutor(foo=1)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 # ruff: noqa: PLC0415 - a command imports its own parts, so that the others start at once
 import asyncio
+import json
+import pickle
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +40,15 @@ def attach(
     config: ConfigFile = None,
     backend: Backend = None,
     storage: StorageName = None,
+    results: Annotated[
+        str | None,
+        typer.Option(
+            "--results",
+            "-r",
+            help="Write the results to this file: JSON lines if it ends in .jsonl or is -, else "
+            "a pickled list, with the errors in their places.",
+        ),
+    ] = None,
     start: Annotated[
         bool, typer.Option("--start", help="Start the virtual machine if it is stopped.")
     ] = False,
@@ -57,16 +69,21 @@ def attach(
             from greenlithops.cli.engines import refuse
 
             refuse(found, "machine to attach to", "standalone")
-        progress = asyncio.run(_follow(job, found, quiet=as_json))
+        keep = results is not None
+        progress, values = asyncio.run(_follow(job, found, quiet=as_json, keep=keep))
+        if results is not None:
+            _write(results, values)
         if as_json:
             print_json({"job": job, **_counts(progress)})
-        else:
+        elif results != "-":
             out().print(f"{job}: {_text(progress)}", markup=False)
     if progress.failed or progress.cancelled:
         raise typer.Exit(FAILED)
 
 
-async def _follow(job_id: str, found: Settings, *, quiet: bool) -> Progress:
+async def _follow(
+    job_id: str, found: Settings, *, quiet: bool, keep: bool
+) -> tuple[Progress, list[Any]]:
     from greenlithops.executor import AsyncExecutor
     from greenlithops.sync.config import storage_choice
 
@@ -77,8 +94,26 @@ async def _follow(job_id: str, found: Settings, *, quiet: bool) -> Progress:
         while not (await asyncio.wait([ending], timeout=_SECONDS))[0]:
             if not quiet:
                 sys.stderr.write(f"{_text(job.progress)}\n")
-        await ending
-        return job.progress
+        values = await ending
+        return job.progress, values if keep else []
+
+
+def _write(place: str, values: list[Any]) -> None:
+    if place != "-" and not place.endswith(".jsonl"):
+        Path(place).write_bytes(pickle.dumps(values))
+        return
+    text = "".join(f"{_line(index, value)}\n" for index, value in enumerate(values))
+    if place == "-":
+        sys.stdout.write(text)
+    else:
+        Path(place).write_text(text, encoding="utf-8")
+
+
+def _line(index: int, value: Any) -> str:
+    """Return one result as JSON; what JSON does not have is written as Python would show it."""
+    if isinstance(value, BaseException):
+        return json.dumps({"index": index, "error": f"{type(value).__name__}: {value}"})
+    return json.dumps({"index": index, "result": value}, default=repr)
 
 
 def _counts(progress: Progress) -> dict[str, int | None]:

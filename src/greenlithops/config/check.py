@@ -26,7 +26,7 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415 - only for errors
 
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, 1, 0.5)
+    near = difflib.get_close_matches(str(name), names, 1, 0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     return f"unknown {what} {name!r}; {hint}"
 

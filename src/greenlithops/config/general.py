@@ -129,6 +129,7 @@ LOCALHOST = Section(
         anything("energy_budget", "what calls may use before they are stopped, such as '500 J'"),
         text("energy_log", "a file that every job's energy is appended to"),
         anything("hooks", "functions that are told of events; in arguments only"),
+        flag("durable", "keep maps in storage, so that other processes can attach to them"),
     ),
     mode="localhost",
 )

@@ -18,6 +18,7 @@ from greenlithops.errors import ForkedError
 from greenlithops.executor import AsyncExecutor
 from greenlithops.sync.config import handing_down, of_functions, settings, storage_choice
 from greenlithops.sync.constants import ALWAYS
+from greenlithops.sync.elsewhere import calls_of
 from greenlithops.sync.futures import ResponseFuture
 from greenlithops.sync.futures_list import FuturesList, futures_list
 from greenlithops.sync.hosted import Hosted
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from greenlithops.dispatch.modules import ModuleChoice
+    from greenlithops.sync.chain import Call
 
 _DEFAULT: list[str] = []  #: the default of include_modules and exclude_modules
 
@@ -87,6 +89,7 @@ class FunctionExecutor(Reading):
         self._options = handing_down(found) if given else found.options
         self._storage = storage_choice(found)
         self._telemetry = telemetry_of(found)
+        self._durable = bool(found.config[found.backend].get("durable"))
         self._hosts: dict[int | None, Hosted] = {}
         self._hosted(self._memory)
         set_up_logging(found.log, log_level)
@@ -153,6 +156,7 @@ class FunctionExecutor(Reading):
             "M", map_function, data, runtime_memory, timeout, extra_env, extra_args
         )
         work.modules, work.how = self._choice(include_modules, exclude_modules), how
+        work.durable = self._durable
         return futures_list(self._submitted("map", work), self)
 
     def map_reduce(
@@ -210,6 +214,31 @@ class FunctionExecutor(Reading):
             self.wait(mapped, return_when=spawn_reducer)
         return futures_list([*mapped, *self._submitted("map_reduce", reduction)], self)
 
+    def attach(self, job_id: str) -> FuturesList:
+        """Return the futures of a durable job: one of an executor with ``durable=True``.
+
+        The executor that began it may be another program's, which has died: then this executor
+        runs what is left. Every call has one result, whoever ran it.
+
+        Args:
+            job_id: `ResponseFuture.durable_id`, or the id of a `Job`.
+
+        Raises:
+            NoSuchJob: the executor's storage has none of this id.
+            ProtocolError: it was started by somebody with another key.
+        """
+        record = self._submission("M", self.attach, [], None, None, None).record
+        name, record.calls = self.attach_calls(job_id)
+        record.function_name, record.durable = name.rpartition(".")[2], job_id
+        return futures_list(self._taken("map", record), self)
+
+    def attach_calls(self, job_id: str) -> tuple[str, list[Call]]:
+        """Return the function's name and the calls of a durable job; see `attach`."""
+        host = self._hosted(self._memory)
+        host.check()
+        name, calls = host.ask(calls_of, job_id)
+        return name, [*calls]
+
     def _submission(
         self,
         letter: str,
@@ -257,9 +286,13 @@ class FunctionExecutor(Reading):
             background().post(work.withdraw)
             raise
         work.record.creation_seconds = time.perf_counter() - start
-        new = [ResponseFuture(work.record, n, call) for n, call in enumerate(work.record.calls)]
         if self._telemetry is not None:
             tell_of_job(self._telemetry, work.record)
+        return self._taken(call, work.record)
+
+    def _taken(self, call: str, record: JobRecord) -> list[ResponseFuture]:
+        """Return the futures of a job that has begun."""
+        new = [ResponseFuture(record, number, one) for number, one in enumerate(record.calls)]
         self.last_call = call
         self.futures.extend(new)
         return new

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.errors import ForkedError
 from greenlithops.models import CallState
 from greenlithops.sync import call_logs
+from greenlithops.sync.elsewhere import Elsewhere
 from greenlithops.sync.loop import background
 from greenlithops.sync.record import JobRecord, call_stats, gathered, job_stats
 from greenlithops.sync.settle import cancel, settle
@@ -39,8 +40,8 @@ class ResponseFuture:
 
     __slots__ = (
         "__weakref__",
-        "_call",
         "_final",
+        "_known",
         "_number",
         "_produce_output",
         "_read",
@@ -48,14 +49,26 @@ class ResponseFuture:
         "_seen",
     )
 
-    def __init__(self, record: JobRecord, number: int, call: Call) -> None:
+    def __init__(self, record: JobRecord, number: int, call: Call | Elsewhere) -> None:
         self._record = record
         self._number = number
-        self._call = call
+        self._known: Call | Elsewhere = call
         self._final: dict[str, Any] | None = None
         self._seen = 0.0
         self._read = False
         self._produce_output = True
+
+    @property
+    def _call(self) -> Call:
+        known = self._known
+        if isinstance(known, Elsewhere):
+            known = self._known = known.call(self._record)
+        return known
+
+    @property
+    def durable_id(self) -> str | None:
+        """Its job's name in storage, for `FunctionExecutor.attach`; None if it is not kept."""
+        return self._record.durable
 
     @property
     def call_id(self) -> str:
@@ -312,6 +325,8 @@ class ResponseFuture:
         return Settled(call.state, self._value(), self._failure(), stats, energy, call.logs)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._record.durable is not None and not self._known.done():
+            return unfinished, (self._record.bare(), self._number)
         # Nothing is kept where another process could ask for it later: the outcome travels.
         self._check_process()
         settled = self._call if isinstance(self._call, Settled) else self._settled()
@@ -320,3 +335,10 @@ class ResponseFuture:
     def __repr__(self) -> str:
         name = f"{self.job_key}-{self.call_id} {self.function_name}"
         return f"<ResponseFuture {name} {self._state.lower()}>"
+
+
+def unfinished(record: JobRecord, number: int) -> ResponseFuture:
+    """Return the future of a durable job's call that had not ended when it was pickled."""
+    assert record.durable is not None  # noqa: S101 - only these are pickled like this
+    record.pid = os.getpid()
+    return ResponseFuture(record, number, Elsewhere(record.durable, number))

@@ -10,6 +10,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from greenlithops.dispatch.options import checked_counts
 from greenlithops.errors import ForkedError
 from greenlithops.executor import AsyncExecutor
 from greenlithops.sync.feed import Feed
@@ -54,6 +55,7 @@ class PoolExecutor(concurrent.futures.Executor):
             raise TypeError("initializer must be a callable")
         if max_tasks_per_child is not None and not isinstance(max_tasks_per_child, int):
             raise TypeError("max_tasks_per_child must be an integer")
+        checked_counts(max_tasks_per_child=max_tasks_per_child)
         executor = AsyncExecutor(
             max_workers=max_workers,
             initializer=initializer,

@@ -97,6 +97,13 @@ class PoolFuture(concurrent.futures.Future[T]):
             background().post(self._drop, self)
         return True
 
+    def __reduce__(self) -> Any:
+        # Made anew elsewhere it would wait for a call that nobody there knows of.
+        raise TypeError(
+            "a future of PoolExecutor cannot be pickled: pass on its result(), or use the futures "
+            "of FunctionExecutor, which travel with their outcome"
+        )
+
     def _invoke_callbacks(self) -> None:
         # Callbacks may block; the loop must not.
         if self._done_callbacks and background().inside:

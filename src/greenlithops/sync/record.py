@@ -30,6 +30,7 @@ class JobRecord:
     serialize_seconds: float = 0.0
     function_bytes: int = 0
     log_calls: bool = False
+    durable: str | None = None  #: the job's name in storage, if it is kept there
     pid: int = field(default_factory=os.getpid)
     calls: list[Call] = field(default_factory=list)
     #: what calls took and cost, by number, fetched but not looked at yet
@@ -44,7 +45,7 @@ class JobRecord:
         """Return a copy that can be pickled: without the calls."""
         names = ("executor_id", "job_id", "function_name", "execution_timeout")
         more = ("runtime_memory", "backend", "created", "creation_seconds", "function_bytes")
-        some = (*names, *more, "serialize_seconds")
+        some = (*names, *more, "serialize_seconds", "durable")
         return JobRecord(**{name: getattr(self, name) for name in some})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: SLF001 - the parts of this face know each other
 import time
+from collections.abc import AsyncIterator, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,22 @@ retries_of_map: ContextVar[int | None] = ContextVar("retries of a map", default=
 
 
 def elements(iterdata: Any) -> list[Any]:
-    """Return what is mapped over, by Lithops' rule: a list, range or set; else one element."""
+    """Return what is mapped over, by Lithops' rule: a list, range or set; else one element.
+
+    Raises:
+        UsageError: the one element would be a generator, which cannot travel.
+    """
     if isinstance(iterdata, list):
         return iterdata
     if isinstance(iterdata, (range, set)):
         return list(iterdata)
     if isinstance(iterdata, tuple) and iterdata and isinstance(iterdata[0], ResponseFuture):
         return list(iterdata)
+    if isinstance(iterdata, (Generator, AsyncIterator)):
+        raise UsageError(
+            "a generator is one element here, as in Lithops, and cannot be pickled: wrap it in "
+            "list(), or use AsyncExecutor.map, which takes generators lazily"
+        )
     return [iterdata]
 
 
@@ -61,6 +71,7 @@ class Submission:
     retries: int | None = field(default_factory=retries_of_map.get)
     modules: ModuleChoice = OWN
     how: Cut = field(default_factory=Cut)  #: how objects are cut, in a map over objects
+    durable: bool = False  #: whether the job is kept in storage, for other processes
     by_key: bool = False  #: whether the results of each object are reduced by themselves
     _objects: ObjectMap | None = None
     _bind: plan.Binder = plan.passed_on
@@ -81,6 +92,11 @@ class Submission:
         if self.mapped is not None:
             return
         futures = sum(isinstance(element, ResponseFuture) for element in self.data)
+        if self.durable and (futures or self.over_objects):
+            raise UsageError(
+                "an executor with durable=True keeps maps over plain data; chains and maps over "
+                "objects need an executor without it"
+            )
         if futures:
             self._chain(futures)
         elif not self.over_objects:
@@ -139,6 +155,8 @@ class Submission:
             self.record.calls = [self._maker(executor, values=False)(self.data, 0)]
         else:
             job = self._job(executor)
+            if self.durable:
+                self.record.durable = job.id
             self.record.calls = [job[index] for index in range(len(self.data))]
         if self.record.calls and isinstance(self.record.calls[0], Future):
             self.record.function_bytes = function_bytes(self.record.calls[0])
@@ -148,7 +166,13 @@ class Submission:
         if self._objects is not None:
             options = options_of(executor, **self._options)
             return start_parts(executor, self._objects, self.data, self._bind, options)
-        return executor.map(self.function, self.data, extra_args=self.extra_args, **self._options)
+        return executor.map(
+            self.function,
+            self.data,
+            extra_args=self.extra_args,
+            durable=self.durable,
+            **self._options,
+        )
 
     def _groups(self, mapped: Submission) -> list[list[Any]]:
         """Return the calls whose results are reduced together."""

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import itertools
 import os
+import pickle
 import signal
 import threading
 import time
@@ -372,3 +373,14 @@ def test_a_timeout_for_every_call():
 def test_what_cannot_be_is_refused(arguments, error):
     with pytest.raises(error):
         gl.PoolExecutor(**arguments)
+
+
+def test_a_future_says_that_it_cannot_be_pickled(pool):
+    future = pool.submit(abs, -1)
+    with pytest.raises(TypeError, match=r"PoolExecutor cannot be pickled: pass on its result"):
+        pickle.dumps(future)
+
+
+def test_what_is_out_of_range_is_named_as_it_was_given():
+    with pytest.raises(ValueError, match="max_tasks_per_child"):
+        gl.PoolExecutor(max_tasks_per_child=0)
