@@ -1,30 +1,20 @@
 """The handler as AWS' own runtime client calls it, under AWS' emulator: one process, one call."""
 
 import base64
-import io
 import json
 import os
 import subprocess
 import sys
-import zipfile
 
 import pytest
 
 from greenlithops.backends.compute.aws_lambda.failures import failure
-from greenlithops.backends.compute.aws_lambda.package import package
 from greenlithops.errors import CallTimeout, WorkerLost
 from greenlithops.worker import invocation
 from greenlithops.worker.lambda_handler import MESSAGE, REFUSED, TOO_LARGE
 from support.servers.functions import invoke, start_emulator
 
 KEY = "the key of these tests"
-
-
-@pytest.fixture(scope="session")
-def code(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("code")
-    zipfile.ZipFile(io.BytesIO(package().archive())).extractall(folder)
-    return folder
 
 
 @pytest.fixture

@@ -36,6 +36,24 @@ def start_emulator(folder, guard, code, key, *, seconds=20, memory=256):
     return _started(start, folder, guard)
 
 
+def start_framework(folder, guard, code, key):
+    """Google's framework for functions, with the worker as its function."""
+
+    def start(folder, guard):
+        (port,) = free_ports(1)
+        (folder / "main.py").write_text("from greenlithops.worker.http_function import answer\n")
+        endpoint = f"http://{HOST}:{port}"
+        command = [
+            *(FUNCTIONS / "bin" / "functions-framework", "--target", "answer"),
+            *("--source", folder / "main.py", "--host", HOST, "--port", port),
+        ]
+        variables = {"GREENLITHOPS_KEY": key, "PYTHONPATH": str(code)}
+        process = Process(command, folder, variables, lambda: _answers(endpoint, "/", 200), guard)
+        return Server(f"{endpoint}/", folder, process)
+
+    return _started(start, folder, guard)
+
+
 def invoke(server, event):
     """Return what an environment answers to an event, as text."""
     request = Request(server.endpoint + INVOCATIONS, json.dumps(event).encode())
