@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: bench-multiprocessing hello test test-heavy test-integration check format bench bench-storage bench-energy bench-functions clean
+.PHONY: bench-multiprocessing hello test test-heavy test-integration check format bench bench-storage bench-energy bench-functions lithops-suites clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
@@ -18,6 +18,10 @@ test-heavy: $(VENV)/.dev
 test-integration: $(VENV)/.data
 	bash tests/integration/setup
 	$(BIN)/python -m pytest -m integration -rs
+
+# RUNNER=path of a program that runs Lithops' own tests; ARGS=--versions … --storages …
+lithops-suites: $(VENV)/.dev
+	$(BIN)/python tools/lithops_suites.py $(RUNNER) $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

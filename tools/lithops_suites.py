@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 BUCKET = "lithops-tests"
+PYTHON = Path(sys.base_prefix) / "bin" / "python3"  #: runs the runner, which may need pip
 Sections = dict[str, dict[str, Any]]
 
 
@@ -119,7 +120,7 @@ def main() -> int:
     for name in args.storages:
         for version in args.versions:
             with _configured(name) as config:
-                command = [sys.executable, args.runner, "--python", args.python]
+                command = [PYTHON, args.runner, "--python", args.python]
                 command += ["--version", version, "--target", args.target]
                 command += ["--storage", name, "--config", str(config), "--", *for_pytest.split()]
                 start = time.perf_counter()
