@@ -44,7 +44,6 @@ def attach(
         str | None,
         typer.Option(
             "--results",
-            "-r",
             help="Write the results to this file: JSON lines if it ends in .jsonl or is -, else "
             "a pickled list, with the errors in their places.",
         ),

@@ -1,0 +1,235 @@
+"""Programs for Lithops, run by `greenlithops run`; what they print is what Lithops 3.8 printed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from support import scripts
+
+PROGRAMS = {
+    "ways to wait": (
+        """
+        import lithops, time
+        from lithops.wait import ALWAYS, ANY_COMPLETED, get_result, wait
+
+        def nap(seconds):
+            time.sleep(seconds)
+            return seconds
+
+        fexec = lithops.FunctionExecutor()
+        futures = fexec.map(nap, [0, 0.3, 0.6])
+        done, pending = fexec.wait(futures, return_when=ANY_COMPLETED)
+        print(len(done) >= 1, len(done) + len(pending), type(done).__name__)
+        done, pending = fexec.wait(futures, return_when=ALWAYS)
+        print(len(done) + len(pending))
+        done, pending = fexec.wait(futures, return_when=60)
+        print(len(done) >= 2)
+        done, pending = fexec.wait(futures)
+        print(len(done), len(pending), get_result(futures))
+        done, pending = wait(fexec.map(nap, [0, 0]), download_results=True)
+        print([future.done for future in done])
+        try:
+            fexec.wait(fexec.call_async(nap, 5), timeout=0.5)
+        except TimeoutError as error:
+            print(error)
+        """,
+        """
+        True 3 FuturesList
+        3
+        True
+        3 0 [0, 0.3, 0.6]
+        [True, True]
+        Timeout of 0.5 seconds exceeded waiting for function activations to finish
+        """,
+    ),
+    "futures as input and as results": (
+        """
+        import lithops
+
+        def more(x):
+            return x + 1
+
+        def several(x):
+            return lithops.FunctionExecutor().map(more, range(x))
+
+        def one(x):
+            return lithops.FunctionExecutor().call_async(more, x)
+
+        def inside(x):
+            return lithops.FunctionExecutor().map(more, range(x)).get_result()
+
+        fexec = lithops.FunctionExecutor()
+        first = fexec.map(more, [1, 2])
+        print(fexec.get_result(fexec.map(more, first)))
+        fexec = lithops.FunctionExecutor()
+        fexec.call_async(several, 3)
+        print(fexec.get_result())
+        fexec.call_async(one, 3)
+        print(fexec.get_result())
+        print(fexec.get_result(fexec.map(several, [1, 2])))
+        print(fexec.call_async(inside, 3).result())
+        """,
+        """
+        [3, 4]
+        [1, 2, 3]
+        4
+        [1, 1, 2]
+        [1, 2, 3]
+        """,
+    ),
+    "errors": (
+        """
+        import lithops
+
+        def bad(x):
+            if x == 2:
+                raise ValueError("two")
+            return x
+
+        fexec = lithops.FunctionExecutor()
+        try:
+            fexec.get_result(fexec.map(bad, [1, 2, 3]))
+        except ValueError as error:
+            print(error)
+        futures = fexec.map(bad, [1, 2, 3])
+        fexec.wait(futures, throw_except=False)
+        print([future.error for future in futures], [future.done for future in futures])
+        print(fexec.get_result(futures, throw_except=False))
+        status = fexec.call_async(bad, 1).status()
+        print(status["exception"], status["type"], status["call_id"], status["job_id"])
+        """,
+        """
+        two
+        [False, True, False] [True, True, True]
+        [1, None, 3]
+        False __end__ 00000 A002
+        """,
+    ),
+    "retries": (
+        """
+        import lithops, os
+        from lithops.retries import RetryingFunctionExecutor
+
+        def flaky(x):
+            path = os.path.join(os.environ["HOME"], f"tries-{x}")
+            tries = int(open(path).read()) if os.path.exists(path) else 0
+            open(path, "w").write(str(tries + 1))
+            if tries < x:
+                raise RuntimeError(tries)
+            return x, tries
+
+        with RetryingFunctionExecutor(lithops.FunctionExecutor()) as fexec:
+            done, pending = fexec.wait(fexec.map(flaky, [0, 1, 2], retries=2), throw_except=False)
+            print(sorted(future.response_future.result() for future in done), len(pending))
+            done, pending = fexec.wait(fexec.map(flaky, [3], retries=1), throw_except=False)
+            print([future.response_future.error for future in done])
+        """,
+        """
+        [(0, 0), (1, 1), (2, 2)] 0
+        [True]
+        """,
+    ),
+    "objects": (
+        """
+        import lithops
+        from lithops import Storage
+
+        def count(obj):
+            return len(obj.data_stream.read().split())
+
+        def part(obj):
+            return obj.key.rpartition("/")[2], obj.part, obj.total_parts
+
+        storage = Storage()
+        bucket = storage.bucket
+        for n in range(3):
+            storage.put_object(bucket, f"some/x{n}", b"four words a line\\n" * 100)
+        fexec = lithops.FunctionExecutor()
+        print(fexec.map(count, f"{bucket}/some/").get_result())
+        print(fexec.map(count, [f"{bucket}/some/x0", f"{bucket}/some/x1"]).get_result())
+        print(sorted(fexec.map(part, f"{bucket}/some/x0", obj_chunk_number=3).get_result()))
+        print(fexec.map_reduce(count, f"{bucket}/some/", sum, obj_reduce_by_key=True).get_result())
+
+        def put(x, storage):
+            return storage.put_cloudobject(str(x))
+
+        def get(co, storage):
+            return storage.get_cloudobject(co)
+
+        cloudobjects = fexec.map(put, [1, 2]).get_result()
+        print(fexec.map(get, cloudobjects).get_result())
+        fexec.clean(cs=cloudobjects)
+        """,
+        """
+        [400, 400, 400]
+        [400, 400]
+        [('x0', 1, 3), ('x0', 2, 3), ('x0', 3, 3)]
+        [400, 400, 400]
+        [b'1', b'2']
+        """,
+    ),
+    "pickled futures": (
+        """
+        import lithops, os, pickle, subprocess, sys
+
+        def more(x):
+            return x + 1
+
+        if len(sys.argv) == 1:
+            fexec = lithops.FunctionExecutor()
+            futures = fexec.map(more, [1, 2, 3])
+            fexec.wait(futures)
+            with open("futures.pickle", "wb") as file:
+                pickle.dump(futures, file)
+            run = [sys.executable, "-m", "greenlithops", "run", __file__, "again"]
+            subprocess.run(run, check=True)
+        else:
+            with open("futures.pickle", "rb") as file:
+                futures = pickle.load(file)
+            fexec = lithops.FunctionExecutor()
+            print(fexec.get_result(futures), [future.call_id for future in futures])
+        """,
+        "[2, 3, 4] ['00000', '00001', '00002']",
+    ),
+    "plots and a summary": (
+        """
+        import glob, os
+        import lithops
+
+        def same(x):
+            return x
+
+        os.mkdir("plots")
+        fexec = lithops.FunctionExecutor()
+        futures = fexec.map(same, range(3))
+        fexec.get_result()
+        fexec.plot(dst="plots/p")
+        fexec.plot(futures, dst="plots/q", figsize=(5, 3))
+        names = {os.path.basename(path) for path in glob.glob("plots/*")}
+        print({"p_histogram.png", "p_timeline.png", "q_histogram.png", "q_timeline.png"} <= names)
+        """,
+        "True",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_print_what_lithops_lets_them_print(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".lithops").mkdir()
+    config = f"localhost: {{root: {tmp_path / 'objects'}, max_workers: 2}}\n"
+    (tmp_path / ".lithops" / "config").write_text(config)
+    source, expected = PROGRAMS[name]
+    path = scripts.write(tmp_path, source, "program.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "greenlithops", "run", str(path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in expected.strip().splitlines()]
+    assert done.stdout.splitlines() == lines
