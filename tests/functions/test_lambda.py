@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import io
 import os
 import platform
 import time
+import zipfile
 
 import pytest
 
@@ -300,3 +302,32 @@ async def test_what_is_billed_by_a_reply_with_lambdas_report(options):
     # 0.1 s of 1 GB, and an invocation: shared by two calls.
     assert stats.usd == pytest.approx((0.1 * 0.0000166667 + 0.0000002) / 2, rel=1e-3)
     assert job[0].stats.cold_start
+
+
+async def test_layers_are_imported_from(options):
+    async with soon(50), aws_lambda(**options, namespace="publisher") as backend:
+        client = await backend._account.client()
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("python/of_a_layer.py", "ANSWER = 42\n")
+        layer = await client.publish_layer_version(
+            LayerName="extra", Content={"ZipFile": content.getvalue()}
+        )
+    options |= {"namespace": "layered", "layers": [layer["LayerVersionArn"]]}
+    async with soon(50), gl.AsyncExecutor("aws_lambda", backend_options=options) as executor:
+        assert await executor.submit(answer_of_layer) == 42
+
+
+def answer_of_layer():
+    import of_a_layer  # noqa: PLC0415 - it is there only
+
+    return of_a_layer.ANSWER
+
+
+async def test_a_reply_that_never_comes(options, monkeypatch):
+    """The server answers in time; so the client's patience is made shorter than the call."""
+    monkeypatch.setattr("greenlithops.backends.compute.aws_lambda.backend.GRACE_SECONDS", -4.0)
+    options |= {"namespace": "silent", "runtime_timeout": 5}
+    async with soon(50), gl.AsyncExecutor("aws_lambda", backend_options=options) as executor:
+        with pytest.raises(WorkerLost, match="connection"):
+            await executor.submit(nap, 3.0)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 MOST_EVENT = 6 << 20  #: bytes of JSON that Lambda takes for an answer at once
 CONNECT_SECONDS = 10.0
+GRACE_SECONDS = 60.0  #: for the start of an environment, beyond what an invocation may take
 LARGE = 256 << 10  #: bytes from which encoding and hashing are done in a thread
 MB_PER_VCPU, MOST_VCPUS = 1769, 6.0
 _HEADERS = {
@@ -113,7 +114,12 @@ class LambdaBackend:
         self._url = f"{url.origin()}{self._path}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=CONNECT_SECONDS,
+                # A reply that has not come by then will not come: the function was stopped.
+                sock_read=self.options.runtime_timeout + GRACE_SECONDS,
+            ),
             auto_decompress=False,
         )
         return self
@@ -202,7 +208,7 @@ class LambdaBackend:
         try:
             async with session.post(self._url, data=body, headers=headers) as response:
                 return response.status, response.headers, await response.read()
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ServiceUnavailable(f"Lambda is not reached: {error}") from error
         except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkerLost(
