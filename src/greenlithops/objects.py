@@ -49,6 +49,9 @@ class Span:
     start: int
     stop: int | None = None
 
+    def __str__(self) -> str:
+        return self.header().replace("=", " ")
+
     def header(self) -> str:
         """Return the value of HTTP's ``Range``."""
         if self.start < 0:

@@ -238,7 +238,12 @@ class GreenlithopsFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec h
     async def _cp_file(self, path1: str, path2: str, **_: Any) -> None:
         (bucket, key), (to_bucket, to_key) = self._file(path1), self._file(path2)
         await self._make(to_bucket)
-        await self._ask(lambda s: s.copy(bucket, key, to_key, to_bucket=to_bucket))
+        try:
+            await self._ask(lambda s: s.copy(bucket, key, to_key, to_bucket=to_bucket))
+        except FileNotFoundError:
+            if not await self._isdir(path1):
+                raise
+            # A folder is what is in it, which is copied by itself.
 
     # Making and removing.
 

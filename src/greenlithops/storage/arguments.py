@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from greenlithops.errors import UsageError
 from greenlithops.objects import Span
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 Progress = Callable[[int, int | None], object]  #: told bytes done, and the total where it is known
 
 
@@ -48,6 +50,22 @@ def span_of(start: int | None, stop: int | None) -> Span | None:
             "may be negative, for the last bytes"
         )
     return Span(start or 0, stop)
+
+
+def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """Return metadata that every storage can keep.
+
+    Raises:
+        UsageError: a name or a value is none that all of them take.
+    """
+    for name, value in (metadata or {}).items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UsageError(
+                f"a name of metadata has lower-case letters, digits, '-' and '_', unlike {name!r}"
+            )
+        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+            raise UsageError(f"the metadata {name!r} must be printable ASCII text, not {value!r}")
+    return dict(metadata or {})
 
 
 def size_of(body: Any) -> int | None:

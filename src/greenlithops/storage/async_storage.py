@@ -13,7 +13,7 @@ from greenlithops.dispatch.retry import RetryPolicy, as_policy
 from greenlithops.errors import NoSuchKey, OtherLoop, StorageError, UsageError
 from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
 from greenlithops.registry import same_storage, storage_backend
-from greenlithops.storage.arguments import Teller, size_of, span_of
+from greenlithops.storage.arguments import Teller, checked_metadata, size_of, span_of
 from greenlithops.storage.cloudobject import CloudObject
 from greenlithops.storage.download import download
 from greenlithops.storage.listing import listing
@@ -174,7 +174,7 @@ class AsyncStorage:
             PreconditionFailed: because of `if_absent` or `if_match`.
             StorageError: any other of its tree.
         """
-        options = PutOptions(content_type, dict(metadata or {}), if_absent, if_match)
+        options = PutOptions(content_type, checked_metadata(metadata), if_absent, if_match)
         return await upload(
             await self._open(),
             bucket,
@@ -274,6 +274,8 @@ class AsyncStorage:
         Raises:
             StorageError: the first error, after all others were tried; with a note for each.
         """
+        if isinstance(keys, (str, bytes)):
+            raise UsageError(f"delete_many takes keys, not one: write [{keys!r}]")
         operations = await self._open()
         wanted = list(dict.fromkeys(keys))
         size = operations.limits.max_delete
@@ -332,7 +334,7 @@ class AsyncStorage:
         """
         operations = await self._open()
         file = Path(path)
-        options = PutOptions(content_type, dict(metadata or {}))
+        options = PutOptions(content_type, checked_metadata(metadata))
         if not resume or not operations.limits.resumable:
             return await self.put(
                 bucket,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import UsageError
@@ -51,7 +52,7 @@ def pieces(body: Any) -> AsyncGenerator[Buffer]:
         return _of_stream(body)
     if hasattr(body, "read"):
         return _of_file(body)
-    if isinstance(body, Iterable):
+    if isinstance(body, Iterable) and not isinstance(body, (Mapping, AbstractSet)):
         return _of_iterable(body)
     raise UsageError(
         "an object's content is text, bytes, a file, a path or an iterable of bytes, "
@@ -60,6 +61,7 @@ def pieces(body: Any) -> AsyncGenerator[Buffer]:
 
 
 READ_BYTES = 1 << 20
+_END = object()
 
 
 async def _of_path(path: os.PathLike[str]) -> AsyncGenerator[Buffer]:
@@ -83,18 +85,18 @@ async def _of_file(file: Any) -> AsyncGenerator[Buffer]:
 
 async def _of_stream(stream: AsyncIterable[Any]) -> AsyncGenerator[Buffer]:
     async for piece in stream:
-        if piece:
-            yield checked_piece(piece)
+        if len(view := checked_piece(piece)):
+            yield view
 
 
 async def _of_iterable(iterable: Iterable[Any]) -> AsyncGenerator[Buffer]:
     iterator = iter(iterable)
     while True:
-        piece = await off_loop(next, iterator, None)
-        if piece is None:
+        piece = await off_loop(next, iterator, _END)
+        if piece is _END:
             return
-        if piece:
-            yield checked_piece(piece)
+        if len(view := checked_piece(piece)):
+            yield view
 
 
 def checked_piece(piece: Any) -> Buffer:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import tempfile
-from pathlib import Path
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import ChecksumMismatch
 from greenlithops.objects import Span
-from greenlithops.offload import off_loop
+from greenlithops.offload import off_loop, to_the_end
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from greenlithops.objects import ObjectInfo
     from greenlithops.storage.arguments import Teller
     from greenlithops.storage.operations import Operations
@@ -35,7 +36,9 @@ async def download(
     """Write an object to a file, which is there when it is whole, and not before."""
     info = await operations.head(bucket, key)
     told.total = info.size
-    partial = path.with_name(path.name + SUFFIX)
+    # Two at once would otherwise write to the same one; what is resumed must be found again.
+    tag = "" if resume else f".{secrets.token_hex(4)}"
+    partial = path.with_name(f"{path.name}{tag}{SUFFIX}")
     record = partial.with_name(partial.name + ".json")
     identity = [info.etag, info.size, part_bytes]
     done = await off_loop(_prepared, partial, record, identity) if resume else set()
@@ -45,6 +48,7 @@ async def download(
         starts = range(0, info.size, part_bytes)
         told(sum(min(part_bytes, info.size - start) for start in starts if start in done))
         room = asyncio.Semaphore(parallel)
+        writing = asyncio.Lock()
 
         async def fetch(start: int) -> None:
             stop = min(start + part_bytes, info.size)
@@ -54,7 +58,9 @@ async def download(
                 room.release()
             done.add(start)
             if resume:
-                await off_loop(write_json, record, {"of": identity, "done": sorted(done)})
+                async with writing:
+                    state = {"of": identity, "done": sorted(done)}
+                    await to_the_end(off_loop(write_json, record, state))
 
         await _all_of((start for start in starts if start not in done), fetch, room)
         await off_loop(os.fsync, descriptor)
@@ -92,7 +98,8 @@ async def _fetch(
     position = span.start
     stream = operations.stream(info.bucket, info.key, span, info.etag or None)
     async for chunk in stream:
-        await off_loop(os.pwrite, descriptor, chunk, position)
+        # A thread that still writes must not find the descriptor closed, or another file's.
+        await to_the_end(off_loop(os.pwrite, descriptor, chunk, position))
         position += len(chunk)
         told(len(chunk))
     if position != span.stop:
@@ -116,8 +123,7 @@ def _prepared(partial: Path, record: Path, identity: list[Any]) -> set[int]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file that is whole or not there, also when many are written at once."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(value, file)
-    Path(name).replace(path)
+    """Write a file that is whole or not there."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(value))
+    new.replace(path)

@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import NoSuchUpload
 from greenlithops.objects import Part, PutOptions, Upload
-from greenlithops.offload import off_loop
+from greenlithops.offload import off_loop, to_the_end
 from greenlithops.storage.download import write_json
 from greenlithops.storage.operations import WRITER, marked_options
 from greenlithops.storage.upload import send_parts
@@ -37,14 +38,16 @@ async def resume_upload(
 ) -> ObjectInfo:
     """Write a file as an object in parts; what an earlier upload of the same file sent stays.
 
-    What has been sent is forgotten when the file's size or time of change is another.
+    What has been sent is forgotten when the file is another one, or was changed.
     """
     status = await off_loop(os.stat, path)
     told.total = status.st_size
     limits = operations.limits
     part_bytes = max(part_bytes, limits.min_part, -(-status.st_size // limits.max_parts))
     record = await off_loop(_record, operations, bucket, key, path)
-    identity = [status.st_size, status.st_mtime_ns, part_bytes]
+    # Tools that keep a file's time of change do not keep these.
+    same = [status.st_ctime_ns, status.st_ino]
+    identity = [status.st_size, status.st_mtime_ns, part_bytes, *same]
     options = marked_options(options)
     started, options, known = await _started(
         operations, bucket, key, options, record=record, identity=identity
@@ -59,14 +62,15 @@ async def resume_upload(
         try:
             for number, start in enumerate(starts, 1):
                 if number not in have:
-                    yield number, await off_loop(os.pread, descriptor, size_of[number], start)
+                    read = off_loop(os.pread, descriptor, size_of[number], start)
+                    yield number, await to_the_end(read)
         finally:
             os.close(descriptor)
 
     sent = await send_parts(operations, started, missing(), parallel, told)
     parts = sorted([*have.values(), *sent], key=lambda part: part.number)
     info = await operations.finish_upload(started, parts, options)
-    await off_loop(record.unlink)
+    await off_loop(partial(record.unlink, missing_ok=True))
     return info
 
 

@@ -48,7 +48,7 @@ async def upload(
         if second is None:
             return await _put(operations, bucket, key, first, options, told=told)
         options = marked_options(options)
-        started = await operations.start_upload(bucket, key, options)
+        started = await _begun(operations, bucket, key, options)
         try:
             sent = await send_parts(
                 operations, started, _numbered(first, second, parts), parallel, told
@@ -120,13 +120,41 @@ async def send_parts(
     return sorted(sent, key=lambda part: part.number)
 
 
+async def _begun(operations: Operations, bucket: str, key: str, options: PutOptions) -> Upload:
+    """Begin an upload; one that was cancelled meanwhile is known all the same, and dropped."""
+    starting = asyncio.ensure_future(operations.start_upload(bucket, key, options))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await to_the_end(_dropped_when_begun(operations, starting))
+        raise
+
+
+async def _dropped_when_begun(operations: Operations, starting: asyncio.Future[Upload]) -> None:
+    done, _ = await asyncio.wait([starting], timeout=ABORT_SECONDS)
+    if not done:
+        starting.cancel()
+    elif not starting.cancelled() and starting.exception() is None:
+        await _dropped(operations, starting.result())
+
+
 async def _dropped(operations: Operations, started: Upload) -> None:
-    """Abort an upload, as far as that can be done now; the error on its way says why."""
+    """Abort an upload, as far as that can be done now; the error on its way says why.
+
+    A part that was under way may arrive after the first time, so it is looked again.
+    """
+    backend = operations.backend
     try:
         async with asyncio.timeout(ABORT_SECONDS):
-            await operations.backend.abort_upload(started)
+            for pause in ABORT_PAUSES:
+                await backend.abort_upload(started)
+                if not backend.limits.resumable:
+                    return
+                await asyncio.sleep(pause)
+                await backend.uploaded_parts(started)
     except (OSError, TimeoutError):
-        return
+        return  # it is gone, which is what is wanted, or the storage is away
 
 
 ABORT_SECONDS = 10.0
+ABORT_PAUSES = (0.02, 0.1, 0.5)

@@ -55,6 +55,8 @@ def _bounds(text: str) -> tuple[int, int | None]:
         raise UsageError(f"a range is 'bytes=0-99', 'bytes=100-' or 'bytes=-100', not {text!r}")
     first, last = match.groups()
     if not first:
+        if not int(last):
+            raise InvalidRange(f"the range {text!r} has no bytes")
         return -int(last), None
     if last and int(last) < int(first):
         raise UsageError(f"the range {text!r} ends before it begins")

@@ -51,7 +51,8 @@ class Folder:
         for place in (TEMPORARY, UPLOADS):
             for entry in os.scandir(os.path.join(self.root, place)):
                 with contextlib.suppress(FileNotFoundError):
-                    if time.time() - entry.stat().st_mtime > STALE_SECONDS:
+                    old = time.time() - entry.stat().st_mtime > STALE_SECONDS
+                    if old or (place == TEMPORARY and _writer_gone(entry.name)):
                         _removed(entry.path)
 
     # Buckets.
@@ -89,7 +90,7 @@ class Folder:
     @contextlib.contextmanager
     def temporary(self, bucket: str, key: str) -> Iterator[tuple[str, int]]:
         """Give a new file, path and descriptor; it is gone in the end, unless it got a name."""
-        path = os.path.join(self.root, TEMPORARY, secrets.token_hex(16))
+        path = os.path.join(self.root, TEMPORARY, _temporary_name())
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             yield path, descriptor
@@ -139,7 +140,7 @@ class Folder:
             raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
 
     def _write_sidecar(self, target: str, properties: Mapping[str, Any]) -> None:
-        path = os.path.join(self.root, TEMPORARY, secrets.token_hex(16))
+        path = os.path.join(self.root, TEMPORARY, _temporary_name())
         with open(path, "w", encoding="utf-8") as file:
             json.dump(properties, file)
         os.replace(path, target + SIDECAR)
@@ -298,6 +299,22 @@ def _prune(folder: str, top: str) -> None:
         except OSError:
             return  # there is more in it, or somebody else was quicker
         folder = os.path.dirname(folder)
+
+
+def _temporary_name() -> str:
+    return f"{os.getpid()}-{secrets.token_hex(16)}"
+
+
+def _writer_gone(name: str) -> bool:
+    """Return whether the process that made a temporary file has ended."""
+    pid = name.partition("-")[0]
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, PermissionError):
+        return False
+    return False
 
 
 def _removed(path: str) -> None:

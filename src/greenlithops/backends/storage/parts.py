@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -66,7 +67,8 @@ class Parts:
 
     def abort_upload(self, upload: Upload) -> None:
         """Drop parts."""
-        shutil.rmtree(
-            os.path.join(self._folder.root, UPLOADS, os.path.basename(upload.id)),
-            ignore_errors=True,
-        )
+        path = os.path.join(self._folder.root, UPLOADS, os.path.basename(upload.id))
+        # Under another name nothing that is still being written can come in any more.
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, f"{path}.gone")
+        shutil.rmtree(f"{path}.gone", ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import glob
+import stat
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,12 @@ def _files(text: str) -> list[Found]:
 
 def _file(path: Path) -> Found:
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"{path} is no regular file: it cannot be read in parts, or twice")
+    if not status.st_size:
+        with path.open("rb") as file:
+            if file.read(1):
+                raise UsageError(f"{path} does not tell its size; read it in the function instead")
     version = file_version(status)
     return Found(FILE, "file", str(path.parent), path.name, str(path), status.st_size, version)
 

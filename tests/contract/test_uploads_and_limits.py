@@ -1,0 +1,125 @@
+"""Uploads that are cancelled, resumed or wrong: nothing is left, nothing is mixed."""
+
+import asyncio
+import os
+
+import pytest
+
+from greenlithops.errors import ChecksumMismatch, InvalidRange, UsageError
+from greenlithops.offload import off_loop
+from greenlithops.storage.async_storage import AsyncStorage
+from greenlithops.sync.storage_calls import get_arguments
+
+SIZE = 3 << 20
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "root"
+
+
+@pytest.fixture
+async def storage(root):
+    async with AsyncStorage("localhost", root=root, part_bytes=64 << 10) as storage:
+        await storage.create_bucket("bucket")
+        yield storage
+
+
+def left(root):
+    return [
+        f"{folder}/{name}"
+        for place in ("%uploads", "%tmp")
+        for folder, folders, files in os.walk(root / place)
+        for name in [*folders, *files]
+    ]
+
+
+async def test_cancelled_uploads_leave_nothing(storage, root):
+    data = os.urandom(SIZE)
+    for delay in [n / 1000 for n in range(0, 40, 2)]:
+        task = asyncio.create_task(storage.put("bucket", "key", data))
+        await asyncio.sleep(delay)
+        task.cancel()
+        await asyncio.wait([task])
+    await asyncio.sleep(0.3)
+    assert await off_loop(left, root) == []
+
+
+async def test_a_file_that_was_replaced_is_not_resumed(storage, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    await off_loop(path.write_bytes, b"1" * SIZE)
+    status = await off_loop(path.stat)
+    put_part, sent = storage.backend.put_part, []
+
+    async def breaking(upload, number, body):
+        if len(sent) >= 5:
+            raise ChecksumMismatch("broken")
+        sent.append(number)
+        return await put_part(upload, number, body)
+
+    monkeypatch.setattr(storage.backend, "put_part", breaking)
+    with pytest.raises(ChecksumMismatch):
+        await storage.upload_file(path, "bucket", "key", resume=True)
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    await off_loop(path.write_bytes, b"2" * SIZE)
+    await off_loop(os.utime, path, (status.st_atime, status.st_mtime))
+    await storage.upload_file(path, "bucket", "key", resume=True)
+    assert await storage.get("bucket", "key") == b"2" * SIZE
+
+
+async def test_what_a_killed_process_left_goes(storage, root):
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
+    stale = root / "%tmp" / f"{process.pid}-abc"
+    mine = root / "%tmp" / f"{os.getpid()}-abc"
+    for path in (stale, mine):
+        await off_loop(path.write_bytes, b"1")
+    async with AsyncStorage("localhost", root=root):
+        assert not await off_loop(stale.exists)
+        assert await off_loop(mine.exists)
+    await off_loop(mine.unlink)
+
+
+async def test_many_downloads_to_one_file(storage, tmp_path):
+    data = os.urandom(SIZE)
+    await storage.put("bucket", "key", data)
+    path = tmp_path / "out"
+    await asyncio.gather(*(storage.download_file("bucket", "key", path) for _ in range(4)))
+    assert await off_loop(path.read_bytes) == data
+    assert [name for name in await off_loop(os.listdir, tmp_path) if "part" in name] == []
+
+
+@pytest.mark.parametrize("body", [{"a": 1}, {}, {"x", "y"}, [None], [b"1", None], 5])
+async def test_what_is_no_content(storage, body):
+    with pytest.raises(UsageError):
+        await storage.put("bucket", "key", body)
+    assert not await storage.exists("bucket", "key")
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"k": 5}, {"k": "ü"}, {"k": "a\nb"}, {"bad key": "v"}, {"": "v"}, {"K": "v"}]
+)
+async def test_metadata_that_not_every_storage_keeps(storage, metadata):
+    with pytest.raises(UsageError, match="metadata"):
+        await storage.put("bucket", "key", b"1", metadata=metadata)
+
+
+async def test_one_key_is_no_list_of_keys(storage):
+    for key in "abc":
+        await storage.put("bucket", key, b"1")
+    with pytest.raises(UsageError, match="'abc'"):
+        await storage.delete_many("bucket", "abc")
+    assert len([entry async for entry in storage.list("bucket")]) == 3
+
+
+async def test_no_bytes_at_the_end():
+    with pytest.raises(InvalidRange):
+        get_arguments({"Range": "bytes=-0"})
+
+
+async def test_a_range_is_told_as_users_say_it(storage):
+    await storage.put("bucket", "key", b"12345")
+    with pytest.raises(InvalidRange, match="bytes 5-"):
+        await storage.get("bucket", "key", 5)
