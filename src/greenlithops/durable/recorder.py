@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.dispatch.ledger import clock_offset
 from greenlithops.durable.records import Arguments, Ended, done_name, encode, end_name, input_name
 from greenlithops.errors import JobTaken
+from greenlithops.offload import to_the_end
+from greenlithops.worker import outbox
 
 if TYPE_CHECKING:
     from array import array
@@ -105,9 +107,16 @@ class Recorder:
                     renewed = tracker.loop.time()
                     if not await self._lease.renew():
                         raise JobTaken(f"another process runs the job {self._vault.job} by now")
-                await self._flush()
+                await to_the_end(self._flush())
                 if over.done():
                     self._full.set()
+        except asyncio.CancelledError:
+            # The program ends before the job, or just after it: whoever goes on with the job must
+            # not run again what has ended here, and run what has not.
+            self._ended = [one for one in self._ended if one.status != outbox.CANCELLED]
+            await self._flush()
+            await self._lease.release()
+            raise
         finally:
             over.cancel()
         await self._lease.release()
