@@ -122,9 +122,10 @@ def test_a_call_that_is_given_up_is_not_tried_again(tmp_path, fexec):
 
 
 @pytest.mark.parametrize("kind", [gl.ServerlessExecutor, gl.StandaloneExecutor])
-def test_executors_of_clouds_say_that_they_are_not_there(kind):
+def test_executors_of_clouds_say_what_is_not_there(kind):
+    other = {gl.ServerlessExecutor: "code_engine", gl.StandaloneExecutor: "aws_ec2"}[kind]
     with pytest.raises(ConfigurationError, match="is not available in this version"):
-        kind()
+        kind(backend=other)
     with pytest.raises(ConfigurationError, match="'localhost' is localhost, not"):
         kind(backend="localhost")
 
@@ -393,10 +394,13 @@ def test_a_pool_takes_executors_only(other):
         pools.FunctionExecutor(executor=other)
 
 
-def test_pools_of_clouds_say_that_they_are_not_there():
-    for kind in (pools.ServerlessExecutor, pools.StandaloneExecutor):
+def test_pools_of_clouds_say_what_is_not_there():
+    for kind, other in (
+        (pools.ServerlessExecutor, "code_engine"),
+        (pools.StandaloneExecutor, "aws_ec2"),
+    ):
         with pytest.raises(ConfigurationError, match="not available"):
-            kind()
+            kind(backend=other)
 
 
 def test_the_package_runs_as_a_module():

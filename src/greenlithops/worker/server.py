@@ -160,7 +160,11 @@ class Server:
                 self._handle(*frame)
             del early[:]
             self._receive()
+        except OSError:
+            return  # the connection is lost
         finally:  # however it ends, without its connection the worker is of no use
+            self._ending = True
+            self._release()  # a host that is not a process of its own goes by itself
             self._host.abandoned()
 
     def _receive(self) -> None:
