@@ -9,8 +9,9 @@ UV := $(shell command -v uv 2>/dev/null)
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
 
+# Two files at a time: most tests wait for servers and workers more than they compute.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-heavy: $(VENV)/.dev
 	$(BIN)/python -m pytest -m heavy
