@@ -80,7 +80,7 @@ def test_what_cannot_change_unseen_has_one(function):
 @pytest.mark.parametrize(
     "function",
     [uses_list, uses_class, with_list_default, with_attribute, make_closure(), abs, Thing(), Thing],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_what_may_change_unseen_has_none(function):
     assert fingerprint(function) is None
