@@ -12,7 +12,7 @@ import pytest
 from greenlithops.energy.cpu_time import bpf, sources
 from greenlithops.energy.cpu_time.cgroup import CgroupTrees, find_group
 from greenlithops.energy.cpu_time.processes import process_ns, schedstat_ns, session_members
-from greenlithops.energy.cpu_time.sources import SOURCES, open_cpu_sources
+from greenlithops.energy.cpu_time.sources import BY_NAME, SOURCES, open_cpu_sources
 from greenlithops.errors import ConfigurationError
 
 MS = 1_000_000
@@ -25,7 +25,7 @@ def possible(name):
     return False
 
 
-HERE = [name for name in SOURCES if possible(name)]
+HERE = [name for name in (*BY_NAME, *SOURCES) if possible(name)]
 
 # Waits for a line, then burns in itself, in a child that it waits for, and in one that it leaves.
 BURN = "import time\nstop = time.process_time() + {}\nwhile time.process_time() < stop: pass"
