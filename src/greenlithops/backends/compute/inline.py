@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.errors import UsageError
 from greenlithops.models import Limits
-from greenlithops.worker.capture import CallLog, Capture, task_log
+from greenlithops.worker.capture import CallLog, Capture, Routed
 from greenlithops.worker.journal import JOURNAL_BYTES, Journal
 from greenlithops.worker.server import Server
 
@@ -23,27 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from greenlithops.worker.calls import Function
-
-
-class _Routed(io.TextIOBase):
-    """Stands in for a stream of this process: what calls print goes to their logs."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-
-    def write(self, text: str) -> int:
-        log = task_log.get()
-        if log is None:
-            return int(self.stream.write(text))
-        log.write(text.encode("utf-8", "backslashreplace"))
-        return len(text)
-
-    def flush(self) -> None:
-        if task_log.get() is None:
-            self.stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
 
 
 class _ThreadCapture(Capture):
@@ -182,7 +161,7 @@ class InlineBackend:
     limits = Limits()
 
     async def __aenter__(self) -> Self:
-        self._streams = [_Routed(sys.stdout), _Routed(sys.stderr)]
+        self._streams = [Routed(sys.stdout), Routed(sys.stderr)]
         sys.stdout, sys.stderr = self._streams
         return self
 
