@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from support import leaks
 
+PORTS = (12_000, 32_000)  #: Linux gives connections those from 32,768 on
 READY_SECONDS = 40.0
 STOP_SECONDS = 10.0
 
@@ -196,9 +198,15 @@ class Server:
 
 
 def free_ports(count):
-    """Return ports on which nothing listens."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Return ports on which nothing listens, and that no connection is given by chance.
+
+    A server binds some of its ports seconds after it was told them. The kernel would give those
+    that it chooses itself to others meanwhile, so these lie below the ones it chooses from.
+    """
+    found = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(*PORTS)  # tests may seed the other one
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found += [port] if port not in found else []
+    return found
