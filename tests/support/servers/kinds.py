@@ -80,18 +80,20 @@ def _seaweedfs(folder, guard):
     for name, port, grpc in zip(names, ports[::2], ports[1::2], strict=True):
         chosen += [f"-{name}.port={port}", f"-{name}.port.grpc={grpc}"]
     endpoint = f"http://{HOST}:{ports[6]}"
+    # A socket's path has at most 107 bytes, and a test's folder may take all of them.
+    own = [Path(f"/tmp/seaweedfs-{name}-{ports[6]}.sock") for name in ("s3", "filer")]
     command = [
         *(program("weed"), "server", "-s3", *chosen, f"-ip={HOST}", f"-ip.bind={HOST}"),
         *(f"-dir={data}", f"-s3.config={config}", "-master.telemetry=false"),
         # Ports of services that are not tested, and sockets in the common folder.
-        *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.localSocket={folder / 's3.sock'}"),
-        f"-filer.localSocket={folder / 'filer.sock'}",
+        *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.localSocket={own[0]}"),
+        f"-filer.localSocket={own[1]}",
         *("-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false"),
         *("-volume.max=200", "-master.volumeSizeLimitMB=64"),
         # The one master elects itself; until then nothing works after a restart.
         *("-master.electionTimeout=1s", "-master.heartbeatInterval=100ms"),
     ]
-    sockets = [
+    sockets = own + [
         Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock")
         for name, port in zip(names, ports[1::2], strict=True)
     ]

@@ -77,7 +77,8 @@ def test_a_tree_with_all_its_descendants(name):
         reaped = (int(fields[13]) + int(fields[14])) * 10 * MS
         truth = process_ns(process.pid) + reaped + process_ns(left) - before
         used = tree.read() - before
-        assert used == pytest.approx(truth, rel=0.05, abs=25 * MS)
+        # Ticks of 10 ms for each process, of a user and of the kernel.
+        assert used == pytest.approx(truth, rel=0.05, abs=(80 if name == "ticks" else 25) * MS)
         os.killpg(process.pid, 9)
         process.wait()
         assert tree.read() >= used + before - 1
@@ -126,7 +127,8 @@ def test_the_machine_is_at_least_as_busy_as_we_are(name):
     opened.close()
     slack = opened.clock.resolution * 1e9 * (os.cpu_count() or 1)
     assert busy >= time.process_time_ns() - mine - slack - 10 * MS
-    assert busy <= span * (os.cpu_count() or 1) + slack
+    # What ran on a processor before the first reading may be told after it.
+    assert busy <= 1.05 * span * (os.cpu_count() or 1) + slack + 20 * MS
 
 
 @pytest.mark.skipif("ebpf" not in HERE, reason="eBPF is not allowed here")
