@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,8 +24,16 @@ async def off_loop(
         discard: called with the result if the caller was cancelled and waits for it no more.
     """
     pool = ThreadPoolExecutor(1, "greenlithops-offload")
-    working = asyncio.get_running_loop().run_in_executor(pool, function, *args)
-    pool.shutdown(wait=False)
+    try:
+        working = asyncio.get_running_loop().run_in_executor(pool, function, *args)
+    except RuntimeError:
+        if threading.main_thread().is_alive():
+            raise
+        # The program is ending, when pools take nothing more; what is left to be written down
+        # holds up nobody.
+        return function(*args)
+    finally:
+        pool.shutdown(wait=False)
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:

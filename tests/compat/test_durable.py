@@ -91,6 +91,14 @@ def test_pickled_futures_are_collected_while_their_program_runs(place):
     assert set(ran.values()) == {1}
 
 
+def test_a_program_that_ends_at_once_has_written_down_what_it_ran(place):
+    source = BEGIN.replace("LOG", repr(str(place / "log"))).replace("range(40)", "range(3)")
+    job = scripts.run(place, "import greenlithops.as_lithops\n" + source).strip()
+    with gl.FunctionExecutor() as fexec:
+        assert fexec.get_result(fexec.attach(job)) == [0, 1, 4]
+    assert sorted((place / "log").read_text().split()) == ["0", "1", "2"]
+
+
 def test_attach_goes_on_after_the_program_died(place):
     process, job = begun(place)
     killed(process, place, 10)
