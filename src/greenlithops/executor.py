@@ -441,7 +441,7 @@ class AsyncExecutor:
         """The jobs that have not ended."""
         if self._engine is None:
             return []
-        self._engine.close_idle_groups()
+        self._engine.end_idle_groups()
         return [Job(tracker) for tracker in self._engine.trackers]
 
     @property
@@ -454,7 +454,7 @@ class AsyncExecutor:
         """What all calls of this executor cost so far; None if energy is switched off."""
         if self._engine is None:
             return None
-        self._engine.close_idle_groups()
+        self._engine.end_idle_groups()
         window = self._engine.energy
         return window.report() if window is not None else None
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.dispatch import plan
 from greenlithops.dispatch.batch import Batch, RemoteFunction
 from greenlithops.dispatch.dispatcher import Dispatcher
+from greenlithops.dispatch.groups import Groups
 from greenlithops.dispatch.images import ImageCache
-from greenlithops.dispatch.inputs import Input
 from greenlithops.dispatch.options import default_workers
 from greenlithops.dispatch.serialize import ClassBook
 from greenlithops.dispatch.spending import Spending
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from greenlithops.dispatch.energy_log import JobLog
+    from greenlithops.dispatch.inputs import Input
     from greenlithops.dispatch.invoker import Invoker
     from greenlithops.dispatch.options import Options
     from greenlithops.dispatch.retry import RetryPolicy
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from greenlithops.hooks import HookThread
     from greenlithops.protocols import Hook, SupportsInvocations
 
-LINGER_SECONDS = 0.01  #: that a job of submitted calls waits for the next one
-LINGERING_BYTES = 256 << 10  #: results that it may keep meanwhile
-GROUP_SIZE = 1000  #: submitted calls that share a job, so that they travel together
 MOST_INVOCATIONS = 1000  #: at a time, where neither the user nor the backend has a limit
 KEPT_FUNCTIONS = 64  #: functions that workers remember although no job uses them
 
@@ -70,11 +68,9 @@ class Engine:
         self._options = options
         self._numbers = itertools.count()
         self._functions: dict[tuple[Any, ...], RemoteFunction] = {}
-        self._groups: dict[tuple[Any, ...], Tracker] = {}
-        self._leaving = False
-        self._lingering: dict[Tracker, tuple[tuple[Any, ...], asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._images = ImageCache()
+        self._groups = Groups(self.start, self._images)
         self._sampler: EnergySampler | None = None
         self._hooks: HookThread | None = None
         self._spending: Spending
@@ -172,7 +168,7 @@ class Engine:
     @property
     def busy_jobs(self) -> int:
         """How many jobs have calls that have not ended."""
-        return len(self.trackers) - len(self._lingering)
+        return len(self.trackers) - self._groups.idle
 
     def wake(self) -> None:
         """Look for calls that wait."""
@@ -189,45 +185,11 @@ class Engine:
     ) -> tuple[Tracker, int]:
         """Add one call; return the job that it shares with others, and its index there."""
         self._dispatcher.warm()
-        book = ClassBook(options.modules)
-        image = self._images.image(function, book)
-        key = (image.digest, options, os.getcwd())
-        group = self._groups.get(key)
-        if group is None or not group.work.accepting(GROUP_SIZE):
-            source = Input(None, None, lazy=False)
-            group = self.start(function, source, plan.passed_on, options, image=image, book=book)
-            group.on_idle = lambda: self._group_idle(key, group)
-            self._groups[key] = group
-        return group, group.work.push(plan.call_arguments(args, kwargs))
+        return self._groups.submit(function, args, kwargs, options)
 
-    def _group_idle(self, key: tuple[Any, ...], group: Tracker) -> None:
-        """End the job of submitted calls when the last of them has ended, and no more come soon.
-
-        A job has its accounting, which takes as long as the rest of a short call: so calls that
-        are made one after the other share one, as long as that keeps no large results.
-        """
-        more = group.work.accepting(GROUP_SIZE) and not self._leaving
-        if not more or group.work.ledger.bytes_out > LINGERING_BYTES:
-            self._close_group(key, group)
-        elif group not in self._lingering:
-            timer = self.loop.call_later(LINGER_SECONDS, self._end_lingering, key, group)
-            self._lingering[group] = (key, timer)
-
-    def _end_lingering(self, key: tuple[Any, ...], group: Tracker) -> None:
-        self._lingering.pop(group)[1].cancel()
-        if group.work.idle and not group.over:
-            self._close_group(key, group)
-            group.calls_ended([])
-
-    def _close_group(self, key: tuple[Any, ...], group: Tracker) -> None:
-        group.work.input.end()
-        if self._groups.get(key) is group:
-            del self._groups[key]
-
-    def close_idle_groups(self) -> None:
-        """End the jobs of submitted calls that wait for more."""
-        for group, (key, _) in list(self._lingering.items()):
-            self._end_lingering(key, group)
+    def end_idle_groups(self) -> None:
+        """End the jobs of submitted calls that only wait for more."""
+        self._groups.end_idle()
 
     def start(
         self,
@@ -375,8 +337,7 @@ class Engine:
 
     async def drain(self) -> None:
         """Wait until everything that was submitted has ended."""
-        self._leaving = True
-        self.close_idle_groups()
+        self._groups.close()
         while self.trackers or self._tasks:
             for tracker in list(self.trackers):
                 tracker.leave()
@@ -391,8 +352,7 @@ class Engine:
         """
         for task in self._tasks:
             task.cancel()
-        self._leaving = True
-        self.close_idle_groups()
+        self._groups.close()
         for tracker in list(self.trackers):
             tracker.cancel_all()
         await to_the_end(self._end(kill=kill))
