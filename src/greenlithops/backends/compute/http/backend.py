@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     Headers = Callable[[], Awaitable[Mapping[str, str]]]
+    Meaning = Callable[[int, Mapping[str, Any], str], Exception]
 
 CONNECT_SECONDS = 10.0
 LARGE = 256 << 10
@@ -47,6 +48,7 @@ class HttpBackend:
         payload_bytes: what the service takes in one request; None: no limit.
         patience: seconds for which the service may be away before calls fail.
         size: what the service reserves for an invocation; energy is estimated from it.
+        meaning: says what a status other than 200 means; `refusal`, by default.
     """
 
     name = "http"
@@ -61,6 +63,7 @@ class HttpBackend:
         payload_bytes: int | None = None,
         patience: float = 30.0,
         size: ServiceSize | None = None,
+        meaning: Meaning | None = None,
     ) -> None:
         text = key or os.environ.get(KEY_VARIABLE, "")
         if not text:
@@ -74,6 +77,7 @@ class HttpBackend:
         self.size = size
         self._endpoint = endpoint
         self._headers = headers
+        self._meaning = meaning or refusal
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -114,7 +118,7 @@ class HttpBackend:
                 if response.status == 200:  # noqa: PLR2004 - HTTP's OK
                     return Reply(await response.read())
                 text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
-                raise refusal(response.status, response.headers, f"{self._endpoint}: {text}")
+                raise self._meaning(response.status, response.headers, f"{self._endpoint}: {text}")
         except ServiceError:
             raise
         except aiohttp.ClientConnectorError as error:
