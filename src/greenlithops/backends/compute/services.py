@@ -1,47 +1,36 @@
-"""What services with a deployer have in common: their options, requests to their API, waiting."""
+"""What function services with a deployer have in common: their options, and one signed request."""
 
 from __future__ import annotations
 
-import asyncio
 import difflib
+import hashlib
+import io
 import json
 import sys
+import zipfile
 from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import aiohttp
-from yarl import URL
 
-from greenlithops.backends.compute.http.backend import LARGE, seconds_to_wait
+from greenlithops.backends.compute.http.backend import LARGE
 from greenlithops.errors import (
     ConfigurationError,
     PayloadTooLarge,
-    ServiceRefused,
     ServiceUnavailable,
-    Throttled,
     WorkerLost,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from types import TracebackType
+    from collections.abc import Mapping
 
 T = TypeVar("T")
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  #: pickled functions need the same one
 CONNECT_SECONDS = 10.0
-CONTROL_SECONDS = 60.0  #: for one request to a control plane
-ATTEMPTS = 4
-_LATER = {429, 500, 502, 503, 504}
 #: Lithops' keys that say nothing where one event loop invokes and functions travel with calls
 NEEDLESS: Mapping[str, str | None] = dict.fromkeys(
-    (
-        "backend",
-        "invoke_pool_threads",
-        "remote_invoker",
-        "runtime_include_function",
-        "storage",
-    )
+    ("backend", "invoke_pool_threads", "remote_invoker", "runtime_include_function", "storage")
 )
 
 
@@ -77,12 +66,10 @@ def chosen(
     return kind(**found)
 
 
-def within(service: str, name: str, value: float, least: float, most: float, unit: str) -> None:
-    """Raise a `ConfigurationError` if an option is not in its range."""
-    if not least <= value <= most:
-        raise ConfigurationError(
-            f"{service}: {name} is from {least:g} to {most:g} {unit}, not {value!r}"
-        )
+def within(option: str, value: float, ends: tuple[float, float], unit: str) -> None:
+    """Raise a `ConfigurationError` if an option is not in its range, both ends included."""
+    if not ends[0] <= value <= ends[1]:
+        raise ConfigurationError(f"{option} is from {ends[0]:g} to {ends[1]:g} {unit}, not {value}")
 
 
 def variables(service: str, given: Any) -> dict[str, str]:
@@ -97,6 +84,23 @@ def variables(service: str, given: Any) -> dict[str, str]:
         ) from error
 
 
+def digest_of(content: object) -> str:
+    """Return ten hexadecimal digits for what a deployment is made of."""
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def with_files(archive: bytes, files: Mapping[str, str]) -> bytes:
+    """Return a zip with more files in it; the same content gives the same zip."""
+    room = io.BytesIO(archive)
+    with zipfile.ZipFile(room, "a", zipfile.ZIP_DEFLATED) as zipped:
+        for name, text in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            zipped.writestr(entry, text)
+    return room.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """A function that is there.
@@ -106,7 +110,7 @@ class Deployed:
         runtime: what it runs: an image, or the name of a runtime.
         memory_mb: its memory in MB.
         timeout_seconds: what an invocation may take; None if the service does not say.
-        configuration: the digest of all that it was made with; None if it does not say.
+        made_of: the digest of all that it was made with; None if it does not say.
         state: in the service's own words.
         url: where it is invoked.
     """
@@ -115,218 +119,56 @@ class Deployed:
     runtime: str
     memory_mb: float
     timeout_seconds: float | None
-    configuration: str | None
+    made_of: str | None
     state: str
     url: str = ""
 
 
-class Request(NamedTuple):
-    """What is about to be sent, as who signs it sees it."""
-
-    method: str
-    url: URL
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Credentials(Protocol):
-    """Says who asks."""
-
-    async def headers(self, request: Request, client: aiohttp.ClientSession, /) -> dict[str, str]:
-        """Return the headers that a request needs besides its own."""
-        ...
-
-    def renew(self) -> bool:
-        """Forget what was refused; return whether asking again may help."""
-        ...
-
-
 class Answer(NamedTuple):
-    """What a service answered."""
+    """What a service answered to an invocation."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-    def json(self) -> Any:
-        """Return the content of an answer in JSON; None if it is none."""
-        try:
-            return json.loads(self.body) if self.body else None
-        except ValueError:
-            return None
 
     def text(self) -> str:
         """Return the beginning of the content."""
         return self.body[:2000].decode("utf-8", "replace").strip()
 
 
-class Client:
-    """Asks a service over HTTP; opened with ``async with``.
+async def post(
+    session: aiohttp.ClientSession | None,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    wait: float | None,
+) -> Answer:
+    """Return the answer to one invocation.
 
     Args:
-        service: what it is called in errors.
-        base: its URL, to which paths are appended.
-        credentials: who asks.
-        headers: that all requests have.
-        verify: whether certificates are checked.
+        session: the connections; None if the backend is not open.
+        url: where to.
+        body: what is sent.
+        headers: signatures among them.
+        wait: seconds for which the service may be silent; None for any.
+
+    Raises:
+        ServiceUnavailable: the service is not reached.
+        WorkerLost: the connection broke, or the service was silent for too long.
     """
-
-    def __init__(
-        self,
-        service: str,
-        base: str,
-        credentials: Credentials,
-        headers: Mapping[str, str] | None = None,
-        *,
-        verify: bool = True,
-    ) -> None:
-        self.service = service
-        self.base = base.rstrip("/")
-        self._credentials = credentials
-        self._headers = dict(headers or {})
-        self._verify = verify
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, ssl=self._verify),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        content: Any = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        accept: tuple[int, ...] = (),
-    ) -> Answer:
-        """Return what a control plane answers; ask again where that may help.
-
-        Args:
-            method: HTTP's.
-            path: what is appended to the base, or a whole URL.
-            content: what is sent as JSON; None for nothing.
-            query: parameters.
-            headers: further ones.
-            accept: statuses from 400 that the caller wants to see.
-
-        Raises:
-            ServiceRefused: the service does not take it.
-            ServiceUnavailable: it is not reached, or does not answer.
-            Throttled: it goes on to refuse since there are too many requests.
-        """
-        body = b"" if content is None else json.dumps(content).encode()
-        kind = {"Content-Type": "application/json"} if body else {}
-        for attempt in range(ATTEMPTS):
-            last = attempt == ATTEMPTS - 1
-            try:
-                async with asyncio.timeout(CONTROL_SECONDS):
-                    answer = await self.send(
-                        method, path, body, query=query, headers={**kind, **(headers or {})}
-                    )
-            except (ServiceUnavailable, WorkerLost, TimeoutError) as error:
-                if last or (method == "POST" and not isinstance(error, ServiceUnavailable)):
-                    raise ServiceUnavailable(
-                        f"{self.service} does not answer {method} {path}: {error!r}"
-                    ) from error
-            else:
-                # What was asked for by POST may have been done.
-                again = {429, 503} if method == "POST" else _LATER
-                if answer.status < 400 or answer.status in accept:  # noqa: PLR2004 - HTTP's errors
-                    return answer
-                if last or answer.status not in again:
-                    raise self.problem(answer, f"{method} {path}")
-            await asyncio.sleep(0.1 * 4**attempt)
-        raise AssertionError("unreachable")
-
-    def problem(self, answer: Answer, what: str) -> Exception:
-        """Return what a control plane's refusal means."""
-        said = f"{self.service} answered HTTP {answer.status} to {what}: {answer.text()}"
-        if answer.status == 429:  # noqa: PLR2004 - too many requests
-            return Throttled(said, retry_after=seconds_to_wait(answer.headers.get("Retry-After")))
-        return ServiceUnavailable(said) if answer.status in _LATER else ServiceRefused(said)
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        wait: float | None = None,
-    ) -> Answer:
-        """Return the answer to one request, sent once more if its credentials had expired.
-
-        Args:
-            method: HTTP's.
-            path: what is appended to the base, or a whole URL.
-            body: what is sent.
-            query: parameters.
-            headers: further ones.
-            wait: seconds for which the service may be silent; None for any.
-
-        Raises:
-            ServiceUnavailable: the service is not reached.
-            WorkerLost: the connection broke, or the service fell silent.
-        """
-        session = self._session
-        if session is None:
-            raise ServiceUnavailable("the backend is not open")
-        url = URL(path if "://" in path else self.base + path).update_query(query or {})
-        own = {**self._headers, **(headers or {})}
-        for attempt in range(2):
-            signed = await self._credentials.headers(Request(method, url, own, body), session)
-            answer = await self._once(session, method, url, body, {**own, **signed}, wait)
-            if answer.status != 401 or attempt or not self._credentials.renew():  # noqa: PLR2004
-                return answer
-        raise AssertionError("unreachable")
-
-    async def _once(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        url: URL,
-        body: bytes,
-        headers: dict[str, str],
-        wait: float | None,
-    ) -> Answer:
-        # What is large is written in pieces, so that the event loop is not held for long.
-        data: Any = body if len(body) < LARGE else _pieces(body)
-        if data is not body:
-            headers = {**headers, "Content-Length": str(len(body))}
-        limit = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=wait)
-        try:
-            async with session.request(
-                method, url, data=data or None, headers=headers, timeout=limit
-            ) as response:
-                return Answer(response.status, response.headers, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ServiceUnavailable(f"{self.service} is not reached: {error}") from error
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise WorkerLost(
-                f"the connection to {self.service} broke, or was silent: {error!r}"
-            ) from error
-
-
-async def _pieces(body: bytes) -> Any:
-    view = memoryview(body)
-    for start in range(0, len(view), LARGE):
-        yield view[start : start + LARGE]
+    if session is None:
+        raise ServiceUnavailable("the backend is not open")
+    # What is large is written in pieces, so that the event loop is not held for long.
+    data: Any = body if len(body) < LARGE else io.BytesIO(body)
+    limit = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=wait)
+    try:
+        async with session.post(url, data=data, headers=headers, timeout=limit) as response:
+            return Answer(response.status, response.headers, await response.read())
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise ServiceUnavailable(f"{url} is not reached: {error}") from error
+    except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        raise WorkerLost(f"{url} broke the connection, or was silent: {error!r}") from error
 
 
 def fits(service: str, body: bytes, most: int) -> None:
@@ -336,27 +178,3 @@ def fits(service: str, body: bytes, most: int) -> None:
             f"the arguments take {len(body)} bytes, and {service} takes {most}: put them into "
             "storage, and pass a CloudObject"
         )
-
-
-async def until(
-    look: Callable[[], Awaitable[T | None]], what: str, *, seconds: float, first: float = 0.1
-) -> T:
-    """Return what a look finds, looking again until it does.
-
-    Args:
-        look: returns None as long as it is not there; raises if it will never be.
-        what: what is waited for, in the words of an error.
-        seconds: for how long.
-        first: seconds to the second look; later ones are further apart, up to two seconds.
-
-    Raises:
-        ServiceUnavailable: the time is over.
-    """
-    loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + seconds, first
-    while (found := await look()) is None:
-        if loop.time() > deadline:
-            raise ServiceUnavailable(f"{what} was not ready within {seconds:g} s")
-        await asyncio.sleep(pause)
-        pause = min(2.0, pause * 1.5)
-    return found
