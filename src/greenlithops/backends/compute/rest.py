@@ -35,17 +35,24 @@ class Rest:
         service: its name in errors.
         authorize: gives the headers that prove who asks.
         patience: seconds for which a request is made again while the service is away, or throttles.
+        verify: whether certificates are checked.
     """
 
-    def __init__(self, service: str, authorize: Authorize, *, patience: float = 60.0) -> None:
+    def __init__(
+        self, service: str, authorize: Authorize, *, patience: float = 60.0, verify: bool = True
+    ) -> None:
         self.service = service
         self._authorize = authorize
         self._patience = patience
+        self._verify = verify
         self.session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make room for connections."""
-        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS))
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, ssl=self._verify),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -59,14 +66,22 @@ class Rest:
         url: str,
         content: object = None,
         query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Return what is answered.
+
+        Args:
+            method: HTTP's.
+            url: where to.
+            content: what is sent, as JSON.
+            query: parameters.
+            headers: further ones; a ``Content-Type`` among them says which kind of JSON it is.
 
         Raises:
             ServiceRefused: it does not do that; the text says why.
             ServiceUnavailable: it does not answer, or says that it cannot now.
         """
-        found = await self._sent(method, url, content, query, fine=None)
+        found = await self._sent(method, url, content, query, headers, fine=None)
         return found or {}
 
     async def find(self, url: str, query: Mapping[str, str] | None = None) -> dict[str, Any] | None:
@@ -102,13 +117,14 @@ class Rest:
         url: str,
         content: object,
         query: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None = None,
         *,
         fine: int | None,
     ) -> dict[str, Any] | None:
         whole = f"{url}?{urlencode(query)}" if query else url
         body = b"" if content is None else json.dumps(content).encode()
-        headers = _JSON if body else {}
-        status, said, text = await self._request(method, whole, body, headers, signed=True)
+        own = {**(_JSON if body else {}), **(headers or {})}
+        status, said, text = await self._request(method, whole, body, own, signed=True)
         if status == fine:
             return None
         if status in LATER or (status >= ERROR and method == "GET"):
