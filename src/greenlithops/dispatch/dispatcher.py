@@ -165,8 +165,9 @@ class Dispatcher:
         if seconds is None:
             return 1
         size = min(MAX_BATCH, allowance, max(1, int(TARGET_SECONDS / seconds)))
-        if remaining is not None and size * seconds > RECALL_SECONDS:
-            size = min(size, max(1, remaining // (2 * lanes)))
+        if remaining is not None:
+            # Near the end, what is left is shared out, unless it is over before another one wakes.
+            size = min(size, max(1, remaining // (2 * lanes), int(RECALL_SECONDS / seconds)))
         return size
 
     def _grow(self) -> Lane | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import collections
-import operator
+import functools
+import sys
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEPT = 64
+KEPT_BYTES = 256 * 1024  #: a larger image is made anew each time rather than kept
 _CONSTANTS = (int, float, str, bytes, bool, complex, type(None))
 
 Fingerprint = tuple[object, ...]
@@ -29,11 +31,21 @@ def fingerprint(function: Any) -> Fingerprint | None:
     return tuple(found) if _collect(function, found, set()) else None
 
 
-def _collect(function: Any, found: list[object], seen: set[int]) -> bool:  # noqa: C901 - one rule a line
+def _collect(function: Any, found: list[object], seen: set[int]) -> bool:
     if id(function) in seen:
         return True
     seen.add(id(function))
-    if type(function) is not FunctionType or function.__closure__ or function.__dict__:
+    if type(function) is functools.partial:
+        return _collect_partial(function, found, seen)
+    if _is_of_interpreter(function):
+        found.append(function)
+        return True
+    if type(function) is not FunctionType:
+        return False
+    if _is_imported(function):
+        found.append(function)
+        return True
+    if function.__closure__ or function.__dict__:
         return False
     found += (function, function.__code__)
     for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
@@ -41,22 +53,42 @@ def _collect(function: Any, found: list[object], seen: set[int]) -> bool:  # noq
             return False
         found.append(default)
     names = function.__globals__
-    for name in _names(function.__code__):
-        if name not in names:
-            continue
-        value = names[name]
-        found.append(value)
-        if isinstance(value, (*_CONSTANTS, BuiltinFunctionType)):
-            continue
-        if isinstance(value, ModuleType):
-            if is_local(value):
-                return False
-        elif isinstance(value, type):
-            if travels_by_value(value):
-                return False
-        elif not _collect(value, found, seen):
-            return False
-    return True
+    used = [names[name] for name in _names(function.__code__) if name in names]
+    return all(_collect_value(value, found, seen) for value in used)
+
+
+def _collect_partial(function: functools.partial[Any], found: list[object], seen: set[int]) -> bool:
+    parts: list[object] = [function.func, *function.args]
+    for names in (function.keywords, function.__dict__):
+        parts += (len(parts), *names, *names.values())  # the numbers say where each part ends
+    return all(_collect_value(value, found, seen) for value in parts)
+
+
+def _collect_value(value: Any, found: list[object], seen: set[int]) -> bool:
+    """Note what a function refers to; return whether it can be noted."""
+    found.append(value)
+    if isinstance(value, _CONSTANTS):
+        return True
+    if isinstance(value, ModuleType):
+        return not is_local(value)
+    if isinstance(value, type):
+        return not travels_by_value(value)
+    return _collect(value, found, seen)
+
+
+def _is_of_interpreter(function: Any) -> bool:
+    """Return whether it is a built-in function, not a method that is bound to some object."""
+    return isinstance(function, BuiltinFunctionType) and (
+        function.__self__ is None or isinstance(function.__self__, ModuleType)
+    )
+
+
+def _is_imported(function: FunctionType) -> bool:
+    """Return whether workers import a function, so that only its name travels."""
+    module = sys.modules.get(function.__module__)
+    if module is None or module.__name__ == "__main__" or is_local(module):
+        return False
+    return getattr(module, function.__qualname__, None) is function
 
 
 def _names(code: CodeType) -> list[str]:
@@ -67,17 +99,13 @@ def _names(code: CodeType) -> list[str]:
     return names
 
 
-def _same(one: Fingerprint, other: Fingerprint) -> bool:
-    return len(one) == len(other) and all(map(operator.is_, one, other))
-
-
 class ImageCache:
     """The images of the functions that were used last."""
 
     def __init__(self) -> None:
-        self._images: collections.OrderedDict[int, tuple[Fingerprint, FunctionImage]] = (
-            collections.OrderedDict()
-        )
+        # By the identities of all that a function refers to, which is held as long as its image.
+        self._images: collections.OrderedDict[tuple[int, ...], tuple[Fingerprint, FunctionImage]]
+        self._images = collections.OrderedDict()
 
     def image(self, function: Callable[..., Any], book: ClassBook) -> FunctionImage:
         """Return the pickled function; the user's own classes in it go to `book`.
@@ -88,14 +116,15 @@ class ImageCache:
         mark = fingerprint(function) if book.choice == OWN else None
         if mark is None:
             return pack_function(function, book)
-        kept = self._images.get(id(function))
-        if kept is not None and _same(kept[0], mark):
-            self._images.move_to_end(id(function))
+        key = tuple(map(id, mark))
+        kept = self._images.get(key)
+        if kept is not None:
+            self._images.move_to_end(key)
             return kept[1]
         image = pack_function(function, book)
-        if book.definitions:
-            return image  # it names classes that every job must look at anew
-        self._images[id(function)] = (mark, image)
+        if book.definitions or len(image.stream) > KEPT_BYTES:
+            return image  # classes that it names are looked at anew by every job
+        self._images[key] = (mark, image)
         if len(self._images) > KEPT:
             self._images.popitem(last=False)
         return image

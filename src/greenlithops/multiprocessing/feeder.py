@@ -7,76 +7,13 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.plan import describe, is_async
+from greenlithops.multiprocessing.chunks import each
 from greenlithops.multiprocessing.results import Arrivals
-from greenlithops.multiprocessing.startup import see_assigned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable
 
     from greenlithops.sync.pool import PoolExecutor
-
-
-class Task:
-    """A function as a pool's worker calls it: it sees what the initializer has assigned."""
-
-    def __init__(self, function: Callable[..., Any], *, spread: bool = False) -> None:
-        self.function = function
-        self.spread = spread
-        self.__qualname__ = describe(function)
-
-    def calls(self, chunk: Sequence[Any]) -> Iterator[Any]:
-        """Give what the calls for the elements of a chunk return."""
-        see_assigned(self.function)
-        if self.spread:
-            return itertools.starmap(self.function, chunk)
-        return map(self.function, chunk)
-
-
-class Once(Task):
-    """Calls a function."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what it returns."""
-        see_assigned(self.function)
-        return self.function(*args, **kwargs)
-
-
-class OnceAwaited(Task):
-    """Calls a coroutine function."""
-
-    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what it returns."""
-        see_assigned(self.function)
-        return await self.function(*args, **kwargs)
-
-
-class Each(Task):
-    """Calls a function for every element of a chunk."""
-
-    def __call__(self, chunk: Sequence[Any]) -> list[Any]:
-        """Return what the calls return."""
-        return list(self.calls(chunk))
-
-
-class EachAwaited(Task):
-    """Calls a coroutine function for every element of a chunk, all at a time."""
-
-    async def __call__(self, chunk: Sequence[Any]) -> list[Any]:
-        """Return what the calls return."""
-        import asyncio  # noqa: PLC0415 - only where there are coroutines
-
-        return await asyncio.gather(*self.calls(chunk))
-
-
-def once(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what calls `function` after it was told what the initializer has assigned."""
-    return OnceAwaited(function) if is_async(function) else Once(function)
-
-
-def each(function: Callable[..., Any], *, spread: bool) -> Callable[..., Any]:
-    """Return what calls `function` for every element of a chunk."""
-    return (EachAwaited if is_async(function) else Each)(function, spread=spread)
 
 
 class Feeder:

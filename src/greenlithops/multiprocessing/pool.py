@@ -7,7 +7,8 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
-from greenlithops.multiprocessing.feeder import Feeder, each, once
+from greenlithops.multiprocessing.chunks import each
+from greenlithops.multiprocessing.feeder import Feeder
 from greenlithops.multiprocessing.options import executor_options
 from greenlithops.multiprocessing.results import AsyncResult, joined_chunks, only
 from greenlithops.multiprocessing.startup import worker_initializer
@@ -65,7 +66,6 @@ class Pool:
             raise TypeError("initializer must be a callable")
         self._processes = workers
         self._state = RUN
-        self._initialized = initializer is not None
         self._feeders: weakref.WeakSet[Feeder] = weakref.WeakSet()
         begin, arguments = worker_initializer("PoolWorker", initializer, tuple(initargs or ()))
         self._executor = PoolExecutor(
@@ -98,8 +98,7 @@ class Pool:
     ) -> AsyncResult[T]:
         """Call ``func(*args, **kwds)`` on a worker; return its result to come at once."""
         self._check_running()
-        function = once(func) if self._initialized else func
-        future = self._executor.submit(function, *args, **(kwds or {}))
+        future = self._executor.submit(func, *args, **(kwds or {}))
         return AsyncResult([future], only, callback, error_callback)
 
     def map(
@@ -189,8 +188,6 @@ class Pool:
         size = 1 if size is None else size
         if size < 1:
             raise ValueError(f"Chunksize must be 1+, not {size:n}")
-        if self._initialized and size == 1:
-            function = once(function)
         feeder = Feeder(
             self._executor, function, iterable, size, self._processes * AHEAD_PER_WORKER
         )

@@ -79,7 +79,7 @@ class AsyncResult(Generic[T]):
             self._called.wait(timeout)
             return
         deadline = None if timeout is None else time.monotonic() + timeout
-        for future in list(self._futures):
+        for future in reversed(self._futures):  # when the last has ended, most have
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
                 future.exception(left)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from greenlithops.worker.assigned import Assigned
+
 #: start of the function (monotonic ns), then ns of: the function by the clock, CPU of the call,
 #: of which in the kernel, unpickling and pickling by the clock; then the process's peak RSS, bytes
 Times = tuple[int, int, int, int, int, int]
@@ -32,6 +34,7 @@ class Function:
     """A function as a worker knows it; unpickled by the thread that first runs it."""
 
     __slots__ = (
+        "_assigned",
         "_blob",
         "_buffers",
         "_call",
@@ -43,7 +46,14 @@ class Function:
         "timeout",
     )
 
-    def __init__(self, blob: bytes, buffers: list[Any], options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        blob: bytes,
+        buffers: list[Any],
+        options: dict[str, Any],
+        assigned: Assigned | None = None,
+    ) -> None:
+        self._assigned = assigned
         self._blob = blob
         self._buffers = buffers
         self._call: Callable[..., Any] | None = None
@@ -57,7 +67,10 @@ class Function:
     def load(self) -> Callable[..., Any]:
         """Return the callable; raises whatever unpickling it raises."""
         if self._call is None:
-            self._call = unpack(self._blob, self._buffers)
+            call = unpack(self._blob, self._buffers)
+            if self._assigned is not None:
+                self._assigned.show(call)
+            self._call = call
             self._blob, self._buffers = b"", []
         return self._call
 

@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
 if TYPE_CHECKING:
     from typing import Any
 
+    from greenlithops.worker.assigned import Assigned
     from greenlithops.worker.host import Host
     from greenlithops.worker.journal import Journal
 
@@ -59,6 +60,7 @@ class Server:
         self._stream = Stream(sock, frames.Sealer(key, frames.TO_CLIENT))
         self._outbox = Outbox(self._stream, journal)
         self._functions: dict[int, Function] = {}
+        self._assigned: Assigned | None = None
         self._calls: collections.deque[Item] = collections.deque()
         self._wake = threading.Lock()
         self._wake.acquire()
@@ -74,6 +76,10 @@ class Server:
         early = self._await_hello()
         hello, host = self._hello, self._host
         host.greet(hello)
+        if hello["initializer"] is not None:  # before the listener makes functions
+            from greenlithops.worker.assigned import Assigned  # noqa: PLC0415 - if there is one
+
+            self._assigned = Assigned()
         self._listener = threading.Thread(
             target=self._listen, args=(early,), name="greenlithops-listener", daemon=True
         )
@@ -82,8 +88,8 @@ class Server:
         try:
             for digest, stream, buffers in hello["classes"]:
                 announce(digest, stream, buffers)
-            if hello["initializer"] is not None:
-                unpack(hello["initializer"], [])()
+            if self._assigned is not None:
+                self._assigned.run(unpack(hello["initializer"], []))
         except BaseException as error:  # noqa: BLE001 - becomes the executor's error
             self._stream.send(frames.BROKEN, pack_error(error)[0])
         else:
@@ -197,7 +203,7 @@ class Server:
             self._take(content, buffers)
         elif kind == frames.FUNCTION:
             number, blob, options = content
-            self._functions[number] = Function(blob, buffers, options)
+            self._functions[number] = Function(blob, buffers, options, self._assigned)
         elif kind == frames.CLASS:
             digest, stream = content
             announce(digest, stream, buffers)

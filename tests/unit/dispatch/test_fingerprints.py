@@ -1,10 +1,13 @@
 """A function is pickled again whenever anything that it refers to may have changed."""
 
+import functools
 import json
+from operator import add
 
 import pytest
 
 from greenlithops.dispatch.images import KEPT, fingerprint
+from greenlithops.dispatch.plan import describe
 
 NUMBER = 10**6
 TEXT = "text"
@@ -69,8 +72,13 @@ def make_closure():
 
 @pytest.mark.parametrize(
     "function",
-    [plain, uses_number, uses_function, uses_module, uses_nested, recursive, with_default],
-    ids=lambda function: function.__name__,
+    [
+        *(plain, uses_number, uses_function, uses_module, uses_nested, recursive, with_default),
+        *(abs, add, json.dumps),
+        *(functools.partial(plain, 1), functools.partial(map, uses_function)),
+        functools.partial(functools.partial(with_default, 1), y="text"),
+    ],
+    ids=describe,
 )
 def test_what_cannot_change_unseen_has_one(function):
     assert fingerprint(function) is not None
@@ -79,8 +87,13 @@ def test_what_cannot_change_unseen_has_one(function):
 
 @pytest.mark.parametrize(
     "function",
-    [uses_list, uses_class, with_list_default, with_attribute, make_closure(), abs, Thing(), Thing],
-    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+    [
+        *(uses_list, uses_class, with_list_default, with_attribute, make_closure()),
+        *(LIST.append, Thing(), Thing),
+        *(functools.partial(plain, LIST), functools.partial(uses_list, 1)),
+        functools.partial(plain, x=Thing),
+    ],
+    ids=describe,
 )
 def test_what_may_change_unseen_has_none(function):
     assert fingerprint(function) is None
@@ -107,6 +120,15 @@ def test_another_default_code_or_helper_is_another_fingerprint(monkeypatch):
     before = fingerprint(uses_function)
     monkeypatch.setitem(globals(), "uses_number", lambda x: x)
     assert fingerprint(uses_function) != before
+
+
+def test_other_arguments_of_a_partial_are_another_fingerprint():
+    marks = [
+        fingerprint(functools.partial(plain, *args, **names))
+        for args in [(), (1,), (2,), ("x", 1), (plain,)]
+        for names in [{}, {"x": 1}, {"x": 2}, {"y": 1}]
+    ]
+    assert len(set(marks)) == len(marks)
 
 
 def test_a_value_where_another_one_was_is_another_fingerprint():

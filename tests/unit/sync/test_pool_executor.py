@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import functools
 import itertools
 import os
 import pickle
@@ -338,6 +339,54 @@ def recall():
 def test_an_initializer_runs_in_every_worker():
     with gl.PoolExecutor(2, initializer=remember, initargs=("x",), energy="off") as pool:
         assert {future.result(10) for future in [pool.submit(recall) for _ in range(10)]} == {"x"}
+
+
+_connection, _cache, _offset, _unit = None, {}, 1, 1
+
+
+def connect(name, offset):
+    global _connection, _offset
+    _connection, _offset = name, offset * _unit
+    _cache["name"] = name
+
+
+def use(x):
+    return _connection, _cache.get("name"), x + _offset
+
+
+def unit():
+    return _unit
+
+
+def use_through_another(x):
+    return use(x)
+
+
+def apply(function, x):
+    return function(x)
+
+
+class User:
+    def __call__(self, x):
+        return use(x)
+
+    def method(self, x):
+        return use(x)
+
+
+def test_functions_see_the_globals_that_the_initializer_has_assigned():
+    with gl.PoolExecutor(2, initializer=connect, initargs=("x", 5), energy="off") as pool:
+        calls = (use, use_through_another, functools.partial(apply, use), User(), User().method)
+        futures = [pool.submit(call, 1) for call in calls for _ in range(10)]
+        assert {future.result(10) for future in futures} == {("x", "x", 6)}
+    assert _connection is None
+
+
+def test_what_the_initializer_leaves_alone_is_what_it_is_at_the_submission(monkeypatch):
+    with gl.PoolExecutor(1, initializer=connect, initargs=("x", 5), energy="off") as pool:
+        assert pool.submit(unit).result(10) == 1
+        monkeypatch.setitem(globals(), "_unit", 2)
+        assert pool.submit(unit).result(10) == 2
 
 
 def test_a_failing_initializer_breaks_the_pool():
