@@ -54,6 +54,8 @@ GreenlithopsError
   + StateError (OSError)               the server of shared state did not do what was asked
     - StateUnavailable (ConnectionError)  it does not answer
     - StateLost                        what was shared, or held, is gone: data or lease ran out
+  + ChannelError (OSError)             the server of a push channel refuses
+    - ChannelUnavailable (ConnectionError)  it is not reached
 """
 
 from __future__ import annotations
@@ -372,3 +374,11 @@ class StateUnavailable(StateError, ConnectionError):
 
 class StateLost(StateError):
     """A shared object is not on the server any more, or a lease ran out while it was held."""
+
+
+class ChannelError(GreenlithopsError, OSError):
+    """The server of a push channel refuses what was asked of it."""
+
+
+class ChannelUnavailable(ChannelError, ConnectionError):
+    """The server of a push channel is not reached."""

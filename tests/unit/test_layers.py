@@ -18,13 +18,14 @@ BELOW = {
     "models": {"errors"},
     "objects": {"errors"},
     "protocols": {"errors", "models"},
-    "worker": BASE,
+    "monitoring": BASE,
+    "worker": BASE | {"monitoring"},
     "energy": BASE,
-    "backends": BASE | {"worker"},
+    "backends": BASE | {"worker", "monitoring"},
     "registry": BASE | {"backends"},
     "hooks": BASE,
     "telemetry": BASE,
-    "dispatch": BASE | {"worker", "energy", "hooks", "registry"},
+    "dispatch": BASE | {"worker", "energy", "hooks", "registry", "monitoring"},
 }
 BELOW["face"] = BELOW["dispatch"] | {"dispatch"}
 BELOW["sync"] = BELOW["face"] | {"face", "root", "telemetry"}

@@ -1,0 +1,1 @@
+"""Push channels: one module for each kind of server."""

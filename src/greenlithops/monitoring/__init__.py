@@ -1,0 +1,1 @@
+"""Push channels: who waits for something that ends elsewhere is told, and need not keep looking."""
