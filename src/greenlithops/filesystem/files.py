@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from fsspec.asyn import AbstractAsyncStreamedFile
 
@@ -35,7 +35,8 @@ class ReadFile(ObjectStream):
         """Return what the file system tells of the object."""
         return self.fs.described(self.raw.info)  # type: ignore[attr-defined]  # see __init__
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    # Not __reduce__: Python 3.13's files refuse by this one.
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return _opened_again, (self.fs, self.path, self.tell())
 
 
