@@ -150,6 +150,7 @@ class Limits:
     concurrency: int | None = None
     seconds: float | None = None
     memory_bytes: int | None = None
+    processes: int = 1  #: calls of one invocation that run at a time, each in a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class ServiceSize:
         vcpus: its virtual CPUs; a fraction of one is a part of its time.
         architecture: ``x86_64`` or ``arm64``.
         tariff: how it is billed, as `greenlithops.energy.cost` names it; None if not known.
-        provider: whose machines they are: ``AWS``, ``Azure`` or ``GCP``.
+        provider: whose machines they are: ``AWS``, ``Azure``, ``GCP``, ``Alibaba`` or ``other``.
         region: where, as the provider names it; None for ``GREENLITHOPS_REGION``, else the world.
     """
 
@@ -189,7 +190,7 @@ class ServiceSize:
     vcpus: float
     architecture: str = "x86_64"
     tariff: str | None = None
-    provider: Literal["AWS", "Azure", "GCP"] = "AWS"
+    provider: Literal["AWS", "Azure", "GCP", "Alibaba", "other"] = "AWS"
     region: str | None = None
 
 

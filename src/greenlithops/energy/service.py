@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 METHOD = "serverless"
 _SECONDS = 1e-9
 #: power usage effectiveness, as Cloud Carbon Footprint gives it; see `grams_co2e`
-_PUE = {"AWS": 1.135, "GCP": 1.1, "Azure": 1.185}
+_PUE = {"AWS": 1.135, "GCP": 1.1, "Azure": 1.185, "Alibaba": 1.3, "other": 1.58}
 
 
 class ServiceWindow:
     """The calls that ran in a service, and estimates of what each of them cost.
 
-    The watts per virtual CPU are the provider's average in Cloud Carbon Footprint's coefficients.
+    The watts per virtual CPU are the provider's average in Cloud Carbon Footprint's coefficients,
+    or the mean of the three averages that there are.
     A call's joules are those above idle, ``(full - idle) * CPU seconds``, with the bounds of the
     coefficients; its share of the idle server, ``idle * virtual CPUs * seconds``, stands beside
     them. Together they are the view "used" of `greenlithops.energy.meters.serverless`.
@@ -43,7 +44,7 @@ class ServiceWindow:
     def __init__(self, size: ServiceSize, parent: ServiceWindow | None = None) -> None:
         self._size = size
         self._parent = parent
-        self._watts = AVERAGES[f"{size.provider} average"]
+        self._watts = AVERAGES.get(f"{size.provider} average") or AVERAGES["cloud average"]
         self._starts = array("q")
         self._ends = array("q")
         self._cpu = array("q")
