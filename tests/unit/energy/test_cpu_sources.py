@@ -135,13 +135,13 @@ def test_the_machine_is_at_least_as_busy_as_we_are(name):
 def test_ebpf_is_taken_out_of_the_kernel_by_its_last_user():
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
     one, two = open_cpu_sources("ebpf"), open_cpu_sources("ebpf")
-    shared = sources._shared._scheduler
+    shared = sources._shared.held
     one.close()
-    assert sources._shared._scheduler is shared
+    assert sources._shared.held is shared
     first = two.clock.read()
     assert two.clock.read() >= first
     two.close()
-    assert sources._shared._scheduler is None
+    assert sources._shared.held is None
     assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
 
 
@@ -169,14 +169,14 @@ def test_one_processs_clock_is_schedstat_brought_up_to_date():
 
 PROBE = """
 import os
-from greenlithops.energy.cpu_time import bpf, cgroup, ebpf, processes, sources
-import psutil
+from greenlithops.energy.cpu_time import bpf, cgroup, ebpf, processes, sources, taskstats
+import psutil, pyroute2.netlink.taskstats
 os.setgid(65534); os.setuid(65534)
 found = sources.open_cpu_sources()
 print(found.trees.name, found.clock.name)
 for refusal in found.refusals:
     print(refusal)
-for name in ("ebpf", "cgroup"):
+for name in ("ebpf", "cgroup", "taskstats"):
     try:
         sources.open_cpu_sources(name)
     except Exception as error:
@@ -191,10 +191,15 @@ def test_without_privileges_the_clock_is_taken_and_every_refusal_has_its_reason(
     assert first.split()[0] == "clock"
     assert lines[0].startswith("ebpf: by name only")
     assert lines[1].startswith("cgroup: by name only")
-    assert lines[2].startswith(
+    assert lines[2].startswith("taskstats: by name only")
+    assert lines[3].startswith(
         "ConfigurationError The CPU-time source ebpf: not permitted; it needs CAP_BPF"
     )
-    assert lines[3].startswith("ConfigurationError The CPU-time source cgroup: ")
+    assert lines[4].startswith("ConfigurationError The CPU-time source cgroup: ")
+    assert lines[5] == (
+        "ConfigurationError The CPU-time source taskstats: not permitted; "
+        "it needs CAP_NET_ADMIN in the first user namespace, or root"
+    )
 
 
 def test_an_unknown_source_names_the_known():

@@ -4,6 +4,7 @@
     trees.py      what a worker and all that its calls have started use, alive or dead
     ebpf.py       both, counted by the scheduler itself; bpf.py is the system call
     cgroup.py     trees by control groups
+    taskstats.py  trees by what the kernel tells of tasks that end; kinship.py says whose they were
     processes.py  trees by the clocks of living processes; ticks last
     sources.py    the choice among them
 

@@ -31,7 +31,11 @@ class TreeSource(Protocol):
 
     name: str  #: as records and ``energy probe`` show it
     resolution: float  #: seconds by which one reading may be off
-    notes: tuple[str, ...]  #: what it does not count
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What it does not count."""
+        ...
 
     def adopt(self, pid: int) -> Tree:
         """Begin to count a process, which must not have ended yet.
