@@ -10,9 +10,11 @@ from __future__ import annotations
 from greenlithops.backends.state.steps import Script
 
 LIBRARY = """
-local function hand(S, token)
+local function state(S, token)
+  return redis.call('HMGET', S, 'value', 'fence', 'h:' .. process(token))
+end
+local function hand(S, token, now)
   local held = 'h:' .. process(token)
-  local now = redis.call('HMGET', S, 'value', 'fence', held)
   local fence = now[2] + 1
   redis.call('HSET', S, 'value', now[1] - 1, 'fence', fence, held, (now[3] or 0) + 1)
   return fence
@@ -22,7 +24,7 @@ local function pass_on(S)
     local token = redis.call('LPOP', S .. ':w')
     if not token then return end
     if alive(token) then
-      wake(S, token, hand(S, token))
+      wake(S, token, hand(S, token, state(S, token)))
       if tonumber(redis.call('HGET', S, 'value')) <= 0 then return end
     end
   end
@@ -48,6 +50,7 @@ end
 local function take_back(S, name, fence)
   local held = 'h:' .. name
   local now = redis.call('HMGET', S, 'value', 'max', 'fence', held)
+  if not now[1] then return gone() end
   local value, max, mine = tonumber(now[1]), tonumber(now[2]), tonumber(now[4] or 0)
   if fence ~= '' and now[3] ~= fence then return -2 end
   if max > 0 and value >= max then return -1 end
@@ -67,14 +70,17 @@ local function take_back(S, name, fence)
   return 1
 end
 local function take(S, token, stay)
+  local now = state(S, token)
+  if not now[1] then return gone() end
   live()
   local answer = again and answered(S)
   if answer then return {1, answer} end
-  if tonumber(redis.call('HGET', S, 'value')) > 0 then return {1, hand(S, token)} end
+  if tonumber(now[1]) > 0 then return {1, hand(S, token, now)} end
   local soonest = bury(S)
   answer = again and answered(S)
   if answer then return {1, answer} end
-  if tonumber(redis.call('HGET', S, 'value')) > 0 then return {1, hand(S, token)} end
+  now = state(S, token)
+  if tonumber(now[1]) > 0 then return {1, hand(S, token, now)} end
   if not stay then return {0, 0} end
   if not again then answered(S) end
   stand(S .. ':w')
@@ -96,7 +102,6 @@ MAKE = Script(
 ACQUIRE = Script(
     LIBRARY
     + """
-    if redis.call('EXISTS', K) == 0 then return gone() end
     return once(function() return take(K, me, ARGV[6] == '1') end)
     """
 )
@@ -121,7 +126,6 @@ GIVE_UP = Script(
 RELEASE = Script(
     LIBRARY
     + """
-    if redis.call('EXISTS', K) == 0 then return gone() end
     return once(function() return take_back(K, process(me), ARGV[6]) end)
     """
 )
@@ -148,6 +152,7 @@ WAIT = Script(
       keep(K)
       if not again then
         local freed = take_back(KEYS[2], process(me), ARGV[6])
+        if type(freed) == 'table' then return freed end
         if freed < 0 then return {freed, 0} end
       end
       return {0, ARGV[3]}
