@@ -73,7 +73,7 @@ class Rest:
         Args:
             method: HTTP's.
             url: where to.
-            content: what is sent, as JSON.
+            content: what is sent, as JSON; bytes are sent as they are.
             query: parameters.
             headers: further ones; a ``Content-Type`` among them says which kind of JSON it is.
 
@@ -122,7 +122,10 @@ class Rest:
         fine: int | None,
     ) -> dict[str, Any] | None:
         whole = f"{url}?{urlencode(query)}" if query else url
-        body = b"" if content is None else json.dumps(content).encode()
+        if isinstance(content, bytes):
+            body = content
+        else:
+            body = b"" if content is None else json.dumps(content).encode()
         own = {**(_JSON if body else {}), **(headers or {})}
         status, said, text = await self._request(method, whole, body, own, signed=True)
         if status == fine:

@@ -18,7 +18,7 @@ from greenlithops.errors import (
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gcloud.aio.auth import Token
@@ -38,12 +38,23 @@ class Access:
     Args:
         service_file: where they are; None to look for them as Google's tools do.
         anonymous: send none.
+        scopes: what the tokens are for.
+
+    Attributes:
+        token: gcloud-aio's; None while this is not open, or if it is anonymous.
     """
 
-    def __init__(self, service_file: str | Path | None, *, anonymous: bool) -> None:
+    def __init__(
+        self,
+        service_file: str | Path | None,
+        *,
+        anonymous: bool,
+        scopes: Sequence[str] = SCOPES,
+    ) -> None:
+        self._scopes = list(scopes)
         self._service_file = service_file
         self._anonymous = anonymous
-        self._token: Token | None = None
+        self.token: Token | None = None
         self._session: aiohttp.ClientSession | None = None
         self._text = ""
         self._until = 0.0  #: on the monotonic clock
@@ -66,20 +77,20 @@ class Access:
             asyncio.set_event_loop(loop)
             try:
                 # Its types are those of its synchronous twin, which has other sessions.
-                return Token(service_file=file, session=session, scopes=SCOPES)  # type: ignore[arg-type]
+                return Token(service_file=file, session=session, scopes=self._scopes)  # type: ignore[arg-type]
             finally:
                 asyncio.set_event_loop(None)
 
         try:
-            self._token = await off_loop(load)
+            self.token = await off_loop(load)
         except (OSError, ValueError, KeyError) as error:
             raise ConfigurationError(f"the credentials cannot be used: {error}") from error
-        if file is not None and not self._token.service_data:
+        if file is not None and not self.token.service_data:
             raise ConfigurationError(f"{file} is not a file of Google's credentials")
 
     async def close(self) -> None:
         """Forget the token."""
-        self._token = None
+        self.token = None
         self._text = ""
 
     async def headers(self) -> Mapping[str, str]:
@@ -89,12 +100,12 @@ class Access:
             AccessDenied: there are no credentials, or they are refused.
             StorageUnavailable: who gives tokens cannot be reached.
         """
-        if self._token is None:
+        if self.token is None:
             return NOBODY
         if self._old():
             async with self._renewing:
                 if self._old():
-                    await self._renew(self._token)
+                    await self._renew(self.token)
         return {"Authorization": f"Bearer {self._text}"}
 
     def _old(self) -> bool:
@@ -122,21 +133,21 @@ class Access:
 
     async def project(self) -> str | None:
         """Return the project of the credentials, if they have one."""
-        if self._token is None:
+        if self.token is None:
             return None
         try:
-            return await self._token.get_project()
+            return await self.token.get_project()
         except (aiohttp.ClientError, OSError):
             return None  # only a machine in Google's cloud has somebody to ask
 
     async def signed(self, method: str, bucket: str, key: str, seconds: float) -> str:
         """Return a URL that does it without credentials."""
-        if self._token is None or "private_key" not in self._token.service_data:
+        if self.token is None or "private_key" not in self.token.service_data:
             raise NotSupported("signing a URL needs the key of a service account: service_file")
         if not 1 <= seconds <= LONGEST:
             raise UsageError(f"a URL is valid from a second to a week, not {seconds} seconds")
         from gcloud.aio.storage import Blob, Bucket, Storage  # noqa: PLC0415 - loaded by `open`
 
-        storage = Storage(token=self._token, session=self._session)  # type: ignore[arg-type]  # as above
+        storage = Storage(token=self.token, session=self._session)  # type: ignore[arg-type]  # as above
         blob = Blob(Bucket(storage, bucket), key, {"size": 0})
         return await blob.get_signed_url(int(seconds), http_method=method)

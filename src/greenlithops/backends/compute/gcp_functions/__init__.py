@@ -1,0 +1,1 @@
+"""Google's Cloud Functions, second generation: calls are requests, results come in the replies."""
