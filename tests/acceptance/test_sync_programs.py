@@ -189,7 +189,10 @@ def test_a_forked_process_is_told_and_can_make_its_own(program):
     out, err = finished(
         program(
             """
+        import warnings
         from greenlithops.errors import ForkedError
+        # From Python 3.12 on, a fork in a process with threads is warned of.
+        warnings.simplefilter("ignore", DeprecationWarning)
         fexec = gl.FunctionExecutor(max_workers=1)
         ready = fexec.call_async(square, 2)
         ready.result()
