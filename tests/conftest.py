@@ -41,8 +41,12 @@ ALLOWED = {
     # Joins the hooks' thread after the last thing that it does: saying that it ends.
     "threading.Lock.acquire": [("/greenlithops/hooks.py", {"close"})],
 }
-# Loops of their own in threads of their own, in which botocore may read its files.
-OWN_LOOPS = [("/backends/storage/s3/account.py", {"_loaded", "_in_own_loop"})]
+# Loops of their own in threads of their own, in which botocore and kubernetes-asyncio may read
+# their files.
+OWN_LOOPS = [
+    ("/backends/storage/s3/account.py", {"_loaded", "_in_own_loop"}),
+    ("/backends/compute/knative/cluster.py", {"_settings"}),
+]
 # Asks the kernel for what it holds in memory: no disk, no network, a microsecond.
 HARMLESS = ("os.getcwd",)
 

@@ -27,12 +27,27 @@ COMPUTE = {
         "aws_lambda",
         "pip install 'greenlithops[aws]'",
     ),
+    "gcp_cloudrun": (
+        "greenlithops.backends.compute.gcp_cloudrun.backend",
+        "gcp_cloudrun",
+        "pip install 'greenlithops[gcp]'",
+    ),
+    "gcp_functions": (
+        "greenlithops.backends.compute.gcp_functions.backend",
+        "gcp_functions",
+        "pip install 'greenlithops[gcp]'",
+    ),
     "http": (
         "greenlithops.backends.compute.http.backend",
         "HttpBackend",
         "pip install 'greenlithops[http]'",
     ),
     "inline": ("greenlithops.backends.compute.inline", "InlineBackend", None),
+    "knative": (
+        "greenlithops.backends.compute.knative.backend",
+        "knative",
+        "pip install 'greenlithops[http,kubernetes]'",
+    ),
     "localhost": ("greenlithops.backends.compute.localhost", "LocalhostBackend", None),
 }
 

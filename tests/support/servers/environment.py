@@ -4,7 +4,8 @@ Some of them pin libraries that the project uses too. What is installed is pinne
 `requirements.txt` and `package-lock.json` beside this file. After a change of
 `requirements.txt`'s first lines it is made anew by
 ``uv pip compile --generate-hashes --universal --python-version 3.11``. Services of functions have
-an environment of their own, of `functions.txt` and `emulator.txt`: they pin other versions.
+an environment of their own, of `functions.txt` and `emulator.txt`: they pin other versions; so have
+providers' clients, of `sdks.txt`.
 """
 
 import fcntl
@@ -21,6 +22,7 @@ HERE = Path(__file__).parent
 PLACE = HERE.parents[2] / ".venvs"
 FOLDER = PLACE / "servers"
 FUNCTIONS = PLACE / "functions"
+SDKS = PLACE / "sdks"
 NODE_FOLDER = FOLDER / "node"
 
 
@@ -37,6 +39,11 @@ def ensure():
 def ensure_functions():
     """Make the environment of function services, likewise."""
     _ensure(FUNCTIONS, ("functions.txt", "emulator.txt"), _install_functions)
+
+
+def ensure_sdks():
+    """Make the environment of providers' clients, likewise."""
+    _ensure(SDKS, ("sdks.txt",), lambda: _install(SDKS, "sdks.txt"))
 
 
 def _ensure(folder, files, *steps):

@@ -15,6 +15,7 @@ from support.servers.process import Guard
 
 STARTERS = {"seaweedfs", "juicefs", "fake_gcs", "azurite", "valkey", "valkey_with_password"}
 OF_FUNCTIONS = {"ministack", "function_guard"}
+OF_SDKS = {"sdk"}
 
 
 def pytest_collection_finish(session):
@@ -24,6 +25,8 @@ def pytest_collection_finish(session):
         environment.ensure()
     if asked & OF_FUNCTIONS and not session.config.option.collectonly:
         environment.ensure_functions()
+    if asked & OF_SDKS and not session.config.option.collectonly:
+        environment.ensure_sdks()
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +49,13 @@ def function_guard(guard):
     """The same, for servers of functions."""
     environment.ensure_functions()
     return guard
+
+
+@pytest.fixture(scope="session")
+def sdk():
+    """The Python that has providers' own clients."""
+    environment.ensure_sdks()
+    return environment.SDKS / "bin" / "python"
 
 
 @pytest.fixture(scope="session")
