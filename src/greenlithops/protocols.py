@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from types import TracebackType
 
     from greenlithops.models import Event, Limits, Reply, ServiceSize
@@ -111,6 +111,15 @@ class SupportsInvocations(ComputeBackend, Protocol):
             PayloadTooLarge: the service does not take so much.
             ServiceRefused: the service does not take it, and never will.
         """
+        ...
+
+
+@runtime_checkable
+class SupportsStreams(Protocol):
+    """A backend whose replies come in parts, as the calls of an invocation end."""
+
+    def stream(self, body: bytes) -> AsyncGenerator[Reply]:
+        """Give the messages of the reply to a message, as they come; it raises as `invoke` does."""
         ...
 
 

@@ -3,9 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -51,52 +48,6 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"not now"})
 """
-
-
-class Server:
-    """uvicorn with the worker's application, or another one, in a process of its own."""
-
-    def __init__(self, folder, app="greenlithops.worker.application:app", concurrency=16):
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self._command = [sys.executable, "-m", "uvicorn", app, "--port", str(self.port)]
-        self._command += ["--log-level", "warning", "--lifespan", "on"]
-        self._environment = os.environ | {
-            "GREENLITHOPS_KEY": KEY,
-            "GREENLITHOPS_CONCURRENCY": str(concurrency),
-        }
-        self._folder = folder
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(self._command, cwd=self._folder, env=self._environment)
-        for _ in range(1000):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except ConnectionRefusedError:
-                time.sleep(0.02)
-            else:
-                return
-        raise AssertionError("the server did not start")
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def serve(tmp_path):
-    servers = []
-
-    def start(*args, **kwargs):
-        servers.append(Server(tmp_path, *args, **kwargs))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
 
 
 @pytest.fixture

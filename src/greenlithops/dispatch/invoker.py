@@ -11,10 +11,11 @@ import collections
 import random
 import sys
 from array import array
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.batch import Batch, Outcomes
-from greenlithops.dispatch.ledger import FIELDS, clock_offset
+from greenlithops.dispatch.ledger import clock_offset
 from greenlithops.energy.cost import price, usage
 from greenlithops.errors import (
     CallTimeout,
@@ -24,7 +25,9 @@ from greenlithops.errors import (
     Throttled,
     WorkerLost,
 )
+from greenlithops.protocols import SupportsStreams
 from greenlithops.worker import invocation
+from greenlithops.worker.journal import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +85,9 @@ class Invoker:
         self.broken: Exception | None = None
         self.trees: TreeSource | None = None
         self._backend = backend
-        self._chunksize = chunksize
+        self._stream = backend.stream if isinstance(backend, SupportsStreams) else None
+        self._processes = backend.limits.processes
+        self._chunksize = max(chunksize, self._processes)
         self._loop = asyncio.get_running_loop()
         self._works: collections.deque[Work] = collections.deque()
         self._running: dict[asyncio.Task[None], Batch] = {}
@@ -148,50 +153,70 @@ class Invoker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         batch = self._running.pop(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            batch.work.batch_over()
+        elif (error := task.exception()) is not None:
             self._fail(batch, error)
         self.wake()
 
     # One request.
 
     async def _invoke(self, batch: Batch) -> None:
-        timeout = batch.function.timeout
-        limit = None if timeout is None else timeout * len(batch.blobs)
         try:
-            async with asyncio.timeout(limit):
-                reply = await self._ask(batch)
+            async with asyncio.timeout(self._seconds(batch)) as limit:
+                await self._converse(batch, limit)
         except CallTimeout as error:  # the service's own limit
             self._fail(batch, error)
-            return
         except TimeoutError:
             self._lost(batch, batch.work.timeout_error)
-            return
         except Throttled as error:
             self._pace.throttled(len(self._running), self._loop.time(), error.retry_after)
             self._again(batch)
-            return
         except ServiceUnavailable as error:
             self._away(batch, error)
-            return
         except WorkerLost as error:
             self._fail(batch, error)
-            return
-        self._pace.fine()
-        self._away_since = None
-        self._book(batch, *reply)
+        else:
+            self._pace.fine()
+            self._away_since = None
+            batch.work.batch_over()
 
-    async def _ask(self, batch: Batch) -> tuple[Any, list[memoryview], Reply]:
-        """Return the outcomes of a batch; send the function again if the service has it not."""
+    def _seconds(self, batch: Batch) -> float | None:
+        """Return how long the calls of a batch may take that have not ended."""
+        timeout = batch.function.timeout
+        return None if timeout is None else timeout * -(-batch.left // self._processes)
+
+    async def _converse(self, batch: Batch, limit: asyncio.Timeout) -> None:
+        """Book the outcomes of a batch; send the function again if the service has it not."""
         function = batch.function
         image = len(function.image.stream) <= INLINE_IMAGE and not batch.work.book.definitions
-        reply = await self._backend.invoke(self._packed(batch, image=image))
-        content, buffers = self._unpacked(reply)
+        if not await self._exchange(batch, limit, image=image):
+            await self._exchange(batch, limit, image=True)
+        if batch.left:
+            raise WorkerLost("the reply ended before all calls had ended")
+
+    async def _exchange(self, batch: Batch, limit: asyncio.Timeout, *, image: bool) -> bool:
+        """Make a request, and book what comes; return whether the service knew the function."""
+        body = self._packed(batch, image=image)
+        if self._stream is None or len(batch.blobs) == 1:
+            return self._heard(batch, await self._backend.invoke(body))
+        async with aclosing(self._stream(body)) as replies:
+            async for reply in replies:
+                if not self._heard(batch, reply):
+                    return False
+                if (seconds := self._seconds(batch)) is not None:
+                    limit.reschedule(self._loop.time() + seconds)
+        return True
+
+    def _heard(self, batch: Batch, reply: Reply) -> bool:
+        """Book a message of a reply; return whether the service knew the function."""
+        content, buffers = invocation.unpack(self._backend.key, invocation.REPLY, reply.body)
         if content[0] == invocation.NEEDS_FUNCTION:
-            reply = await self._backend.invoke(self._packed(batch, image=True))
-            content, buffers = self._unpacked(reply)
+            return False
         if content[0] == invocation.REFUSED:
             raise IncompatibleRuntime(content[1])
-        return content, buffers, reply
+        self._book(batch, content, buffers, reply)
+        return True
 
     def _packed(self, batch: Batch, *, image: bool) -> bytes:
         function = batch.function
@@ -211,19 +236,26 @@ class Invoker:
             classes,
             blobs,
             counts,
+            self._wishes(batch),
         )
         return invocation.pack(self._backend.key, invocation.REQUEST, content, [*buffers, *raw])
 
-    def _unpacked(self, reply: Reply) -> tuple[Any, list[memoryview]]:
-        return invocation.unpack(self._backend.key, invocation.REPLY, reply.body)
+    def _wishes(self, batch: Batch) -> dict[str, Any]:
+        """Return what services may ignore that do not know of it yet."""
+        wishes: dict[str, Any] = {}
+        if batch.work.book.definitions:
+            wishes["classes"] = tuple(batch.work.book.definitions)
+        if self._processes > 1:
+            wishes["processes"] = self._processes
+        return wishes
 
     def _book(self, batch: Batch, content: Any, raw: list[memoryview], reply: Reply) -> None:
-        _, worker, cold, statuses, blobs, counts, times, logs = content
+        _, worker, cold, statuses, blobs, counts, times, logs, *more = content
         self._workers[worker] = None
         columns = array("q", times)
         for place in range(0, len(columns), FIELDS):
             columns[place] -= self._offset
-        positions = array("I", range(len(blobs))).tobytes()
+        positions = more[0] if more else array("I", range(len(blobs))).tobytes()
         outcomes = Outcomes.from_wire(
             (positions, statuses, blobs, counts, columns.tobytes(), logs),
             [bytearray(part) for part in raw],
@@ -234,8 +266,8 @@ class Invoker:
             batch.work.bill(batch.indices, reply.billed_seconds, self._price(reply))
         for position in outcomes.positions:
             batch.finish(position)
-        batch.work.outcomes(batch, outcomes)
-        batch.work.batch_over()
+        if outcomes.blobs:
+            batch.work.outcomes(batch, outcomes)
 
     def _price(self, reply: Reply) -> float | None:
         """Return the dollars of an invocation, its fee included and without a free tier."""

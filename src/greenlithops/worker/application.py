@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from greenlithops.errors import ProtocolError
 from greenlithops.worker.capture import Routed
+from greenlithops.worker.exchange import Exchange, disconnected, whole
 from greenlithops.worker.service import Service, key_of_environment
 
 TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
@@ -37,16 +38,14 @@ class Application:
         self._concurrency = concurrency
         self._service: Service | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._unwatched: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, or take part in the server's start and end."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            status, kind, body = await self._answer(scope, receive)
-            headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await self._answer(scope, receive, send)
 
     async def _live(self, receive: Any, send: Any) -> None:
         while True:
@@ -54,32 +53,52 @@ class Application:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
+                if self._unwatched:  # their replies are waited for, though by no connection
+                    await asyncio.wait(self._unwatched)
                 if self._threads is not None:
                     self._threads.shutdown(wait=False, cancel_futures=True)
+                if self._service is not None:
+                    self._service.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _answer(self, scope: Any, receive: Any) -> tuple[int, bytes, bytes]:
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] == "GET":
             python = ".".join(map(str, sys.version_info[:2]))
-            return 200, b"text/plain", f"greenlithops worker, Python {python}\n".encode()
+            await say(send, 200, f"greenlithops worker, Python {python}")
+            return
         if scope["method"] != "POST":
-            return 405, b"text/plain", b"invocations are POST requests\n"
+            await say(send, 405, "invocations are POST requests")
+            return
         pieces = []
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return 400, b"text/plain", b"the request was cut\n"
+                return
             pieces.append(message.get("body", b""))
             if not message.get("more_body"):
                 break
         service, threads = self._parts()
-        loop = asyncio.get_running_loop()
+        exchange = Exchange(service, threads, b"".join(pieces))
+        headers = dict(scope["headers"])
         try:
-            reply = await loop.run_in_executor(threads, service.answer, b"".join(pieces))
+            if headers.get(b"prefer") == b"respond-async":
+                refusal = await exchange.accept()
+                if refusal is not None:
+                    await whole(send, refusal)
+                    return
+                task = asyncio.get_running_loop().create_task(exchange.deliver())
+                self._unwatched.add(task)
+                task.add_done_callback(self._unwatched.discard)
+                await say(send, 202, "accepted")
+                return
+            watch = asyncio.create_task(disconnected(receive, exchange.stop))
+            try:
+                await exchange.reply(send, streams=b"stream" in headers.get(b"accept", b""))
+            finally:
+                watch.cancel()
         except ProtocolError as error:
-            return 400, b"text/plain", f"{error}\n".encode()
-        return 200, b"application/octet-stream", reply
+            await say(send, 400, str(error))
 
     def _parts(self) -> tuple[Service, ThreadPoolExecutor]:
         if self._service is None or self._threads is None:
@@ -88,6 +107,14 @@ class Application:
             self._service = Service(self._key or key_of_environment())
             self._threads = ThreadPoolExecutor(most, "greenlithops-call")
         return self._service, self._threads
+
+
+async def say(send: Any, status: int, text: str) -> None:
+    """Send a line of text as the whole response."""
+    body = f"{text}\n".encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 app = Application()

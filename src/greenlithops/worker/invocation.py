@@ -4,6 +4,9 @@ A message is ``digest | pickle | buffers``: an HMAC-SHA256 of the direction, a t
 the pickle; a pickle of plain values; raw buffers. Nothing is unpickled that was not made with the
 deployment's key. A request names its function by digest; a service that does not know it says so,
 and is sent it.
+
+A reply is one message, or a stream of them, each after its length: parts with the outcomes that
+there are by then, and at the end what is left.
 """
 
 from __future__ import annotations
@@ -21,11 +24,15 @@ if TYPE_CHECKING:
 
 VERSION = 1  #: of this protocol; services and clients of the same one work together
 MAC_BYTES = 32
-REQUEST, REPLY = b"glo-request", b"glo-reply"
+REQUEST, REPLY, ENVELOPE = b"glo-request", b"glo-reply", b"glo-envelope"
 HEADER = struct.Struct("<BxxxIQ")  #: version, number of buffers, bytes of the pickle
 
-# What a reply says.
-OUTCOMES, NEEDS_FUNCTION, REFUSED = range(3)
+# What a reply says. A stream ends with any but a part; only what has begun is followed by another.
+OUTCOMES, NEEDS_FUNCTION, REFUSED, PART, BEGUN = range(5)
+
+STREAM = "application/vnd.greenlithops.stream"  #: the type of a reply in parts
+WHOLE = "application/octet-stream"  #: the type of a single message
+LENGTH = struct.Struct("<Q")  #: before each message of a stream
 
 
 def pack(key: bytes, direction: bytes, content: Any, buffers: Iterable[Any] = ()) -> bytes:
@@ -69,6 +76,23 @@ def unpack(key: bytes, direction: bytes, data: bytes) -> tuple[Any, list[memoryv
         buffers.append(view[position : position + length])
         position += length
     return pickle.loads(message), buffers
+
+
+def address(key: bytes, body: bytes, url: str) -> bytes:
+    """Return a request in an envelope that says where its reply shall be put."""
+    return pack(key, ENVELOPE, (url, body[:MAC_BYTES]), [body])
+
+
+def addressed(key: bytes, data: bytes) -> tuple[bytes, str]:
+    """Return the request of an envelope, and the URL to which its reply shall be put.
+
+    Raises:
+        ProtocolError: it is none, or was not made with this key.
+    """
+    (url, mac), (body,) = unpack(key, ENVELOPE, data)
+    if not hmac.compare_digest(body[:MAC_BYTES], mac):
+        raise ProtocolError("the request is not the one that its envelope was made for")
+    return bytes(body), url
 
 
 def _mac(key: bytes, direction: bytes, head: bytes | memoryview, message: Any) -> bytes:

@@ -2,7 +2,8 @@
 
 An invocation is JSON: ``{"greenlithops": message}`` with the message in base64, or
 ``{"from": URL}`` where it is too large for an event; ``"to"`` says where a reply may be put that
-is too large. The URLs are presigned, so the function needs no rights and no SDK for that.
+is too large. The URLs are presigned, so the function needs no rights and no SDK for that. With
+``"accepted": true`` nobody waits: the reply is put where the message says, whatever it is.
 ``{"describe": true}`` asks what the runtime is like.
 """
 
@@ -12,6 +13,7 @@ import sys
 from binascii import a2b_base64, b2a_base64
 
 from greenlithops.errors import ProtocolError
+from greenlithops.worker import transfer
 from greenlithops.worker.capture import Routed
 from greenlithops.worker.service import Service, key_of_environment
 
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 MESSAGE, FROM, TO = "greenlithops", "from", "to"
-REFUSED, TOO_LARGE, DESCRIBE = "refused", "too_large", "describe"
+REFUSED, TOO_LARGE, DESCRIBE, ACCEPTED = "refused", "too_large", "describe", "accepted"
 MOST_REPLY = 6 << 20  #: bytes of a reply as JSON that Lambda returns
-TRANSFER_SECONDS = 60.0  #: without a byte, until a transfer to or from storage has failed
 
 _service: Service | None = None
 
@@ -44,17 +45,25 @@ def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001 - as La
 
 def _answer(event: Any) -> dict[str, Any]:
     if FROM in event:
-        message = _transfer(event[FROM])
+        message = transfer.get(event[FROM])
     elif MESSAGE in event:
         message = a2b_base64(event[MESSAGE])
     else:
         raise ProtocolError("the event is no invocation of greenlithops")
-    reply = _running().answer(message)
+    service = _running()
+    if event.get(ACCEPTED):
+        request = service.read(message)
+        if isinstance(request, bytes):
+            transfer.put(event[TO], request)
+        else:
+            service.deliver(request, event[TO])
+        return {ACCEPTED: True}
+    reply = service.answer(message)
     if len(reply) * 4 // 3 + 100 <= MOST_REPLY:
         return {MESSAGE: b2a_base64(reply, newline=False).decode()}
     if TO not in event:
         return {TOO_LARGE: len(reply)}
-    _transfer(event[TO], reply)
+    transfer.put(event[TO], reply)
     return {TO: len(reply)}
 
 
@@ -80,18 +89,6 @@ def _running() -> Service:
         sys.stdout, sys.stderr = Routed(sys.stdout), Routed(sys.stderr)
         _service = Service(key_of_environment())
     return _service
-
-
-def _transfer(url: str, data: bytes | None = None) -> bytes:
-    """Get what a URL has, or put something there."""
-    from urllib.request import Request, urlopen  # noqa: PLC0415 - 40 ms, and only for what is large
-
-    if not url.startswith(("https://", "http://")):
-        raise ProtocolError("messages are passed by https or http")
-    request = Request(url, data, method="GET" if data is None else "PUT")  # noqa: S310 - checked above
-    with urlopen(request, timeout=TRANSFER_SECONDS) as answer:  # noqa: S310 - checked above
-        content: bytes = answer.read()
-    return content
 
 
 def description() -> dict[str, Any]:

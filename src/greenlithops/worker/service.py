@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import os
-import sys
 import threading
 import time
 from array import array
@@ -15,10 +14,14 @@ from greenlithops.worker import invocation
 from greenlithops.worker.calls import Function, Runner, environment
 from greenlithops.worker.capture import Capture, task_log
 from greenlithops.worker.classes import announce
+from greenlithops.worker.requests import Outcome, Refused, Request, columns, parsed
 
 TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    from greenlithops.worker.children import Children
 
 KEY_VARIABLE = "GREENLITHOPS_KEY"
 KEPT_FUNCTIONS = 64
@@ -30,103 +33,175 @@ class Service:
 
     Args:
         key: what messages are authenticated with.
+        clock: the CPU time, in ns, of what a call may use: the thread, or the process where that
+            runs one call at a time.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, clock: Callable[[], int] = time.thread_time_ns) -> None:
         self._key = key
+        self._clock = clock
         self._functions: OrderedDict[bytes, Function] = OrderedDict()
+        self._images: OrderedDict[bytes, tuple[bytes, list[Any]]] = OrderedDict()  #: for children
+        self._classes: dict[bytes, tuple[bytes, list[bytes]]] = {}
         self._lock = threading.Lock()
         self._local = threading.local()
         self._capture = Capture(-1)
         self._capture.set_limit(LOG_BYTES)
         self._name = f"{os.uname().nodename}-{os.getpid()}"
         self._fresh = True
+        self._children: Children | None = None
 
     def answer(self, body: bytes) -> bytes:
-        """Return the reply to a request.
+        """Return the reply to a request, when all its calls have ended.
 
         Raises:
             ProtocolError: it is none, or not authentic.
         """
-        content, buffers = invocation.unpack(self._key, invocation.REQUEST, body)
-        python, digest, image, options, classes, calls, counts = content
-        if python != tuple(sys.version_info[:2]):
-            mine = ".".join(map(str, sys.version_info[:2]))
-            theirs = ".".join(map(str, python))
-            text = (
-                f"the service runs Python {mine}, the client Python {theirs}: pickled functions "
-                f"need the same one; deploy the function for Python {theirs}"
-            )
-            return self._reply((invocation.REFUSED, text))
-        used = 0
-        for name, stream, count in classes:
-            announce(name, stream, [bytes(part) for part in buffers[used : used + count]])
-            used += count
-        raw = image[1] if image else 0
-        function = self._function(digest, image, buffers[used : used + raw], options)
-        if function is None:
-            return self._reply((invocation.NEEDS_FUNCTION, digest))
-        used += raw
-        return self._run(function, calls, counts, buffers[used:])
+        request = self.read(body)
+        if isinstance(request, bytes):
+            return request
+        outcomes: list[Outcome] = []
+        self.run(request, outcomes.append)
+        return self.told(request, outcomes)
 
-    def _function(
-        self, digest: bytes, image: tuple[bytes, int] | None, buffers: list[Any], options: Any
-    ) -> Function | None:
-        name = digest + repr(sorted(options["environment"].items())).encode()
+    def read(self, body: bytes) -> Request | bytes:
+        """Return a request whose calls can be run, or else the reply that says why not.
+
+        Raises:
+            ProtocolError: it is none, or not authentic.
+        """
+        try:
+            request = parsed(*invocation.unpack(self._key, invocation.REQUEST, body))
+        except Refused as refusal:
+            return self._reply((invocation.REFUSED, str(refusal)))
         with self._lock:
-            known = self._functions.get(name)
-            if known is None and image is not None:
-                known = self._functions[name] = Function(image[0], list(buffers), options)
-                if len(self._functions) > KEPT_FUNCTIONS:
-                    self._functions.popitem(last=False)
-            return known
+            for digest, stream, buffers in request.definitions:
+                announce(digest, stream, buffers)
+                self._classes[digest] = (stream, buffers)
+            known = self._known(request)
+        if not known:
+            return self._reply((invocation.NEEDS_FUNCTION, request.digest))
+        with self._lock:
+            request.cold, self._fresh = self._fresh, False
+        return request
 
-    def _run(self, function: Function, calls: Any, counts: Any, buffers: list[Any]) -> bytes:
-        runner = self._runner()
+    def _known(self, request: Request) -> bool:
+        """Return whether all that a request names is here; make a function that came along."""
+        if not self._classes.keys() >= set(request.classes):
+            return False
+        if request.processes > 1:
+            return self._equipped(request)
+        name = request.digest + repr(sorted(request.options["environment"].items())).encode()
+        function = self._functions.get(name)
+        if function is None:
+            if request.image is None:
+                return False
+            function = self._functions[name] = Function(*request.image, request.options)
+            if len(self._functions) > KEPT_FUNCTIONS:
+                self._functions.popitem(last=False)
+        request.function = function
+        return True
+
+    def _equipped(self, request: Request) -> bool:
+        """Return whether children can be told all that a request names; have it in the request."""
+        image = request.image or self._images.get(request.digest)
+        if image is None:
+            return False
+        request.image = self._images[request.digest] = (image[0], list(image[1]))
+        if len(self._images) > KEPT_FUNCTIONS:
+            self._images.popitem(last=False)
+        request.definitions = [(name, *self._classes[name]) for name in request.classes]
+        return True
+
+    def run(self, request: Request, tell: Callable[[Outcome], object]) -> None:
+        """Run the calls of a request, and tell each outcome as it ends.
+
+        Args:
+            request: what `read` has returned.
+            tell: called in this thread, or in others where the request wants several processes.
+        """
+        if request.processes > 1:
+            self._processes().run(request, tell)
+            return
+        for position in range(len(request.calls)):
+            if request.stopped:
+                return
+            tell(self._call(request, position))
+
+    def _processes(self) -> Children:
+        with self._lock:
+            if self._children is None:
+                from greenlithops.worker.children import Children  # noqa: PLC0415 - if asked
+
+                self._children = Children(self._key)
+            return self._children
+
+    def _call(self, request: Request, position: int) -> Outcome:
+        runner, function = self._runner(), request.function
+        assert function is not None  # noqa: S101 - `read` has found it
         offset = time.time_ns() - time.monotonic_ns()
-        statuses = bytearray()
-        blobs: list[bytes] = []
-        sizes = array("I")
-        results: list[Any] = []
-        times = array("q")
-        logs: dict[int, str] = {}
-        used = 0
-        cold, self._fresh = self._fresh, False
-        for position, blob in enumerate(calls):
-            count = counts[position] if counts else 0
-            raw = [bytearray(part) for part in buffers[used : used + count]]
-            used += count
-            status, payload, took, log = self._call(runner, function, blob, raw)
-            statuses.append(status)
-            blobs.append(payload[0])
-            sizes.append(len(payload[1]))
-            results += payload[1]
-            times.extend((took[0] + offset, *took[1:]))
-            if log:
-                logs[position] = log
-        columns = (bytes(statuses), blobs, sizes.tobytes() if results else b"", times.tobytes())
-        return self._reply((invocation.OUTCOMES, self._name, cold, *columns, logs), results)
-
-    def _call(self, runner: Runner, function: Function, blob: bytes, raw: list[Any]) -> Any:
+        blob, raw = request.calls[position], request.buffers(position)
         log = self._capture.begin_task(live=False)
         token = task_log.set(log)
-        cpu = time.thread_time_ns()
+        cpu = self._clock()
         try:
             context = contextvars.copy_context()
             if function.environment:
                 with environment(function.environment):
-                    outcome = context.run(runner.run, function, blob, raw, _nothing, cpu)
+                    found = context.run(runner.run, function, blob, raw, _nothing, cpu)
             else:
-                outcome = context.run(runner.run, function, blob, raw, _nothing, cpu)
+                found = context.run(runner.run, function, blob, raw, _nothing, cpu)
         finally:
             task_log.reset(token)
-        return *outcome, log.text()
+        status, payload, took = found
+        return Outcome(position, status, payload, (took[0] + offset, *took[1:]), log.text())
 
     def _runner(self) -> Runner:
         runner: Runner | None = getattr(self._local, "runner", None)
         if runner is None:
-            runner = self._local.runner = Runner(time.thread_time_ns)
+            runner = self._local.runner = Runner(self._clock)
         return runner
+
+    def told(self, request: Request, outcomes: Sequence[Outcome], *, last: bool = True) -> bytes:
+        """Return a message with outcomes of a request.
+
+        Args:
+            request: which one.
+            outcomes: those that no message has had yet.
+            last: whether there will be no others.
+        """
+        kind = invocation.OUTCOMES if last else invocation.PART
+        rows, buffers, logs = columns(outcomes)
+        positions = array("I", [outcome.position for outcome in outcomes]).tobytes()
+        content = (kind, self._name, request.cold, *rows, logs, positions)
+        request.cold = False
+        return self._reply(content, buffers)
+
+    def deliver(self, request: Request, place: str) -> None:
+        """Run the calls of a request, and put the reply at a URL, where a note lies meanwhile.
+
+        Raises:
+            OSError: it cannot be put there.
+        """
+        from greenlithops.worker.transfer import put  # noqa: PLC0415 - if asked
+
+        put(place, self._reply((invocation.BEGUN, self._name)))
+        outcomes: list[Outcome] = []
+        self.run(request, outcomes.append)
+        put(place, self.told(request, outcomes))
+
+    def addressed(self, body: bytes) -> tuple[bytes, str]:
+        """Return a request out of its envelope, and the URL to which its reply shall be put.
+
+        Raises:
+            ProtocolError: it is no envelope, or not authentic.
+        """
+        return invocation.addressed(self._key, body)
+
+    def close(self) -> None:
+        """End the processes of this service."""
+        if self._children is not None:
+            self._children.close()
 
     def _reply(self, content: Any, buffers: Any = ()) -> bytes:
         return invocation.pack(self._key, invocation.REPLY, content, buffers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PACKAGE_VARIABLE = "GREENLITHOPS_PACKAGE"
 PREFIX = "greenlithops-"
+LARGE = 256 << 10  #: bytes of a request
 MOST_ARCHIVE = 50 << 20  #: bytes of a zip that a request may carry
 READY_SECONDS = 300.0
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 2.0
@@ -87,6 +89,7 @@ async def ensure(client: Any, options: LambdaOptions, package: Package) -> Deplo
         ServiceUnavailable: it does not become ready.
     """
     name = function_name(options, package)
+    client.meta.events.register("before-send.lambda", _in_pieces, unique_id="in-pieces")
     found = await _configuration(client, name)
     if found is None:
         found = await _create(client, name, options, package)
@@ -110,6 +113,12 @@ async def ensure(client: Any, options: LambdaOptions, package: Package) -> Deplo
             await client.update_function_configuration(FunctionName=name, **wanted)
         found = await _ready(client, name)
     return deployed(found)
+
+
+def _in_pieces(request: Any, **_: Any) -> None:
+    """Have large code written in pieces, so that the event loop is not held for long."""
+    if isinstance(request.body, bytes) and len(request.body) > LARGE:
+        request.body = io.BytesIO(request.body)
 
 
 def configuration(options: LambdaOptions, package: Package, key: str) -> dict[str, Any]:

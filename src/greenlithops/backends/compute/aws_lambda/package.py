@@ -26,6 +26,8 @@ FORMAT = b"1"  #: of what is below; another one gives another name
 HANDLER = "greenlithops.worker.lambda_handler.handler"
 ROOT = "/var/task"  #: where Lambda has the code
 _LEFT_OUT = {"cli", "testing", "__pycache__"}
+#: What a call may start workers with where it is; for services it would need more than this package.
+_COMPUTE, _COMPUTE_KEPT = "backends/compute/", {"__init__.py", "inline.py", "localhost.py"}
 _STARTS = (
     "greenlithops/worker/",
     "greenlithops/errors.py",
@@ -94,7 +96,10 @@ def _sources() -> dict[str, Path]:
     found = {}
     for path in own.rglob("*"):
         inside = path.relative_to(own)
-        if path.is_file() and not _LEFT_OUT & set(inside.parts):
+        if not path.is_file() or _LEFT_OUT & set(inside.parts):
+            continue
+        compute = inside.as_posix().partition(_COMPUTE)[2]
+        if not compute or compute in _COMPUTE_KEPT:
             found[f"greenlithops/{inside.as_posix()}"] = path
     spec = find_spec("cloudpickle")
     if spec is None or spec.origin is None:

@@ -7,6 +7,8 @@ import email.utils
 import io
 import os
 import time
+from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -21,10 +23,11 @@ from greenlithops.errors import (
     WorkerLost,
 )
 from greenlithops.models import Limits, Reply, ServiceSize
+from greenlithops.worker.invocation import LENGTH, STREAM, WHOLE
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
     from types import TracebackType
 
     Headers = Callable[[], Awaitable[Mapping[str, str]]]
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 LARGE = 256 << 10
-_TYPE = {"Content-Type": "application/octet-stream"}
+_TYPE = {"Content-Type": WHOLE}
+_STREAMS = {"Accept": f"{STREAM}, {WHOLE}"}
 
 
 class HttpBackend:
@@ -49,6 +53,8 @@ class HttpBackend:
         patience: seconds for which the service may be away before calls fail.
         size: what the service reserves for an invocation; energy is estimated from it.
         meaning: says what a status other than 200 means; `refusal`, by default.
+        worker_processes: how many calls of one invocation run at a time, each in a process of
+            the service's instance.
     """
 
     name = "http"
@@ -64,6 +70,7 @@ class HttpBackend:
         patience: float = 30.0,
         size: ServiceSize | None = None,
         meaning: Meaning | None = None,
+        worker_processes: int = 1,
     ) -> None:
         text = key or os.environ.get(KEY_VARIABLE, "")
         if not text:
@@ -72,7 +79,9 @@ class HttpBackend:
                 f"set {KEY_VARIABLE}"
             )
         self.key = text.encode()
-        self.limits = Limits(payload_bytes=payload_bytes, concurrency=concurrency)
+        self.limits = Limits(
+            payload_bytes=payload_bytes, concurrency=concurrency, processes=worker_processes
+        )
         self.patience = patience
         self.size = size
         self._endpoint = endpoint
@@ -101,6 +110,25 @@ class HttpBackend:
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
+        async with self._response(body) as response:
+            return Reply(await response.read())
+
+    async def stream(self, body: bytes) -> AsyncGenerator[Reply]:
+        """Give the messages of the reply to a message, as they come."""
+        async with self._response(body, _STREAMS) as response:
+            if response.content_type != STREAM:
+                yield Reply(await response.read())
+                return
+            while head := await response.content.read(LENGTH.size):
+                head += await response.content.readexactly(LENGTH.size - len(head))
+                (size,) = LENGTH.unpack(head)
+                yield Reply(await response.content.readexactly(size))
+
+    @asynccontextmanager
+    async def _response(
+        self, body: bytes, more: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a message, and give the response when its head has come."""
         session = self._session
         if session is None:
             raise ServiceUnavailable("the backend is not open")
@@ -110,13 +138,14 @@ class HttpBackend:
                 f"the arguments take {len(body)} bytes, and the service takes {limit}: put them "
                 "into storage, and pass a CloudObject"
             )
-        headers = None if self._headers is None else await self._headers()
+        headers = more if self._headers is None else {**await self._headers(), **more}
         # What is large is written in pieces, so that the event loop is not held for long.
         data = body if len(body) < LARGE else io.BytesIO(body)
         try:
             async with session.post(self._endpoint, data=data, headers=headers) as response:
-                if response.status == 200:  # noqa: PLR2004 - HTTP's OK
-                    return Reply(await response.read())
+                if response.status in {200, 202}:
+                    yield response
+                    return
                 text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
                 raise self._meaning(response.status, response.headers, f"{self._endpoint}: {text}")
         except ServiceError:
