@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from greenlithops.config.general import LOCALHOST
+from greenlithops.config.clouds import CLOUDS, GOOGLE
+from greenlithops.config.functions import DOCKER, functions, needless
 from greenlithops.config.keys import (
-    Fate,
     Key,
     Role,
     Section,
     anything,
     flag,
-    keyed,
     many,
     mapping,
     number,
@@ -33,12 +32,6 @@ RUNTIME = (
     text("storage", "set by Lithops itself"),
 )
 CPU = number("runtime_cpu", "CPUs of a worker")
-DOCKER = (
-    text("docker_server", "the registry"),
-    text("docker_user", "its user"),
-    secret("docker_password", "its password, or token"),
-    text("docker_namespace", "where in the registry"),
-)
 AWS = (
     text("region", "the region"),
     text("region_name", "the same"),
@@ -49,22 +42,6 @@ AWS = (
     text("user_id", "the user"),
     text("config_profile", "the profile of AWS's own configuration"),
     flag("sso", "log in by single sign-on"),
-)
-GCP = (
-    text("region", "the region"),
-    text("project_name", "the project"),
-    text("service_account", "the account that functions have"),
-    text("credentials_path", "the service account's file"),
-)
-_AZURE_ACCOUNT = (
-    text("storage_account_name", "the account of the queue"),
-    secret("storage_account_key", "its key"),
-)
-_AZURE = (
-    text("resource_group", "the resource group"),
-    text("region", "the region"),
-    text("location", "the same"),
-    text("subscription_id", "the subscription"),
 )
 IBM = (
     secret("iam_api_key", "an API key of the account"),
@@ -99,53 +76,14 @@ def _engine(
     )
 
 
-#: options of an executor that mean the same wherever calls run
-_EVERYWHERE = (
-    "energy", "energy_budget", "energy_log", "extra_env", "hooks", "log_bytes", "retries",
-    "timeout",
-)  # fmt: skip
-
-
-def _needless(advice: str, *keys: Key) -> tuple[Key, ...]:
-    return tuple(key._replace(fate=Fate.NEEDLESS, advice=advice) for key in keys)
-
-
-def _functions(name: str, about: str, *keys: Key, cloud: str = "", required: str = "") -> Section:
-    """Return the section of a service of functions that is there."""
-    common = (
-        text("runtime", "the function's name, instead of one that follows from its content"),
-        whole("runtime_memory", "MB of the function"),
-        whole("runtime_timeout", "seconds that an invocation may take"),
-        whole("max_workers", "invocations at a time at most"),
-        number("patience", "seconds for which the service may be away"),
-        *_needless(
-            "an environment runs one invocation at a time; see chunksize",
-            whole("worker_processes", "processes in each worker"),
-        ),
-        *_needless(
-            "one event loop invokes",
-            whole("invoke_pool_threads", "threads that invoke"),
-            flag("remote_invoker", "invoke from a function"),
-        ),
-        *_needless(
-            "functions travel with their calls",
-            flag("runtime_include_function", "build an image for each function"),
-        ),
-        text("backend", "set by Lithops itself"),
-        text("storage", "set by Lithops itself"),
-    )
-    own = keyed(*common, *keys) | {key: LOCALHOST.keys[key] for key in _EVERYWHERE}
-    return Section(name, Role.COMPUTE, about, own, cloud, "serverless", tuple(required.split()))
-
-
 SERVERLESS = (
-    _functions(
+    functions(
         "aws_lambda",
         "AWS Lambda.",
         *AWS,
         text("profile", "the same as config_profile"),
         text("endpoint", "the service's URL, instead of AWS'"),
-        *_needless("the package is built here, without an image", *DOCKER),
+        *needless("the package is built here, without an image", *DOCKER),
         many("layers", "ARNs of layers"),
         many("requirements", "packages to bring, as pip takes them"),
         text("execution_role", "the functions' role"),
@@ -180,50 +118,7 @@ SERVERLESS = (
         cloud="aws",
         required="execution_role security_groups region",
     ),
-    _engine(
-        "gcp_functions",
-        "Google Cloud Functions.",
-        *GCP,
-        text("trigger", "what invokes", choices=("pub/sub", "https")),
-        whole("retries", "attempts to invoke", least=0),
-        number("retry_sleep", "seconds between them"),
-        cloud="gcp",
-        required="region",
-    ),
-    _engine(
-        "gcp_cloudrun",
-        "Google Cloud Run.",
-        *GCP,
-        *DOCKER,
-        CPU,
-        whole("min_workers", "workers that stay", least=0),
-        text("trigger", "what invokes"),
-        text("artifact_registry_repository", "where images are"),
-        cloud="gcp",
-        required="region",
-    ),
-    _engine(
-        "azure_functions",
-        "Azure Functions.",
-        *_AZURE,
-        *_AZURE_ACCOUNT,
-        text("trigger", "what invokes", choices=("pub/sub", "https")),
-        anything("functions_version", "the version of the service"),
-        cloud="azure",
-        required="resource_group region",
-    ),
-    _engine(
-        "azure_containers",
-        "Azure Container Apps.",
-        *_AZURE,
-        *_AZURE_ACCOUNT,
-        *DOCKER,
-        text("trigger", "what invokes"),
-        text("environment", "the environment"),
-        text("environment_id", "its id"),
-        cloud="azure",
-        required="resource_group region",
-    ),
+    *CLOUDS,
     _engine(
         "aliyun_fc",
         "Alibaba's Function Compute.",
@@ -317,5 +212,5 @@ SERVERLESS = (
         text("sif_path", "where images are"),
         required="runtime",
     ),
-    _engine("cloudrun", "The former name of gcp_cloudrun.", *GCP, CPU, cloud="gcp"),
+    _engine("cloudrun", "The former name of gcp_cloudrun.", *GOOGLE, CPU, cloud="gcp"),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from greenlithops.config.compute import ADVICE, AWS, GCP, IBM
+from greenlithops.config.clouds import GOOGLE
+from greenlithops.config.compute import ADVICE, AWS, IBM
 from greenlithops.config.general import STANDALONE
 from greenlithops.config.keys import (
     Key,
@@ -89,7 +90,7 @@ MACHINES = (
     _machines(
         "gcp_compute_engine",
         "Google Compute Engine.",
-        *GCP,
+        *GOOGLE,
         text("source_image", "the disk's image"),
         whole("boot_disk_size", "GB of the disk"),
         text("boot_disk_type", "its type"),

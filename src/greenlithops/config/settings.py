@@ -39,7 +39,7 @@ OWN_KEYS = frozenset(
         "worker_concurrency",
     }
 )
-_OF_EXECUTOR = {"backend", "max_workers", "storage"}
+_OF_EXECUTOR = {"backend", "storage"}  # how many workers there are is for both to know
 _OF_THIS_MACHINE = {LOCALHOST, "inline"}
 _INTERPRETERS = {"python", "python3", Path(sys.executable).name, sys.executable}
 
@@ -272,8 +272,10 @@ def of_functions(backend: str) -> bool:
 def _options(
     backend: str, general: Mapping[str, Any], section: Mapping[str, Any]
 ) -> dict[str, Any]:
-    options = {name: section[name] for name in OWN_KEYS if name in section}
-    if of_functions(backend) and not _section(backend).open:
+    known = _section(backend)
+    own = [name for name in OWN_KEYS if name in section and not _needless(known, name)]
+    options = {name: section[name] for name in own}
+    if of_functions(backend) and not known.open:
         # Memory and time are the deployment's.
         if "max_workers" in section:
             options["max_workers"] = section["max_workers"]

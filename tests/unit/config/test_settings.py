@@ -118,6 +118,7 @@ def test_lambda_is_chosen_as_lithops_would():
             "access_key_id": "a",
             "execution_role": "arn:x",
             "region": "eu-west-1",
+            "max_workers": 50,
             "runtime_memory": 512,
         },
     }
