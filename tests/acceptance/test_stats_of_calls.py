@@ -102,14 +102,17 @@ async def test_kernel_time_is_told_apart(single):
 
 async def test_time_to_pickle_is_no_time_of_the_function(single):
     def make():
-        return [str(number) for number in range(400_000)]
+        begin = time.process_time()
+        values = [str(number) for number in range(400_000)]
+        return time.process_time() - begin, values
 
     found = await stats(single, lambda values: None, make())
     assert found.wall_seconds < found.serialization_seconds
     assert found.serialization_seconds > 0.002
-    back = await stats(single, make)
-    assert back.serialization_seconds > 0.002
-    assert back.cpu_seconds >= back.serialization_seconds * 0.5
+    call = single.submit(make)
+    making, _ = await call
+    assert call.stats.serialization_seconds > 0.002
+    assert call.stats.cpu_seconds > making + 0.002
 
 
 async def test_memory_and_bytes(single):
@@ -212,3 +215,38 @@ async def test_cpu_time_of_children_that_live_on_is_booked_once():
         for call in (executor.submit(spin, 0.05), executor.submit(end_it, pid)):
             await call
             assert call.stats.cpu_seconds == pytest.approx(0.05, abs=0.04)
+
+
+def hold(megabytes, seconds):
+    """Keep memory that is really used until the end, and return what the system says of it."""
+    import psutil
+
+    block = b"x" * (megabytes << 20)
+    time.sleep(seconds)
+    found = psutil.Process().memory_full_info()
+    del block
+    return found.rss, found.vms, found.uss
+
+
+async def test_memory_at_the_end_of_a_call(single):
+    before = await stats(single, pause, 0.01)
+    call = single.submit(hold, 60, 0.3)
+    during = await call
+    found = call.stats
+    size = 60 << 20
+    assert found.peak_memory_bytes >= during[0] - (1 << 20)
+    assert before.peak_memory_bytes <= found.peak_memory_bytes_before < found.peak_memory_bytes
+    # The block was gone by then.
+    assert found.resident_bytes == pytest.approx(during[0] - size, abs=8 << 20)
+    assert found.virtual_bytes == pytest.approx(during[1] - size, abs=8 << 20)
+    assert found.unshared_bytes == pytest.approx(during[2] - size, abs=8 << 20)
+    assert found.unshared_bytes < found.resident_bytes < found.virtual_bytes
+
+
+async def test_memory_of_short_calls_is_not_asked_for(single):
+    found = await stats(single, square, 3)
+    memory = (found.resident_bytes, found.virtual_bytes, found.unshared_bytes)
+    assert memory == (None, None, None)
+    middling = await stats(single, pause, 0.01)
+    assert middling.resident_bytes > 0
+    assert middling.unshared_bytes is None  # to count it would have taken a noticeable part

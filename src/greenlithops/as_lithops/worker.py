@@ -12,7 +12,7 @@ import psutil
 
 from greenlithops.as_lithops.constants import __version__
 from greenlithops.as_lithops.utils import CURRENT_PY_VERSION, sizeof_fmt
-from greenlithops.worker.calls import peak_memory as _own_peak
+from greenlithops.worker.calls import memory_now
 
 
 def get_memory_usage(formatted: bool = True) -> str | int:
@@ -23,7 +23,7 @@ def get_memory_usage(formatted: bool = True) -> str | int:
 
 def peak_memory() -> int | None:
     """Return the most memory that this process has had resident, in bytes."""
-    return _own_peak()
+    return memory_now()[0] or None
 
 
 def free_disk_space(dirname: str) -> int:

@@ -14,6 +14,7 @@ from greenlithops.dispatch.channel import Channel
 from greenlithops.dispatch.spent import Spending
 from greenlithops.errors import WorkerLost
 from greenlithops.worker import frames
+from greenlithops.worker.journal import FIELDS
 from greenlithops.worker.process import BROKEN_WORKER, LOST_CONNECTION
 
 if TYPE_CHECKING:
@@ -261,8 +262,8 @@ class Lane:
         self.outcomes_seen += count
         self.load -= count
         times = outcomes.times
-        self._spending.booked += sum(times[2::6])
-        spent = sum(times[1::6]) + sum(times[4::6])
+        self._spending.booked += sum(times[2::FIELDS])
+        spent = sum(times[1::FIELDS]) + sum(times[4::FIELDS])
         batch.function.learn(spent / 1e9 / count + 5e-6, count)
         batch.work.outcomes(batch, outcomes)
         self._retire(batch)

@@ -7,13 +7,13 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.models import CallState, CallStats, JobStats, Progress
+from greenlithops.worker.journal import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WAITING, SENT, DONE, FAILED, CANCELLED = (state.value for state in CallState)
-_NO_TIMES = array("q", [0] * 6)
-FIELDS = 6  #: start, wall, CPU, system CPU, serialization (ns), peak memory (bytes)
+_NO_TIMES = array("q", [0] * FIELDS)  # as `greenlithops.worker.calls.Times` has them
 
 
 def clock_offset() -> float:
@@ -206,7 +206,7 @@ class Ledger:
         if row < 0 or row >= len(self._states) or self._worker[row] < 0:
             return None
         fields = self._times[FIELDS * row : FIELDS * (row + 1)]
-        start, wall, cpu, system, serialization, peak = fields
+        start, wall, cpu, system, serialization, peak, before, resident, virtual, own = fields
         billed, usd = self.billed.get(index, (None, None))
         return CallStats(
             queued=self._queued[row] / 1e9 + self._offset,
@@ -218,6 +218,10 @@ class Ledger:
             cpu_system_seconds=system / 1e9,
             serialization_seconds=serialization / 1e9,
             peak_memory_bytes=peak,
+            peak_memory_bytes_before=before or None,
+            resident_bytes=resident or None,
+            virtual_bytes=virtual or None,
+            unshared_bytes=own or None,
             bytes_in=self._bytes_in[row],
             bytes_out=self._bytes_out[row],
             worker=self.workers[self._worker[row]],

@@ -7,6 +7,8 @@ import time
 from array import array
 from typing import TYPE_CHECKING
 
+from greenlithops.worker.journal import FIELDS
+
 if TYPE_CHECKING:
     from greenlithops.energy.cpu_time.trees import Tree, TreeSource
     from greenlithops.protocols import WorkerHandle
@@ -68,4 +70,4 @@ class Spending:
 
 def _times(start: int, cpu: int) -> array[int]:
     wall = max(0, time.monotonic_ns() - start)
-    return array("q", (start, wall, max(0, cpu), 0, 0, 0))
+    return array("q", (start, wall, max(0, cpu), *[0] * (FIELDS - 3)))

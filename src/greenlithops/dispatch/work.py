@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.intake import Entry, Intake
-from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, FIELDS, SENT, WAITING, Ledger
+from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, SENT, WAITING, Ledger
 from greenlithops.dispatch.serialize import read_error, read_result
 from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory, UsageError
 from greenlithops.worker import outbox
 from greenlithops.worker.errors import pack_error
+from greenlithops.worker.journal import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

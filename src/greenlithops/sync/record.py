@@ -86,6 +86,7 @@ def call_stats(
             "func_data_size_bytes": stats.bytes_in,
             "func_result_size": 0 if value is None else stats.bytes_out,
             "host_submit_tstamp": stats.queued,
+            "worker_calls": None,  # workers are not given a number of calls beforehand
             "worker_cold_start": stats.cold_start,
             "worker_start_tstamp": stats.start,
             "worker_end_tstamp": stats.end,
@@ -99,10 +100,10 @@ def call_stats(
             # Nothing tells these of one call: a machine's figures are not given as a call's.
             "worker_func_sent_net_io": None,
             "worker_func_recv_net_io": None,
-            "worker_func_rss": None,
-            "worker_func_vms": None,
-            "worker_func_uss": None,
-            "worker_peak_memory_start": None,
+            "worker_func_rss": stats.resident_bytes,
+            "worker_func_vms": stats.virtual_bytes,
+            "worker_func_uss": stats.unshared_bytes,
+            "worker_peak_memory_start": stats.peak_memory_bytes_before,
             "worker_peak_memory_end": stats.peak_memory_bytes,
             "worker_result_upload_time": 0.0,
         }

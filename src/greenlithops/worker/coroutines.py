@@ -109,7 +109,8 @@ class AsyncRunner:
         self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(_task_factory)
-        threading.Thread(target=self._serve, name="coroutines", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="coroutines", daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -120,11 +121,17 @@ class AsyncRunner:
                 logger.debug("a task of a call tried to end the program", exc_info=True)
         self._loop.close()
 
+    def used_ns(self) -> int:
+        """Return the CPU time that the loop's thread has used; 0 where threads cannot be asked."""
+        clock_of = getattr(time, "pthread_getcpuclockid", None)  # not on macOS
+        ident = self._thread.ident
+        return time.clock_gettime_ns(clock_of(ident)) if clock_of and ident else 0
+
     def close(self) -> None:
         """End the loop and its thread, with what runs there."""
 
         async def end() -> None:
-            tasks = list(self._tasks.values())
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
             for task in tasks:
                 task.cancel()
             if tasks:
@@ -185,7 +192,7 @@ class AsyncRunner:
         error = None if task.cancelled() else task.exception()
         payload = pack_error(error or RuntimeError("the call ended its own task"))
         now = time.monotonic_ns()
-        times = (now, 0, 0, 0, 0, self._runner.peak)
+        times = (now, 0, 0, 0, 0, self._runner.peak, 0, 0, 0, 0)
         self._outbox.put(batch, position, RAISED, payload, times, None, last=True)
         self._start_waiting()
 
@@ -198,6 +205,7 @@ class AsyncRunner:
         meter = Meter()
         _meter.set(meter)
         received = start = end = time.monotonic_ns()
+        before = self._runner.peak
         try:
             call = function.load()
             arguments = unpack(blob, buffers)
@@ -212,10 +220,14 @@ class AsyncRunner:
             del arguments
             status, payload = self._runner.pack(value) if status == DONE else (status, value)
         done = time.monotonic_ns()
-        _, system = self._runner.account(0) if end - start > LONG_NS else (0, 0)
+        long = end - start > LONG_NS
+        _, system = self._runner.account(0) if long else (0, 0)
+        # What lies before and after is that of all calls that ran meanwhile.
+        memory = (before, *(self._runner.memory if long else (0, 0)), 0)
         self._capture.collect()
         beside = (start - received) + (done - end)
-        times = (start, end - start, meter.ns, min(system, meter.ns), beside, self._runner.peak)
+        spans = (start, end - start, meter.ns, min(system, meter.ns), beside)
+        times = (*spans, self._runner.peak, *memory)
         del self._tasks[key]
         self._logs.pop(key, None)
         text = log.text() if log else None

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     Entry = tuple[int, int, int, bytes, tuple[int, ...], str | None]
 
 JOURNAL_BYTES = 256 * 1024
+FIELDS = 10  #: figures for each call, as `greenlithops.worker.calls.Times` has them
 POSITION_BITS = 24  #: a running call is its batch, shifted by this, plus its position, plus 1
 
 #: running call, its start (monotonic ns), bytes of entries, CPU ns of the worker at that start
 _WORDS = struct.Struct("<QQQQ")
-_ENTRY = struct.Struct("<QIIII6q")  #: batch, position, status, lengths of blob and log, times
+#: batch, position, status, lengths of blob and log, figures
+_ENTRY = struct.Struct(f"<QIIII{FIELDS}q")
 
 
 class Journal:

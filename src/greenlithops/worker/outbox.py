@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
+    from greenlithops.worker.calls import Times
     from greenlithops.worker.journal import Journal
 
 DONE, RAISED, UNREADABLE, UNSENDABLE, CANCELLED, TIMED_OUT = range(6)  #: how a call ended
@@ -82,7 +83,7 @@ class Outbox:
         position: int,
         status: int,
         payload: tuple[bytes, list[Any]],
-        times: tuple[int, int, int, int, int, int],
+        times: Times,
         log: str | None,
         *,
         last: bool,
@@ -94,7 +95,7 @@ class Outbox:
             position: the call's position in it.
             status: `DONE` … `CANCELLED`.
             payload: the pickled result or error.
-            times: start, wall, CPU, system CPU, serialization (ns), peak memory (bytes).
+            times: what it took.
             log: what the call printed, or None.
             last: whether nothing follows at once, so that there is nothing to wait for.
         """

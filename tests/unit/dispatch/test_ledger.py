@@ -11,20 +11,19 @@ from greenlithops.dispatch.ledger import (
     CANCELLED,
     DONE,
     FAILED,
-    FIELDS,
     SENT,
     WAITING,
     Ledger,
 )
+from greenlithops.worker.journal import FIELDS
 
 MS = 1_000_000
 
 
 def times(number):
     """Figures of a call that differ from those of every other call."""
-    return array(
-        "q", [number * MS, MS + number, 100 + number, number % 7, 10 + number, number << 10]
-    )
+    spans = [number * MS, MS + number, 100 + number, number % 7, 10 + number]
+    return array("q", [*spans, *(number << shift for shift in (10, 9, 8, 11, 7))])
 
 
 class Books(RuleBasedStateMachine):
@@ -171,10 +170,12 @@ def test_moments_are_of_the_epoch():
     ledger = Ledger()
     ledger.open([0])
     now = time.monotonic_ns()
-    figures = array("q", [now, 2_000_000_000, 5, 2, 3, 4])
+    figures = array("q", [now, 2_000_000_000, 5, 2, 3, 4, 3, 2, 0, 0])
     ledger.close(0, DONE, None, figures, 0, ledger.worker_number("w"))
     stats = ledger.stats(0)
     assert abs(stats.start - time.time()) < 1
     assert stats.end - stats.start == 2.0 or abs(stats.end - stats.start - 2.0) < 1e-6
     assert len(figures) == FIELDS
+    assert (stats.peak_memory_bytes, stats.peak_memory_bytes_before) == (4, 3)
+    assert (stats.resident_bytes, stats.virtual_bytes, stats.unshared_bytes) == (2, None, None)
     assert stats.cpu_user_seconds + stats.cpu_system_seconds == stats.cpu_seconds

@@ -104,6 +104,7 @@ KEYS = {
     "host_status_query_count": int,
     "host_result_done_tstamp": float,
     "host_result_query_count": int,
+    "worker_calls": type(None),
     "worker_cold_start": bool,
     "worker_start_tstamp": float,
     "worker_end_tstamp": float,
@@ -116,10 +117,10 @@ KEYS = {
     "worker_func_cpu_system_time": float,
     "worker_func_sent_net_io": type(None),
     "worker_func_recv_net_io": type(None),
-    "worker_func_rss": type(None),
-    "worker_func_vms": type(None),
-    "worker_func_uss": type(None),
-    "worker_peak_memory_start": type(None),
+    "worker_func_rss": int,
+    "worker_func_vms": int,
+    "worker_func_uss": (int, type(None)),
+    "worker_peak_memory_start": int,
     "worker_peak_memory_end": int,
     "worker_result_upload_time": float,
     "worker_func_energy_pkg": float,
@@ -146,7 +147,10 @@ def test_the_statistics_of_every_call_are_its_own():
             assert stats["worker_func_energy_method_used"] == "model"
             assert stats["worker_func_energy_source"] == "estimated"
             assert stats["worker_func_cpu_user_time"] < 1
+            assert stats["worker_peak_memory_start"] <= stats["worker_peak_memory_end"]
+            assert stats["worker_func_rss"] <= stats["worker_peak_memory_end"]
             assert future.stats is stats
+        assert futures[1].stats["worker_func_uss"] < futures[1].stats["worker_func_rss"]
         seconds = [f.stats["worker_func_exec_time"] for f in futures]
         assert seconds[0] < 0.1 < seconds[1]
 
