@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "greenlithops.compute"
 STORAGE_ENTRY_POINTS = "greenlithops.storage"
 
+_KUBERNETES = (
+    "greenlithops.backends.compute.kubernetes.backend",
+    "kubernetes",
+    "pip install 'greenlithops[kubernetes]'",
+)
+
 #: name: module, class, how to install what it needs
 COMPUTE = {
     "aws_lambda": (
@@ -48,7 +54,14 @@ COMPUTE = {
         "knative",
         "pip install 'greenlithops[http,kubernetes]'",
     ),
+    "k8s": _KUBERNETES,
+    "kubernetes": _KUBERNETES,
     "localhost": ("greenlithops.backends.compute.localhost", "LocalhostBackend", None),
+    "openwhisk": (
+        "greenlithops.backends.compute.openwhisk.backend",
+        "openwhisk",
+        "pip install 'greenlithops[http]'",
+    ),
 }
 
 

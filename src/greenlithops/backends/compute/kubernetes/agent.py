@@ -1,0 +1,233 @@
+"""What runs in a pod: takes invocations from Redis, has processes run them, and answers.
+
+``python -m greenlithops.backends.compute.kubernetes.agent SETTINGS [--once ROLE]``. It is another
+process than those that run calls, so that it can tell what became of one that died, and goes on
+giving signs of life while a call holds its interpreter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import RedisError, ResponseError
+
+from greenlithops.backends.compute.kubernetes import exchange
+from greenlithops.backends.compute.kubernetes.child import Child, Ended
+
+LONGEST_REPLY = 256 << 20
+REPLIES_SECONDS = 3600  #: after which replies that nobody reads are dropped
+BEATS = 5  #: signs of life in the time of a lease
+PAUSE = 0.2  #: seconds between attempts to reach Redis
+
+#: an entry, its fields, and how many workers had it before
+Taken = tuple[str, dict[str, bytes], int]
+_AWAY = (RedisError, OSError)
+
+_log = logging.getLogger("greenlithops.agent")
+
+
+class Agent:
+    """The workers of one pod.
+
+    Args:
+        settings: what the Secret says.
+        role: of a Job whose calls are run, one in each pod; None for a pool's.
+    """
+
+    def __init__(self, settings: dict[str, Any], role: str | None = None) -> None:
+        self.name = os.environ.get("GREENLITHOPS_POD") or os.uname().nodename
+        self._pool = settings["pool"]
+        self._key = bytes.fromhex(settings["key"])
+        self._lease = float(settings["lease"])
+        self._attempts = int(settings["attempts"])
+        self._timeout: float | None = settings.get("timeout")
+        self._grace = float(settings.get("grace", 0))
+        self._owner: str | None = settings.get("owner")
+        self._owner_seconds = float(settings.get("owner_seconds", 60))
+        self._processes = 1 if role else int(settings.get("processes", 1))
+        self._calls = exchange.calls_key(self._pool, role)
+        self._once = role is not None
+        self._redis = exchange.connected(settings["redis"])
+        self._running: dict[str, tuple[str, Child]] = {}  #: by entry: the consumer, and its child
+        self._leaving = asyncio.Event()
+        self._claimed = 0.0
+        self._owner_seen = time.monotonic()
+
+    async def run(self) -> None:
+        """Work until the pod is told to end, or its program is gone."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leaving.set)
+        beating = loop.create_task(self._beat())
+        started = f"{time.time():.3f}"
+        slots = [
+            loop.create_task(self._slot(f"{self.name}/{started}/{number}"))
+            for number in range(self._processes)
+        ]
+        leaving = loop.create_task(self._leaving.wait())
+        try:
+            await asyncio.wait([leaving, *slots], return_when=asyncio.FIRST_COMPLETED)
+            self._leaving.set()
+            await asyncio.wait(slots, timeout=self._grace)
+        finally:
+            for task in (leaving, beating, *slots):
+                task.cancel()
+            await asyncio.wait([leaving, beating, *slots])
+            await self._redis.aclose()
+        for task in slots:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    # One process, and what it runs.
+
+    async def _slot(self, consumer: str) -> None:
+        child = Child(self._key)
+        try:
+            await child.start()  # before there is anything to run
+            while not self._leaving.is_set():
+                try:
+                    taken = await self._take(consumer)
+                    done = self._once and taken is None and not await self._redis.xlen(self._calls)
+                except _AWAY as error:
+                    await self._wait_for_redis(error)
+                    continue
+                if taken is not None:
+                    await self._answer(consumer, child, *taken)
+                if done or (self._once and taken is not None):
+                    return
+        finally:
+            await child.end()
+
+    async def _wait_for_redis(self, error: Exception) -> None:
+        """Wait a moment: it is away, or has lost its data, which the client will mend."""
+        if isinstance(error, ResponseError) and not str(error).startswith(("NOGROUP", "LOADING")):
+            raise error
+        _log.debug("Redis is away: %s", error)
+        await asyncio.sleep(PAUSE)
+
+    async def _take(self, consumer: str) -> Taken | None:
+        """Return an invocation, and how many workers had it before."""
+        if time.monotonic() - self._claimed > self._lease / 2:
+            self._claimed = time.monotonic()
+            if (left := await self._claim(consumer)) is not None:
+                return left
+        block = min(exchange.BLOCK_SECONDS, self._lease / 2)
+        found = await self._redis.xreadgroup(
+            exchange.GROUP, consumer, {self._calls: ">"}, count=1, block=round(block * 1000)
+        )
+        for entry, fields in exchange.entries(found):
+            return entry.decode(), exchange.named(fields), 0
+        return None
+
+    async def _claim(self, consumer: str) -> Taken | None:
+        """Return an invocation whose worker gives no sign of life."""
+        idle = round(self._lease * 1000)
+        found = await self._redis.xautoclaim(self._calls, exchange.GROUP, consumer, idle, count=1)
+        for entry, fields in found[1]:
+            if fields:  # else it was cancelled
+                rows = await self._redis.xpending_range(
+                    self._calls, exchange.GROUP, entry, entry, 1
+                )
+                before = int(rows[0]["times_delivered"]) - 1 if rows else 0
+                return entry.decode(), exchange.named(fields), before
+        return None
+
+    async def _answer(
+        self, consumer: str, child: Child, entry: str, fields: dict[str, bytes], before: int
+    ) -> None:
+        lost = before + int(fields.get("a", b"0"))
+        if lost >= self._attempts:
+            text = f"{lost} pods were lost with this call"
+            await self._reply(entry, fields, "lost", text.encode(), {})
+            return
+        self._running[entry] = (consumer, child)
+        try:
+            status, body, more = await self._result(child, fields)
+        finally:
+            del self._running[entry]
+        if len(body) > LONGEST_REPLY:
+            status, body, more = "large", str(len(body)).encode(), {}
+        if status != "cancelled":
+            await self._reply(entry, fields, status, body, more)
+
+    async def _result(
+        self, child: Child, fields: dict[str, bytes]
+    ) -> tuple[str, bytes, dict[str, Any]]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                refused, body = await child.ask(fields["b"])
+        except TimeoutError:
+            await child.end()
+            return "late", b"", {"seconds": self._timeout}
+        except Ended as end:
+            more = {"exit_code": end.exit_code, "signal": end.signal}
+            status = "cancelled" if end.wanted else "memory" if end.memory else "ended"
+            return status, end.words.encode(), more
+        return "refused" if refused else "ok", body, {}
+
+    async def _reply(
+        self, entry: str, fields: dict[str, bytes], status: str, body: bytes, more: dict[str, Any]
+    ) -> None:
+        replies = exchange.replies_key(self._pool, fields["c"].decode())
+        more["worker"] = self.name
+        words = ["n", fields["n"], "s", status, "b", body, "x", json.dumps(more)]
+        while True:
+            try:
+                await self._redis.eval(
+                    exchange.ANSWER, 2, self._calls, replies, entry, REPLIES_SECONDS, *words
+                )
+            except _AWAY as error:
+                await self._wait_for_redis(error)
+            else:
+                return
+
+    # Signs of life, both ways.
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self._lease / BEATS))
+            with contextlib.suppress(RedisError, OSError):
+                held = [word for entry, (who, _) in self._running.items() for word in (who, entry)]
+                if held:
+                    lost = await self._redis.eval(exchange.RENEW, 1, self._calls, *held)
+                    for entry in lost:
+                        self._stop(entry.decode())
+                if self._owner and await self._redis.exists(
+                    exchange.life_key(self._pool, self._owner)
+                ):
+                    self._owner_seen = time.monotonic()
+            if self._owner and time.monotonic() - self._owner_seen > self._owner_seconds:
+                _log.warning("the program of these calls is gone")
+                for entry in list(self._running):
+                    self._stop(entry)
+                self._leaving.set()
+
+    def _stop(self, entry: str) -> None:
+        """End what runs for an entry that is not ours any more: cancelled, or given to another."""
+        if entry in self._running:
+            self._running[entry][1].stop()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Be the agent of a pod."""
+    parser = argparse.ArgumentParser(description="Run greenlithops' calls in this pod.")
+    parser.add_argument("settings", type=Path, help="a JSON file: how Redis is reached, and more")
+    parser.add_argument("--once", metavar="ROLE", help="run one call of a Job, and end")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=os.environ.get("GREENLITHOPS_LOG", "WARNING"), stream=sys.stderr)
+    settings = json.loads(given.settings.read_text("utf-8"))
+    asyncio.run(Agent(settings, given.once).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,348 @@
+"""Runs calls in pods: invocations travel through Redis, the cluster says what becomes of pods."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+
+from greenlithops.backends.compute.kubernetes import exchange
+from greenlithops.backends.compute.kubernetes.api import Api, path
+from greenlithops.backends.compute.kubernetes.link import Link, Pending
+from greenlithops.backends.compute.kubernetes.naming import ROLE_POOL
+from greenlithops.backends.compute.kubernetes.options import KubernetesOptions, amount
+from greenlithops.backends.compute.kubernetes.pods import template, worker_of
+from greenlithops.backends.compute.kubernetes.scaling import Scaler
+from greenlithops.backends.compute.kubernetes.session import Session
+from greenlithops.backends.compute.kubernetes.state import Pods
+from greenlithops.errors import (
+    ConfigurationError,
+    GreenlithopsError,
+    PayloadTooLarge,
+    ServiceUnavailable,
+)
+from greenlithops.models import Limits, Reply, ServiceSize
+from greenlithops.offload import off_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from greenlithops.backends.compute.kubernetes.failures import Trouble
+
+MOST_BYTES = 256 << 20  #: of one invocation in Redis
+MOST_JOBS_CALLS = 10_000  #: invocations at a time where each has a pod of its own
+GATHER_SECONDS = 0.02  #: in which invocations are gathered into one Job
+
+_log = logging.getLogger(__name__)
+
+
+def kubernetes(**options: Any) -> KubernetesBackend:
+    """Return a backend for a Kubernetes cluster; see `KubernetesOptions` for what it takes.
+
+    Raises:
+        ConfigurationError: an option is unknown, missing or impossible.
+    """
+    return KubernetesBackend(KubernetesOptions.of(options))
+
+
+class KubernetesBackend:
+    """Runs calls in pods of a cluster, which are created when this is opened.
+
+    Args:
+        options: what pods are like.
+    """
+
+    name = "kubernetes"
+
+    def __init__(self, options: KubernetesOptions) -> None:
+        self.options = options
+        self.patience = options.patience
+        self.key = b""
+        self.size: ServiceSize | None = None
+        slots = options.max_workers * options.worker_processes
+        # What a pod will run next lies in Redis while it runs something else.
+        most = 2 * slots if options.mode == "pool" else max(MOST_JOBS_CALLS, slots)
+        self.limits = Limits(
+            payload_bytes=MOST_BYTES, concurrency=most, seconds=options.runtime_timeout
+        )
+        self.session: Session | None = None
+        self._place = exchange.described(options.redis) if options.pool is None else {}
+        self._link: Link | None = None
+        self._pods: Pods
+        self._scaler: Scaler | None = None
+        self._outbox: list[Pending] = []
+        self._numbers = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken: GreenlithopsError | None = None
+
+    # Opening and closing.
+
+    async def __aenter__(self) -> Self:
+        options = self.options = await off_loop(with_template, self.options)
+        api = await Api.open(options)
+        client = secrets.token_hex(5)
+        try:
+            settings = await self._settings(api, client)
+            self.key = bytes.fromhex(settings["key"])
+            self._link = link = Link(
+                self._place, settings["pool"], client, seconds=options.client_seconds,
+                patience=options.patience, on_reply=self._ended,
+            )  # fmt: skip
+            link.grow = self._grow
+            await link.open()
+        except BaseException:
+            await api.close()
+            raise
+        self.session = Session(api, options, settings["pool"], settings)
+        self._pods = Pods(f"greenlithops-{settings['pool']}", self._lost, self._judge)
+        try:
+            if options.pool is None:
+                await self.session.open()
+                self.size = _size(options)
+            await self.session.watch(self._pods, self._deaf)
+        except BaseException:
+            await self._close()
+            raise
+        if options.mode == "pool" and options.pool is None:
+            self._scaler = Scaler(self.session, options, self._busy, self._scaling_failed)
+            self._spawn(self._scaler.run())
+        self._spawn(self._tick())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        link, self._link = self._link, None
+        session, self.session = self.session, None
+        whole = self.options.pool is None
+        if session is not None:
+            await (session.close() if whole else session.leave())
+        if link is not None:
+            await link.close(whole=whole)
+
+    async def _settings(self, api: Api, client: str) -> dict[str, Any]:
+        """Return what workers of this session must know, or those of an installed pool do."""
+        options = self.options
+        if options.pool is not None:
+            found = await api.request("GET", path("Secret", api.namespace, options.pool))
+            settings: dict[str, Any] = json.loads(base64.b64decode(found["data"]["settings.json"]))
+            self._place = exchange.described(options.redis) if options.redis else settings["redis"]
+            return settings
+        place = self._place
+        if options.worker_redis is not None:
+            place = exchange.described(options.worker_redis)
+        return {
+            "pool": client,
+            "key": secrets.token_hex(32),
+            "redis": place,
+            "lease": options.lease_seconds,
+            "attempts": options.attempts,
+            "timeout": options.runtime_timeout,
+            "grace": options.grace_seconds,
+            "owner": client,
+            "owner_seconds": options.client_seconds,
+            "processes": options.worker_processes,
+        }
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Invocations.
+
+    async def invoke(self, body: bytes) -> Reply:
+        """Return the reply to a message."""
+        link = self._link
+        if link is None:
+            raise ServiceUnavailable("the backend is not open")
+        if self._broken is not None:
+            raise self._broken
+        if len(body) > MOST_BYTES:
+            raise PayloadTooLarge(
+                f"the arguments take {len(body)} bytes, and Redis is given {MOST_BYTES} at most: "
+                "put them into storage, and pass a CloudObject"
+            )
+        pending = link.make(body)
+        try:
+            if not self._outbox:
+                self._spawn(self._flush())
+            self._outbox.append(pending)
+            return Reply(await pending.reply)
+        finally:
+            link.drop(pending)
+
+    async def _flush(self) -> None:
+        """Send what was gathered, together."""
+        jobs = self.options.mode == "jobs"
+        await asyncio.sleep(GATHER_SECONDS if jobs else 0)
+        gathered, self._outbox = self._outbox, []
+        gathered = [one for one in gathered if not one.reply.done()]
+        if gathered:
+            await self._submit(gathered, jobs=jobs)
+
+    async def _submit(self, some: list[Pending], *, jobs: bool, factor: int = 1) -> None:
+        link, session = self._link, self.session
+        assert link is not None  # noqa: S101 - only while it is open
+        assert session is not None  # noqa: S101 - the same
+        try:
+            if not jobs:
+                await link.send(some)
+                self._wake()
+                return
+            number = next(self._numbers)
+            await link.send(some, f"job-{number}")
+            await session.create_job(number, len(some), factor)
+        except GreenlithopsError as error:
+            for one in some:
+                link.settle(one, error)
+
+    def _ended(self, pending: Pending) -> None:
+        """Clean up after the last invocation of a Job."""
+        role, link = pending.role, self._link
+        if role is not None and link is not None:
+            if not any(one.role == role for one in link.pending.values()):
+                self._pods.forget(role)
+                self._spawn(self._clear(role))
+        else:
+            self._wake()
+
+    async def _clear(self, role: str) -> None:
+        if self.session is not None:
+            try:
+                await self.session.delete_job(int(role.removeprefix("job-")))
+            except GreenlithopsError as error:
+                _log.warning("a finished Job is left until the end: %s", error)
+
+    def _wake(self) -> None:
+        if self._scaler is not None:
+            self._scaler.wake()
+
+    def _busy(self) -> int:
+        link = self._link
+        return 0 if link is None else sum(one.role is None for one in link.pending.values())
+
+    # What becomes of pods.
+
+    def _lost(self, pod: str, role: str, why: Trouble, before: float | None) -> None:
+        self._spawn(self._settle_lost(pod, role, why, before))
+
+    async def _settle_lost(self, pod: str, role: str, why: Trouble, before: float | None) -> None:
+        """Give the calls of a pod to others, or fail them, as it is right."""
+        link = self._link
+        if link is None:
+            return
+        stream = None if role == ROLE_POOL else role
+        again = []
+        for one in await link.taken_by(pod, stream, before):
+            one.lost += 1
+            if why.kind == "memory" and self._grow(one):
+                continue
+            if why.kind == "taken" and one.lost < self.options.attempts:
+                again.append(one)
+            else:
+                link.settle(one, why.error())
+        if again:
+            _log.info("%s; its calls go to others", why.text)
+            try:
+                await link.send(again, stream)
+            except GreenlithopsError as error:
+                for one in again:
+                    link.settle(one, error)
+
+    def _grow(self, pending: Pending) -> bool:
+        """Run an invocation that ran out of memory again with more of it, if that is wanted."""
+        if pending.grown >= self.options.more_memory:
+            return False
+        pending.grown += 1
+        self._spawn(self._submit([pending], jobs=True, factor=2**pending.grown))
+        return True
+
+    def _judge(self, role: str) -> None:
+        """Fail the calls of a role that cannot be run."""
+        link, options = self._link, self.options
+        if link is None:
+            return
+        stream = None if role == ROLE_POOL else role
+        waiting = [one for one in link.pending.values() if one.role == stream and one.entry]
+        verdict = self._pods.verdict(
+            role,
+            busy=bool(waiting),
+            unschedulable=options.unschedulable_seconds,
+            start=options.start_seconds,
+        )
+        if verdict is not None:
+            self._fail(waiting, verdict.error())
+
+    def _fail(self, some: Iterable[Pending], error: GreenlithopsError) -> None:
+        if self._link is not None:
+            for one in some:
+                self._link.settle(one, error)
+
+    async def _tick(self) -> None:
+        """Look at what only time decides."""
+        while True:
+            await asyncio.sleep(0.5)
+            pending = self._link.pending.values() if self._link is not None else ()
+            for role in {one.role or ROLE_POOL for one in pending}:
+                self._judge(role)
+
+    def _deaf(self, error: GreenlithopsError) -> None:
+        """The cluster does not tell any more what becomes of pods: nothing could be trusted."""
+        self._scaling_failed(error)
+
+    def _scaling_failed(self, error: GreenlithopsError) -> None:
+        self._broken = error
+        if self._link is not None:
+            self._fail(list(self._link.pending.values()), error)
+
+    def __repr__(self) -> str:
+        where = "not open" if self.session is None else self.session.api.namespace
+        return f"<KubernetesBackend {where}>"
+
+
+def with_template(options: KubernetesOptions) -> KubernetesOptions:
+    """Return options whose template of pods is read from its file."""
+    from dataclasses import replace  # noqa: PLC0415 - once
+    from pathlib import Path  # noqa: PLC0415 - once
+
+    given = options.pod_template
+    if not isinstance(given, str):
+        return options
+    try:
+        content = yaml.safe_load(Path(given).expanduser().read_text("utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"kubernetes: pod_template cannot be read: {error}") from error
+    return replace(options, pod_template=content)
+
+
+def _size(options: KubernetesOptions) -> ServiceSize:
+    """Return what a pod reserves for one of its calls."""
+    worker = worker_of(template(options, "x", ROLE_POOL)["spec"])
+    wanted = worker["resources"]["requests"]
+    share = options.worker_processes
+    return ServiceSize(
+        memory_mb=amount(wanted["memory"]) / (1 << 20) / share,
+        vcpus=amount(wanted["cpu"]) / share,
+        architecture="arm64" if options.architecture == "arm64" else "x86_64",
+        provider=options.provider,
+        region=options.region,
+    )

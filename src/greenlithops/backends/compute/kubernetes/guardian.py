@@ -1,0 +1,86 @@
+"""Deletes what a program has created in a cluster when the program is killed.
+
+A process of its own waits for the end of a pipe, which the kernel closes with the program; then it
+deletes the one object that owns all others. What is left when the whole machine is lost, the
+cluster deletes by itself, some minutes later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from greenlithops.backends.compute.kubernetes.naming import name_of
+
+SECONDS = 120.0  #: for which it tries to reach the server
+
+
+class Guardian:
+    """What cleans up after this process.
+
+    Args:
+        options: of `KubernetesOptions`, as far as they say where the cluster is.
+        session: what is deleted.
+    """
+
+    def __init__(self, options: dict[str, Any], session: str) -> None:
+        lifeline_end, self._lifeline = os.pipe()
+        module = "greenlithops.backends.compute.kubernetes.guardian"
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, str(lifeline_end)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(lifeline_end,),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(lifeline_end)
+        os.write(self._lifeline, json.dumps([options, session]).encode() + b"\n")
+
+    def dismiss(self) -> None:
+        """End it: there is nothing to clean up."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._lifeline)
+
+    def leave(self) -> None:
+        """Have it clean up now; this process does not wait for it."""
+        os.close(self._lifeline)
+
+
+async def clean(options: dict[str, Any], session: str) -> None:
+    """Delete a session."""
+    from greenlithops.backends.compute.kubernetes.api import Api  # noqa: PLC0415 - only if needed
+    from greenlithops.backends.compute.kubernetes.options import KubernetesOptions  # noqa: PLC0415
+    from greenlithops.errors import ServiceError  # noqa: PLC0415
+
+    api = await Api.open(KubernetesOptions(image="none", **options))
+    try:
+        async with asyncio.timeout(SECONDS):
+            while True:
+                try:
+                    return await api.delete("Job", name_of(session))
+                except ServiceError:
+                    await asyncio.sleep(1.0)
+    finally:
+        await api.close()
+
+
+def main(lifeline: int) -> None:
+    """Wait for the end of the program; clean up after it."""
+    with os.fdopen(lifeline, "rb") as pipe:
+        options, session = json.loads(pipe.readline() or b"[null, null]")
+        pipe.read()  # until the program is gone
+    if options is not None:
+        asyncio.run(clean(options, session))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

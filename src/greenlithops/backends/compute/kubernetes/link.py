@@ -1,0 +1,325 @@
+"""The client's end of the exchange: invocations go into a stream, replies come out of another."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError, ResponseError
+
+from greenlithops.backends.compute.kubernetes import exchange
+from greenlithops.errors import (
+    CallTimeout,
+    GreenlithopsError,
+    OutOfMemory,
+    PayloadTooLarge,
+    ServiceRefused,
+    ServiceUnavailable,
+    WorkerLost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+BEAT_SECONDS = 2.0
+READ = 200  #: replies that are read at a time
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+_AWAY = (RedisError, OSError)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """An invocation that has no reply yet.
+
+    Attributes:
+        number: by which its reply names it.
+        body: the message.
+        reply: gets the reply.
+        role: of the Job whose stream it is in; None for the pool's.
+        entry: where it is in the stream.
+        lost: how many pods were lost with it.
+        grown: how often it was given more memory.
+    """
+
+    number: int
+    body: bytes
+    reply: asyncio.Future[bytes]
+    role: str | None = None
+    entry: bytes = b""
+    lost: int = 0
+    grown: int = field(default=0)
+
+
+class Link:
+    """Invocations of one client in one pool.
+
+    Args:
+        place: where Redis is, as `exchange.described` says it.
+        pool: the pool's name.
+        client: this client's.
+        seconds: after which the client counts as dead when it gives no sign.
+        patience: for which Redis may be away.
+        on_reply: called when an invocation has ended.
+    """
+
+    def __init__(
+        self,
+        place: dict[str, Any],
+        pool: str,
+        client: str,
+        *,
+        seconds: float,
+        patience: float,
+        on_reply: Callable[[Pending], None],
+    ) -> None:
+        self.pending: dict[int, Pending] = {}
+        self.pods: dict[str, float] = {}  #: those that have answered, and when they last did
+        #: asked about an invocation that ran out of memory: whether it is run again
+        self.grow: Callable[[Pending], bool] = lambda _: False
+        self._redis = exchange.connected(place)
+        self._pool = pool
+        self._client = client
+        self._seconds = seconds
+        self._patience = patience
+        self._on_reply = on_reply
+        self._replies = exchange.replies_key(pool, client)
+        self._numbers = itertools.count()
+        self._last: bytes | str = "0-0"
+        self._away_since: float | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            ServiceUnavailable: Redis does not answer.
+            ServiceRefused: it refuses.
+        """
+        try:
+            await self._live()
+        except ResponseError as error:
+            await self._redis.aclose()
+            raise ServiceRefused(f"Redis refuses: {error}") from error
+        except _AWAY as error:
+            await self._redis.aclose()
+            raise ServiceUnavailable(f"Redis is not reached: {error}") from error
+        self._spawn(self._read())
+        self._spawn(self._beat())
+
+    async def close(self, *, whole: bool) -> None:
+        """Stop to listen.
+
+        Args:
+            whole: whether the pool ends with this client, so that nothing is left of it.
+        """
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        try:
+            async with asyncio.timeout(exchange.CONNECT_SECONDS):
+                keys = [self._replies, exchange.life_key(self._pool, self._client)]
+                if whole:
+                    pattern = exchange.calls_key(self._pool) + "*"
+                    keys += [key async for key in self._redis.scan_iter(match=pattern)]
+                await self._redis.delete(*keys)
+        except (*_AWAY, TimeoutError) as error:
+            _log.warning("what calls left in Redis is not deleted: %s", error)
+        await self._redis.aclose()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Invocations.
+
+    def make(self, body: bytes) -> Pending:
+        """Return a new invocation, which is not sent yet."""
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        pending = Pending(next(self._numbers), body, reply)
+        self.pending[pending.number] = pending
+        return pending
+
+    async def send(self, some: Iterable[Pending], role: str | None = None) -> None:
+        """Put invocations into a stream, where workers find them.
+
+        Raises:
+            ServiceUnavailable: Redis does not answer.
+        """
+        stream = exchange.calls_key(self._pool, role)
+        try:
+            if role is not None:
+                await self._group(stream)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                waiting = list(some)
+                for one in waiting:
+                    fields = {"c": self._client, "n": one.number, "a": one.lost, "b": one.body}
+                    pipe.xadd(stream, fields)
+                for one, entry in zip(waiting, await pipe.execute(), strict=True):
+                    one.role, one.entry = role, entry
+                    if one.reply.cancelled():
+                        self._spawn(self._withdraw(one))
+        except _AWAY as error:
+            raise ServiceUnavailable(f"Redis does not take calls: {error}") from error
+
+    def drop(self, pending: Pending) -> None:
+        """Forget an invocation; where it runs, its process is told within a second."""
+        if self.pending.pop(pending.number, None) is not None:
+            pending.reply.cancel()
+            self._on_reply(pending)
+            if pending.entry:
+                self._spawn(self._withdraw(pending))
+
+    async def _withdraw(self, pending: Pending) -> None:
+        stream = exchange.calls_key(self._pool, pending.role)
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.xack(stream, exchange.GROUP, pending.entry)
+                pipe.xdel(stream, pending.entry)
+                await pipe.execute()
+        except _AWAY as error:
+            _log.debug("a cancelled call is not taken back: %s", error)
+
+    async def taken_by(
+        self, pod: str, role: str | None = None, before: float | None = None
+    ) -> list[Pending]:
+        """Take away from a pod what it runs, and return that.
+
+        Args:
+            pod: its name.
+            role: whose stream it works on.
+            before: only what was taken by workers that started before this moment.
+        """
+        stream = exchange.calls_key(self._pool, role)
+        try:
+            found = await self._redis.eval(
+                exchange.WITHDRAW, 1, stream, f"{pod}/", self._client, before or 1e12
+            )
+        except _AWAY as error:
+            _log.debug("what the pod %s ran is not known: %s", pod, error)
+            return []  # others claim it when the pod's lease is over
+        return [self.pending[int(n)] for n in found if int(n) in self.pending]
+
+    def settle(self, pending: Pending, outcome: bytes | GreenlithopsError) -> None:
+        """Say how an invocation ended."""
+        if self.pending.pop(pending.number, None) is None:
+            return
+        if not pending.reply.done():
+            if isinstance(outcome, GreenlithopsError):
+                pending.reply.set_exception(outcome)
+            else:
+                pending.reply.set_result(outcome)
+        self._on_reply(pending)
+
+    # Replies.
+
+    async def _read(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                found = await self._redis.xread(
+                    {self._replies: self._last},
+                    count=READ,
+                    block=round(exchange.BLOCK_SECONDS * 1000),
+                )
+                for entry, fields in exchange.entries(found):
+                    self._last = entry
+                    self._heard(exchange.named(fields))
+                if found:
+                    await self._redis.xtrim(self._replies, minid=_after(self._last))
+                pause, self._away_since = FIRST_PAUSE, None
+            except _AWAY as error:
+                self._away(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _heard(self, fields: dict[str, bytes]) -> None:
+        pending = self.pending.get(int(fields["n"]))
+        more = json.loads(fields["x"])
+        self.pods[more["worker"]] = time.monotonic()
+        if pending is None:
+            return  # it was cancelled, or answered before
+        outcome = read(fields["s"].decode(), fields["b"], more)
+        if isinstance(outcome, OutOfMemory) and self.grow(pending):
+            return
+        self.settle(pending, outcome)
+
+    def _away(self, error: Exception) -> None:
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+            _log.warning("Redis is away: %s", error)
+        if now - self._away_since > self._patience:
+            failure = WorkerLost(
+                f"Redis has been away for {self._patience:g} s: what became of the call is not "
+                f"known ({error})"
+            )
+            for one in list(self.pending.values()):
+                self.settle(one, failure)
+
+    # Signs of life.
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self._live()
+            except _AWAY as error:
+                _log.debug("no sign of life was given: %s", error)
+
+    async def _live(self) -> None:
+        """Say that this client lives; send everything again if Redis has lost its data."""
+        life = exchange.life_key(self._pool, self._client)
+        await self._redis.set(life, "1", px=round(self._seconds * 1000))
+        roles = {None} | {one.role for one in self.pending.values() if one.entry}
+        for role in roles:
+            if await self._group(exchange.calls_key(self._pool, role)):
+                lost = [one for one in self.pending.values() if one.entry and one.role == role]
+                if lost:
+                    _log.warning("Redis has lost its data; %d calls are sent again", len(lost))
+                    self._last = "0-0"
+                    await self.send(lost, role)
+
+    async def _group(self, stream: str) -> bool:
+        """Return whether a stream had to be made."""
+        try:
+            await self._redis.xgroup_create(stream, exchange.GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if str(error).startswith("BUSYGROUP"):
+                return False
+            raise
+        return True
+
+
+def read(status: str, body: bytes, more: dict[str, Any]) -> bytes | GreenlithopsError:
+    """Return a reply's message, or the error that it stands for."""
+    if status == "ok":
+        return body
+    text = body.decode("utf-8", "replace")
+    pod, end = more["worker"], {"exit_code": more.get("exit_code"), "signal": more.get("signal")}
+    if status == "memory":
+        return OutOfMemory(
+            f"{text}, killed for want of memory in the pod {pod}; give more memory", **end
+        )
+    if status == "late":
+        return CallTimeout(f"the call ran longer than runtime_timeout, {more['seconds']:g} s")
+    if status == "large":
+        return PayloadTooLarge(f"the results take {text} bytes; put them into storage")
+    if status == "refused":
+        return ServiceRefused(f"the pod {pod} refused the call: {text}")
+    return WorkerLost(f"{text} (pod {pod})", **end)
+
+
+def _after(entry: bytes | str) -> str:
+    text = entry.decode() if isinstance(entry, bytes) else entry
+    milliseconds, _, sequence = text.partition("-")
+    return f"{milliseconds}-{int(sequence) + 1}"

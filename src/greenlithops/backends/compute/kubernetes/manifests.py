@@ -1,0 +1,158 @@
+"""What is created in a cluster, as plain manifests: pure functions of the options."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from greenlithops.backends.compute.kubernetes.naming import (
+    ROLE,
+    ROLE_POOL,
+    SESSION,
+    labels,
+    name_of,
+    owned_by,
+)
+from greenlithops.backends.compute.kubernetes.pods import template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenlithops.backends.compute.kubernetes.naming import Manifest
+    from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+
+ANCHOR_SECONDS = 600  #: for which what a program has created stays when the program is lost
+FINISHED_SECONDS = 30  #: for which a finished Job can be looked at
+_MOST_FAILURES = (1 << 31) - 1
+
+
+def anchor(options: KubernetesOptions, session: str) -> Manifest:
+    """Return the Job that owns all else: without pods, and with a deadline that is moved on.
+
+    When the program is lost, nobody moves the deadline on. The Job fails, is deleted since its
+    time to live is over, and the garbage collector deletes what it owns.
+    """
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name_of(session), "labels": labels(session, "anchor")},
+        "spec": {
+            "parallelism": 0,
+            "activeDeadlineSeconds": ANCHOR_SECONDS,
+            "ttlSecondsAfterFinished": 0,
+            "template": {
+                "metadata": {"labels": labels(session, "anchor")},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{"name": "none", "image": options.image or "none"}],
+                },
+            },
+        },
+    }
+
+
+def secret(
+    session: str, settings: Mapping[str, Any], owner: Mapping[str, Any] | None = None
+) -> Manifest:
+    """Return the Secret with what workers must know: how Redis is reached, and the key."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name_of(session), "labels": labels(session), **owned_by(owner)},
+        "type": "Opaque",
+        "data": {"settings.json": base64.b64encode(json.dumps(settings).encode()).decode()},
+    }
+
+
+def pull_secret(
+    options: KubernetesOptions, session: str, owner: Mapping[str, Any] | None = None
+) -> Manifest | None:
+    """Return the Secret with which the image is pulled; None if no registry's user is given."""
+    if not (options.docker_server and options.docker_user and options.docker_password):
+        return None
+    user, password = options.docker_user, options.docker_password
+    entry = {
+        "username": user,
+        "password": password,
+        "auth": base64.b64encode(f"{user}:{password}".encode()).decode(),
+    }
+    content = json.dumps({"auths": {options.docker_server: entry}}).encode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"{name_of(session)}-pull",
+            "labels": labels(session),
+            **owned_by(owner),
+        },
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": base64.b64encode(content).decode()},
+    }
+
+
+def deployment(
+    options: KubernetesOptions,
+    session: str,
+    *,
+    replicas: int = 0,
+    owner: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Return the Deployment of a pool's pods."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": name_of(session),
+            "labels": labels(session, ROLE_POOL),
+            **owned_by(owner),
+        },
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": {SESSION: session, ROLE: ROLE_POOL}},
+            "template": template(options, session, ROLE_POOL),
+        },
+    }
+
+
+def job(
+    options: KubernetesOptions,
+    session: str,
+    number: int,
+    count: int,
+    *,
+    indexed: bool,
+    memory_factor: int = 1,
+    owner: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Return a Job with a pod for each of `count` invocations.
+
+    Args:
+        options: what the pods are like.
+        session: the executor's.
+        number: of the submission in the session.
+        count: how many invocations.
+        indexed: whether the server has indexed Jobs (1.21 and later).
+        memory_factor: how much memory each pod has, as a multiple of what is configured.
+        owner: the anchor.
+    """
+    spec: Manifest = {
+        "parallelism": min(count, options.max_workers),
+        "completions": count,
+        "backoffLimit": min(_MOST_FAILURES, count * options.attempts),
+        "ttlSecondsAfterFinished": FINISHED_SECONDS,
+        "template": template(options, session, f"job-{number}", memory_factor=memory_factor),
+    }
+    if indexed:
+        spec["completionMode"] = "Indexed"
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{name_of(session)}-{number}",
+            "labels": labels(session, f"job-{number}"),
+            **owned_by(owner),
+        },
+        "spec": spec,
+    }

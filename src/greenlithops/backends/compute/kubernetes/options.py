@@ -1,0 +1,289 @@
+"""What pods are like and how many there may be: one frozen value, with Lithops' names for it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from greenlithops.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+ARCHITECTURES = ("amd64", "arm64")
+QUANTITY = re.compile(r"([0-9]*\.?[0-9]+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|e-?[0-9]+)?")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+#: Lithops' names that are ours under others
+_SAME: Mapping[str, str] = {
+    "kubecfg_path": "kubeconfig",
+    "kubecfg_context": "context",
+    "runtime": "image",
+    "runtime_cpu": "cpu",
+    "runtime_memory": "memory",
+    "runtime_arch": "architecture",
+}
+#: Lithops' names that have no meaning here
+_NEEDLESS = frozenset(
+    {
+        *("backend", "cluster", "docker_namespace", "invoke_pool_threads", "master_name"),
+        *("master_timeout", "remote_invoker", "runtime_include_function", "storage", "user"),
+    }
+)
+#: Lithops' names the meaning of which would be lost, and what to do instead
+_REFUSED: Mapping[str, str] = {
+    "rabbitmq_executor": "warm pods take calls from Redis: leave it out, and give redis",
+    "amqp_url": "calls travel by Redis, not RabbitMQ: give redis",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesOptions:
+    """Pods that run calls.
+
+    Attributes:
+        image: the workers' image: Python of this program's minor version, and greenlithops with
+            its extra ``redis``; ``greenlithops runtime build`` makes one.
+        redis: the Redis (6.2 or later) through which calls travel: a URL, or a mapping as in the
+            section ``redis`` of a configuration.
+        worker_redis: the same server as pods reach it, if that is another address.
+        mode: ``pool``: pods live on between calls; ``jobs``: each invocation has a pod of its own.
+        pool: the name of a pool that is installed already, from the Helm chart or Kustomize; it is
+            then used as it is, and left there.
+        kubeconfig: the configuration file of the cluster; None for ``KUBECONFIG``, else
+            ``~/.kube/config``.
+        context: the context in it; None for its current one.
+        in_cluster: whether to use the service account of the pod in which this program runs; None:
+            if it runs in one and there is no configuration file.
+        namespace: where; None for the context's.
+        min_workers: pods that are kept while the executor is open.
+        max_workers: pods at most.
+        worker_processes: calls that a pod runs at a time, each in a process of its own.
+        idle_seconds: after which pods beyond `min_workers` that have nothing to do are ended.
+        lease_seconds: after which the calls of a pod that gives no sign go to another one.
+        client_seconds: after which pods end when this program gives no sign.
+        attempts: how many pods may be lost with a call before it fails.
+        unschedulable_seconds: for which pods may wait for a place while none runs.
+        start_seconds: in which a first pod must run.
+        grace_seconds: that a pod that is told to end has for the calls that it runs.
+        runtime_timeout: seconds that an invocation may run; None: no limit.
+        more_memory: how often an invocation that ran out of memory is run again in a pod with
+            twice as much.
+        patience: seconds for which the cluster or Redis may be away before calls fail.
+        cpu: CPUs that a pod requests: a number, or a quantity such as ``500m``.
+        cpu_limit: CPUs that it may use at most; None: no limit.
+        memory: memory that a pod requests and may use: MiB, or a quantity such as ``1Gi``.
+        memory_limit: if it may use more than it requests.
+        gpu: how many GPUs it has.
+        gpu_resource: what the cluster calls them.
+        node_selector: labels of the nodes.
+        affinity: as in a pod's ``spec.affinity``.
+        tolerations: as in a pod's ``spec.tolerations``.
+        priority_class: the pods' priority class.
+        service_account: the pods' service account; without one they get no token.
+        image_pull_secrets: names of secrets.
+        image_pull_policy: ``Always``, ``IfNotPresent`` or ``Never``; None for the cluster's way.
+        docker_server: a registry for which a pull secret is made,
+        docker_user: with this user
+        docker_password: and password.
+        pod_security_context: over the restricted one that pods have.
+        container_security_context: over the restricted one that containers have.
+        architecture: ``amd64`` or ``arm64``; None for any node.
+        volumes: as in a pod's ``spec.volumes``.
+        volume_mounts: as in a container's ``volumeMounts``.
+        env: environment variables of calls: a mapping, or a list as in a container's ``env``.
+        labels: of all pods.
+        annotations: of all pods.
+        pod_template: a pod, or a pod's template, as a mapping or a YAML file, for all else: what is
+            said here goes over it. The workers' container in it is called ``worker``.
+        node_energy: mount the node's meter, ``/run/greenlithops``, which the DaemonSet publishes.
+        region: where the cluster is, as its provider names it; for carbon.
+        provider: whose machines they are: ``AWS``, ``Azure`` or ``GCP``; for the energy model.
+    """
+
+    image: str | None = None
+    redis: Any = field(default=None, repr=False)
+    worker_redis: Any = field(default=None, repr=False)
+    mode: Literal["pool", "jobs"] = "pool"
+    pool: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    in_cluster: bool | None = None
+    namespace: str | None = None
+    min_workers: int = 0
+    max_workers: int = 100
+    worker_processes: int = 1
+    idle_seconds: float = 60.0
+    lease_seconds: float = 10.0
+    client_seconds: float = 60.0
+    attempts: int = 3
+    unschedulable_seconds: float = 60.0
+    start_seconds: float = 600.0
+    grace_seconds: float = 30.0
+    runtime_timeout: float | None = None
+    more_memory: int = 0
+    patience: float = 60.0
+    cpu: float | str | None = None
+    cpu_limit: float | str | None = None
+    memory: float | str | None = None
+    memory_limit: float | str | None = None
+    gpu: int = 0
+    gpu_resource: str = "nvidia.com/gpu"
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    affinity: Mapping[str, Any] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    priority_class: str | None = None
+    service_account: str | None = None
+    image_pull_secrets: Sequence[str] = ()
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    docker_server: str | None = None
+    docker_user: str | None = None
+    docker_password: str | None = field(default=None, repr=False)
+    pod_security_context: Mapping[str, Any] | None = None
+    container_security_context: Mapping[str, Any] | None = None
+    architecture: Literal["amd64", "arm64"] | None = None
+    volumes: Sequence[Mapping[str, Any]] = ()
+    volume_mounts: Sequence[Mapping[str, Any]] = ()
+    env: Any = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    pod_template: Any = None
+    node_energy: bool = False
+    region: str | None = None
+    provider: Literal["AWS", "Azure", "GCP"] = "AWS"
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, (bool, str)) or value < least):
+                raise ConfigurationError(
+                    f"kubernetes: {name} is a number of at least {least:g}, not {value!r}"
+                )
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                said = ", ".join(repr(one) for one in choices if one is not None)
+                raise ConfigurationError(
+                    f"kubernetes: {name} is one of {said}, not {getattr(self, name)!r}"
+                )
+        for name in ("cpu", "cpu_limit", "memory", "memory_limit"):
+            quantity(name, getattr(self, name))
+        for name in ("namespace", "pool"):
+            value = getattr(self, name)
+            if value is not None and not _LABEL.fullmatch(value):
+                raise ConfigurationError(
+                    f"kubernetes: {name} has small letters, digits and '-' only, not {value!r}"
+                )
+        if self.min_workers > self.max_workers:
+            raise ConfigurationError(
+                f"kubernetes: min_workers, {self.min_workers}, is more than max_workers, "
+                f"{self.max_workers}"
+            )
+        if not self.image and self.pool is None and self.pod_template is None:
+            raise ConfigurationError(
+                "kubernetes: 'image' is missing: an image with this program's Python and "
+                "greenlithops; `greenlithops runtime build` makes one"
+            )
+        environment(self.env)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> KubernetesOptions:
+        """Return the options that are given, under our names or Lithops'.
+
+        Raises:
+            ConfigurationError: one is unknown, missing or impossible.
+        """
+        known = {one.name for one in fields(cls)}
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            own = _SAME.get(name, name)
+            if name in _REFUSED and value:
+                raise ConfigurationError(f"kubernetes: {name} is not possible: {_REFUSED[name]}")
+            if own in known:
+                if value is not None:
+                    found.setdefault(own, value)
+            elif name not in _NEEDLESS and name not in _REFUSED:
+                near = difflib.get_close_matches(name, [*known, *_SAME], 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+                raise ConfigurationError(f"kubernetes has no option {name!r}; {hint}")
+        return cls(**found)
+
+
+_LEAST: Mapping[str, float] = {
+    "min_workers": 0,
+    "max_workers": 1,
+    "worker_processes": 1,
+    "idle_seconds": 0,
+    "lease_seconds": 1,
+    "client_seconds": 5,
+    "attempts": 1,
+    "unschedulable_seconds": 0,
+    "start_seconds": 1,
+    "grace_seconds": 0,
+    "runtime_timeout": 0.001,
+    "more_memory": 0,
+    "patience": 0,
+    "gpu": 0,
+}
+_CHOICES: Mapping[str, tuple[Any, ...]] = {
+    "mode": ("pool", "jobs"),
+    "architecture": (*ARCHITECTURES, None),
+    "image_pull_policy": ("Always", "IfNotPresent", "Never", None),
+    "provider": ("AWS", "Azure", "GCP"),
+}
+
+
+def quantity(name: str, value: float | str | None) -> str | None:
+    """Return an amount as Kubernetes writes it: CPUs, or MiB where it is memory.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and QUANTITY.fullmatch(value):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+        if name.startswith("memory"):
+            return f"{int(value * 1024)}Ki" if value != int(value) else f"{int(value)}Mi"
+        return f"{round(value * 1000)}m" if value != int(value) else str(int(value))
+    raise ConfigurationError(
+        f"kubernetes: {name} is a number or a quantity such as '500m' or '2Gi', not {value!r}"
+    )
+
+
+_SUFFIXES: Mapping[str, float] = {
+    "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+    **{f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)},
+}  # fmt: skip
+
+
+def amount(text: str | float) -> float:
+    """Return what a quantity stands for: CPUs or bytes.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    found = QUANTITY.fullmatch(str(text))
+    if found is None:
+        raise ConfigurationError(f"kubernetes: {text!r} is no quantity")
+    number, suffix = found.groups()
+    if suffix and suffix[0] == "e":
+        return float(f"{number}{suffix}")
+    return float(number) * _SUFFIXES.get(suffix or "", 1.0)
+
+
+def environment(given: Any) -> list[dict[str, Any]]:
+    """Return environment variables as a container has them.
+
+    Raises:
+        ConfigurationError: they are neither a mapping nor such a list.
+    """
+    if isinstance(given, dict):
+        return [{"name": str(name), "value": str(value)} for name, value in given.items()]
+    known: Callable[[Any], bool] = lambda one: isinstance(one, dict) and "name" in one  # noqa: E731 - used once
+    if isinstance(given, (list, tuple)) and all(map(known, given)):
+        return [dict(one) for one in given]
+    raise ConfigurationError(
+        "kubernetes: env is a mapping, or a list of {name: …, value: …} or {name: …, valueFrom: …}"
+    )
