@@ -33,17 +33,28 @@ def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001 - as La
     http = "requestContext" in event
     try:
         if http:
-            return _answered(event)
+            return _by_url(event)
         if event.get(DESCRIBE):
             return description()
-        return _answer(event)
+        return answered(event, MOST_REPLY)
     except ProtocolError as error:
+        if event.get(ACCEPTED):  # whoever waits shall not wait in vain
+            transfer.put(event[TO], str(error).encode())
         if http:
             return {"statusCode": 400, "body": f"{error}\n"}
         return {REFUSED: str(error)}
 
 
-def _answer(event: Any) -> dict[str, Any]:
+def answered(event: Any, most: int) -> dict[str, Any]:
+    """Return the answer to an event.
+
+    Args:
+        event: with a message, or with where it is.
+        most: bytes of an answer as JSON that are taken.
+
+    Raises:
+        ProtocolError: it is none of ours.
+    """
     if FROM in event:
         message = transfer.get(event[FROM])
     elif MESSAGE in event:
@@ -59,7 +70,7 @@ def _answer(event: Any) -> dict[str, Any]:
             service.deliver(request, event[TO])
         return {ACCEPTED: True}
     reply = service.answer(message)
-    if len(reply) * 4 // 3 + 100 <= MOST_REPLY:
+    if len(reply) * 4 // 3 + 100 <= most:
         return {MESSAGE: b2a_base64(reply, newline=False).decode()}
     if TO not in event:
         return {TOO_LARGE: len(reply)}
@@ -67,14 +78,17 @@ def _answer(event: Any) -> dict[str, Any]:
     return {TO: len(reply)}
 
 
-def _answered(event: Any) -> dict[str, Any]:
+def _by_url(event: Any) -> dict[str, Any]:
     """Answer a request that came by a function URL, as `greenlithops.worker.application` would."""
     method = event["requestContext"].get("http", {}).get("method", "POST")
     if method != "POST":
         return {"statusCode": 405, "body": "invocations are POST requests\n"}
     body = event.get("body") or ""
     message = a2b_base64(body) if event.get("isBase64Encoded") else body.encode()
-    reply = _running().answer(message)
+    service = _running()
+    if event.get("headers", {}).get("prefer") == "respond-async":  # which it may do or not
+        message, _ = service.addressed(message)
+    reply = service.answer(message)
     return {
         "statusCode": 200,
         "headers": {"content-type": "application/octet-stream"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,8 +11,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from greenlithops.backends.compute.http.backend import seconds_to_wait
-from greenlithops.errors import ServiceRefused, ServiceUnavailable
+from greenlithops.backends.compute.http.backend import LARGE, seconds_to_wait
+from greenlithops.errors import ServiceError, ServiceRefused, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -156,6 +157,8 @@ class Rest:
             wait = None
             try:
                 found = await self._once(method, url, body, headers, signed=signed)
+            except ServiceError:  # of who was asked for credentials
+                raise
             except aiohttp.ClientConnectorError as error:
                 problem = ServiceUnavailable(f"{self.service} is not reached: {error}")
                 if loop.time() > deadline:
@@ -179,8 +182,10 @@ class Rest:
         if self.session is None:
             raise ServiceUnavailable("the backend is not open")
         proof = await self._authorize(method, url, body) if signed else {}
+        # What is large is written in pieces, so that the event loop is not held for long.
+        data: Any = body if len(body) < LARGE else io.BytesIO(body)
         async with self.session.request(
-            method, url, data=body or None, headers={**headers, **proof}
+            method, url, data=data or None, headers={**headers, **proof}
         ) as response:
             return response.status, response.headers, await response.text(errors="replace")
 

@@ -151,7 +151,7 @@ def address(
         place = found["metadata"]
         host = f"{place['name']}.{place.get('namespace', 'default')}.{suffix.strip('.')}"
     if ingress is not None:
-        return str(URL(ingress)), host
+        return str(URL(ingress).with_path("/")), host
     return str(said.with_host(host).with_path("/")), None
 
 
