@@ -1,1 +1,1 @@
-"""Stand-ins of our own for the control planes of function services; what they run is real."""
+"""Stand-ins for clouds' control planes, which take only what the published descriptions allow."""
