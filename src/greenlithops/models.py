@@ -51,7 +51,8 @@ class CallStats:
         billed_seconds: what the service says that it bills for the call: its part of the
             invocation that it was in; None where no service says so.
         usd: what these cost in dollars by the service's public prices, its fee for the invocation
-            included, free tiers not; None if that is not known.
+            included, free tiers not; where the service does not say what it bills, of the time
+            that the call took. None if no price is known.
     """
 
     queued: float

@@ -39,7 +39,7 @@ class Ledger:
         self.attempts: dict[int, int] = {}
         self.cold: set[int] = set()
         self.logs: dict[int, str] = {}
-        self.billed: dict[int, tuple[float, float | None]] = {}  #: seconds and dollars
+        self.billed: dict[int, tuple[float | None, float | None]] = {}  #: seconds and dollars
         self.workers: list[str] = []
         self._offset = clock_offset()
         self._states = bytearray()

@@ -288,14 +288,18 @@ class Work:
         self.energy.add(starts, ends, times[2::FIELDS])
         self.metered.extend(batch.indices[position] for position in outcomes.positions)
 
-    def bill(self, indices: Sequence[int], seconds: float, usd: float | None) -> None:
-        """Book what a service bills for an invocation: an equal part for each of its calls."""
-        calls = len(indices)
-        part = (seconds / calls, None if usd is None else usd / calls)
+    def bill(self, indices: Sequence[int], seconds: float | None, usd: float | None) -> None:
+        """Book what an invocation costs: an equal part for each of its calls.
+
+        Args:
+            indices: the calls.
+            seconds: what the service says that it bills; None if it says nothing.
+            usd: the dollars; None if they are not known.
+        """
+        book, calls = self.ledger.billed, len(indices)
         for index in indices:
-            before = self.ledger.billed.get(index, (0.0, 0.0))
-            cost = None if part[1] is None or before[1] is None else before[1] + part[1]
-            self.ledger.billed[index] = (before[0] + part[0], cost)
+            before = book.get(index, (0.0, 0.0))
+            book[index] = (_more(before[0], seconds, calls), _more(before[1], usd, calls))
 
     def timeout_error(self, index: int) -> CallTimeout:
         """Return the error of a call that ran too long."""
@@ -466,3 +470,7 @@ def _out_of_memory(error: MemoryError, index: int, name: str, limit: int) -> Out
     )
     found.__cause__ = error
     return found
+
+
+def _more(before: float | None, amount: float | None, parts: int) -> float | None:
+    return None if before is None or amount is None else before + amount / parts

@@ -261,6 +261,7 @@ class FunctionExecutor(Reading):
             f"{letter}{number:03d}",
             execution_timeout=timeout,
             runtime_memory=memory or self._memory,
+            backend=self.backend,
             log_calls=self._log_calls,
         )
         return Submission(record, number, function, data, extra_args, timeout, extra_env, mapped)

@@ -310,7 +310,9 @@ class ResponseFuture:
         self._keep(*neighbours.pop(self._number))
 
     def _keep(self, stats: CallStats | None, energy: CallEnergy | None) -> None:
-        more = call_stats(self._call.state, self._value(), stats, self._seen, energy)
+        free = self._record.backend in {"localhost", "inline"}
+        state, value = self._call.state, self._value()
+        more = call_stats(state, value, stats, self._seen, energy, free=free)
         self._final = job_stats(self._record) | more
 
     # Its way to other processes.

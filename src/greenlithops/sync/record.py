@@ -67,7 +67,13 @@ def job_stats(record: JobRecord) -> dict[str, Any]:
 
 
 def call_stats(
-    state: CallState, value: Any, stats: CallStats | None, seen: float, energy: CallEnergy | None
+    state: CallState,
+    value: Any,
+    stats: CallStats | None,
+    seen: float,
+    energy: CallEnergy | None,
+    *,
+    free: bool = True,
 ) -> dict[str, Any]:
     """Return what is known of a call that has ended, under Lithops' keys.
 
@@ -77,6 +83,7 @@ def call_stats(
         stats: what it took.
         seen: when its end was noticed here, in seconds since the epoch.
         energy: what it cost.
+        free: whether it ran where nothing is billed.
     """
     found: dict[str, Any] = {"host_status_done_tstamp": seen, "host_status_query_count": 0}
     if state is CallState.DONE:
@@ -106,6 +113,9 @@ def call_stats(
             "worker_peak_memory_start": stats.peak_memory_bytes_before,
             "worker_peak_memory_end": stats.peak_memory_bytes,
             "worker_result_upload_time": 0.0,
+            # Not Lithops': what the service bills, in seconds, and its price.
+            "worker_func_billed_time": stats.billed_seconds,
+            "worker_func_cost_usd": 0.0 if free else stats.usd,
         }
     return found | (energy.as_stats() if energy is not None else {})
 

@@ -68,7 +68,7 @@ def _line(job_id: str, calls: list[ResponseFuture]) -> JobLine:
         None if memory is None else memory * len(calls),
         sum(seconds) / len(seconds),
         _sum([one.get("worker_func_energy_pkg") for one in stats]),
-        0.0 if calls[0].backend in {"localhost", "inline"} else None,
+        _sum([one.get("worker_func_cost_usd") for one in stats]),
     )
 
 

@@ -123,6 +123,8 @@ KEYS = {
     "worker_peak_memory_start": int,
     "worker_peak_memory_end": int,
     "worker_result_upload_time": float,
+    "worker_func_billed_time": type(None),
+    "worker_func_cost_usd": float,
     "worker_func_energy_pkg": float,
     "worker_func_energy_cores": (float, type(None)),
     "worker_func_energy_duration": float,
