@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
     from types import TracebackType
 
     from greenlithops.models import Event, Limits, Reply, ServiceSize
+    from greenlithops.objects import ObjectInfo
     from greenlithops.worker.journal import Journal
 
 EnergyKind = Literal["measured", "estimated"]
@@ -138,6 +139,10 @@ class Depot(Protocol):
 
     async def delete(self, bucket: str, key: str, /) -> None:
         """Delete an object."""
+        ...
+
+    def list(self, bucket: str, prefix: str, /) -> AsyncIterator[ObjectInfo | str]:
+        """Give the objects whose keys begin with a prefix."""
         ...
 
     async def presigned_url(

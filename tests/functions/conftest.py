@@ -52,15 +52,15 @@ class Server:
             "GREENLITHOPS_KEY": KEY,
             "GREENLITHOPS_CONCURRENCY": str(concurrency),
         }
-        self._folder = folder
+        self.folder = folder
         self.start()
 
     def marker(self, name):
         """Return the path of something in the folder of the server."""
-        return self._folder / name
+        return self.folder / name
 
     def start(self):
-        self.process = subprocess.Popen(self._command, cwd=self._folder, env=self._environment)
+        self.process = subprocess.Popen(self._command, cwd=self.folder, env=self._environment)
         for _ in range(1000):
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -223,16 +223,16 @@ async def test_credentials_that_expire_are_looked_for_again(options, monkeypatch
     )
     async with soon(50), gl.AsyncExecutor(backend) as executor:
         assert await executor.submit(abs, -1) == 1
-        post, expired = backend._post, []
+        post, expired = backend._endpoint._post, []
 
-        async def refuse_old(data, digest):
+        async def refuse_old(data, digest, kind):
             signer = await backend._account.signer("us-east-1")
             if signer.credentials.access_key == "old":
                 expired.append(1)
                 return 403, {"X-Amzn-ErrorType": "ExpiredTokenException"}, b"{}"
-            return await post(data, digest)
+            return await post(data, digest, kind)
 
-        backend._post = refuse_old
+        backend._endpoint._post = refuse_old
         await off_loop(file.write_text, file.read_text().replace("old", "new"))
         assert await executor.map(abs, [-1, -2, -3]) == [1, 2, 3]
         assert expired
@@ -287,14 +287,14 @@ async def test_what_is_billed_by_a_reply_with_lambdas_report(options):
         "Max Memory Used: 41 MB\tInit Duration: 19.51 ms\t\n"
     )
     async with soon(50), gl.AsyncExecutor(backend, chunksize=2) as executor:
-        post = backend._post
+        post = backend._endpoint._post
 
-        async def reporting(data, digest):
-            status, headers, reply = await post(data, digest)
+        async def reporting(data, digest, kind):
+            status, headers, reply = await post(data, digest, kind)
             said = {"X-Amz-Log-Result": base64.b64encode(line.encode()).decode()}
             return status, dict(headers) | said, reply
 
-        backend._post = reporting
+        backend._endpoint._post = reporting
         job = executor.map(abs, [-1, -2])
         assert await job == [1, 2]
     stats = job[1].stats

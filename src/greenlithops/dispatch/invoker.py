@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import random
 import sys
 from array import array
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.batch import Batch, Outcomes
+from greenlithops.dispatch.billing import dollars, seconds_of
 from greenlithops.dispatch.ledger import clock_offset
-from greenlithops.energy.cost import price, usage
+from greenlithops.dispatch.pace import Pace
 from greenlithops.errors import (
     CallTimeout,
     GreenlithopsError,
@@ -41,35 +41,6 @@ if TYPE_CHECKING:
 INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
 PYTHON = tuple(sys.version_info[:2])  #: pickled functions need the same one
 FEED = 20  #: requests that are made at one go, before the loop goes on: each takes 0.2 ms
-LONGEST_PAUSE = 10.0
-
-
-class Pace:
-    """How many requests may be in flight: less when the service throttles, a little more after.
-
-    Args:
-        most: the limit of the backend or of the user.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.limit = float(most)
-        self.until = 0.0  #: when the next request may be made, by the loop's clock
-        self._most = float(most)
-        self._pauses = 0
-
-    def fine(self) -> None:
-        """A request was taken."""
-        self.limit = min(self._most, self.limit + 1 / self.limit)
-        self._pauses = 0
-
-    def throttled(self, in_flight: int, now: float, retry_after: float | None) -> None:
-        """A request was refused for there are too many."""
-        if now < self.until:
-            return  # one of many that were refused together
-        self.limit = max(1.0, min(self.limit, float(in_flight)) * 0.8)
-        self._pauses += 1
-        pause = min(LONGEST_PAUSE, 0.05 * 2**self._pauses) * (0.5 + random.random() / 2)  # noqa: S311 - jitter
-        self.until = now + (pause if retry_after is None else retry_after)
 
 
 class Invoker:
@@ -252,7 +223,7 @@ class Invoker:
     def _book(self, batch: Batch, content: Any, raw: list[memoryview], reply: Reply) -> None:
         _, worker, cold, statuses, blobs, counts, times, logs, *more = content
         self._workers[worker] = None
-        columns = array("q", times)
+        columns = _widened(array("q", times), len(blobs))
         for place in range(0, len(columns), FIELDS):
             columns[place] -= self._offset
         positions = more[0] if more else array("I", range(len(blobs))).tobytes()
@@ -262,22 +233,20 @@ class Invoker:
             worker,
         )
         outcomes.cold = cold or reply.init_seconds is not None
-        if reply.billed_seconds is not None:
-            batch.work.bill(batch.indices, reply.billed_seconds, self._price(reply))
+        self._bill(batch, outcomes, reply.billed_seconds)
         for position in outcomes.positions:
             batch.finish(position)
         if outcomes.blobs:
             batch.work.outcomes(batch, outcomes)
 
-    def _price(self, reply: Reply) -> float | None:
-        """Return the dollars of an invocation, its fee included and without a free tier."""
-        size = self._backend.size
-        if size is None or size.tariff is None or reply.billed_seconds is None:
-            return None
-        used = usage(
-            size.tariff, [reply.billed_seconds], memory_mb=size.memory_mb, vcpus=size.vcpus
-        )
-        return price(size.tariff, used, free_tier=False)
+    def _bill(self, batch: Batch, outcomes: Outcomes, said: float | None) -> None:
+        """Book what an invocation costs, or a part of it that was told."""
+        size, calls = self._backend.size, len(outcomes.positions)
+        if said is not None:
+            batch.work.bill(batch.indices, said, dollars(size, said))
+        elif calls and size is not None and size.tariff is not None:
+            part = dollars(size, seconds_of(outcomes.times), calls / len(batch.indices))
+            batch.work.bill([batch.indices[place] for place in outcomes.positions], None, part)
 
     # What does not go well.
 
@@ -326,3 +295,13 @@ class Invoker:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _widened(times: array[int], calls: int) -> array[int]:
+    """Return calls' figures with as many for each as there are here: 0 stands for one not known."""
+    width = len(times) // calls if calls else FIELDS
+    if width == FIELDS:
+        return times
+    missing = [0] * max(0, FIELDS - width)
+    rows = (times[width * call : width * (call + 1)] for call in range(calls))
+    return array("q", [figure for row in rows for figure in (*row[:FIELDS], *missing)])

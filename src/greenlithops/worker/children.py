@@ -18,8 +18,8 @@ from contextlib import suppress
 from greenlithops.errors import WorkerLost
 from greenlithops.worker import invocation
 from greenlithops.worker.errors import pack_error
-from greenlithops.worker.outbox import RAISED, TIMED_OUT
 from greenlithops.worker.journal import FIELDS
+from greenlithops.worker.outbox import RAISED, TIMED_OUT
 from greenlithops.worker.requests import Outcome
 
 TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start

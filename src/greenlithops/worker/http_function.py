@@ -33,7 +33,10 @@ def answer(request: Any) -> Answer:
     if request.method != "POST":
         return "invocations are POST requests\n", 405, _TEXT
     try:
-        reply = _running().answer(request.get_data())
+        service, body = _running(), request.get_data()
+        if request.headers.get("Prefer") == "respond-async":  # which it may do or not
+            body, _ = service.addressed(body)
+        reply = service.answer(body)
     except ProtocolError as error:
         return f"{error}\n", 400, _TEXT
     return reply, 200, {"content-type": "application/octet-stream"}

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import io
 import json
 from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any, Self
 
-import aiohttp
-
 from greenlithops.backends.compute.aws_lambda import deployment
-from greenlithops.backends.compute.aws_lambda.depot import Messages, Place
-from greenlithops.backends.compute.aws_lambda.failures import EXPIRED, error_type, failure, refusal
+from greenlithops.backends.compute.aws_lambda.endpoint import LARGE, Endpoint
 from greenlithops.backends.compute.aws_lambda.options import PYTHON, LambdaOptions
 from greenlithops.backends.compute.aws_lambda.package import package
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
+from greenlithops.backends.compute.http.depot import VALID_SECONDS, Messages, Place
+from greenlithops.backends.compute.http.mailbox import Mailbox
 from greenlithops.backends.storage.s3.account import Account
-from greenlithops.backends.storage.s3.places import checked_endpoint
-from greenlithops.backends.storage.s3.sigv4 import Target
 from greenlithops.errors import (
+    ConfigurationError,
     IncompatibleRuntime,
     NotSupported,
     PayloadTooLarge,
     ServiceRefused,
     ServiceUnavailable,
-    WorkerLost,
 )
 from greenlithops.models import Limits, Reply, ServiceSize
 from greenlithops.offload import off_loop
-from greenlithops.worker.lambda_handler import DESCRIBE, FROM, MESSAGE, REFUSED, TO, TOO_LARGE
+from greenlithops.worker.lambda_handler import (
+    ACCEPTED,
+    DESCRIBE,
+    FROM,
+    MESSAGE,
+    REFUSED,
+    TO,
+    TOO_LARGE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -39,15 +41,9 @@ if TYPE_CHECKING:
     from greenlithops.protocols import Depot
 
 MOST_EVENT = 6 << 20  #: bytes of JSON that Lambda takes for an answer at once
-CONNECT_SECONDS = 10.0
+MOST_LATER = 256 << 10  #: and for none
 GRACE_SECONDS = 60.0  #: for the start of an environment, beyond what an invocation may take
-LARGE = 256 << 10  #: bytes from which encoding and hashing are done in a thread
 MB_PER_VCPU, MOST_VCPUS = 1769, 6.0
-_HEADERS = {
-    "content-type": "application/json",
-    "x-amz-invocation-type": "RequestResponse",
-    "x-amz-log-type": "Tail",
-}
 
 
 def aws_lambda(**options: Any) -> LambdaBackend:
@@ -75,6 +71,7 @@ class LambdaBackend:
             concurrency=options.concurrency,
             seconds=options.runtime_timeout,
             memory_bytes=options.runtime_memory << 20,
+            processes=options.worker_processes,
         )
         self.size = ServiceSize(
             memory_mb=options.runtime_memory,
@@ -87,8 +84,8 @@ class LambdaBackend:
         self.function: deployment.Deployed | None = None  #: what is invoked, while this is open
         self._account = Account(options.access(), "lambda")
         self._messages: Messages | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._url = self._host = self._path = ""
+        self._mailbox: Mailbox | None = None
+        self._endpoint: Endpoint | None = None
 
     def use(self, depot: Depot) -> None:
         """Pass what is too large for Lambda through a storage, if that has a bucket."""
@@ -96,6 +93,11 @@ class LambdaBackend:
             self._messages = Messages(depot, depot.bucket)
 
     async def __aenter__(self) -> Self:
+        if self.options.asynchronous and self._messages is None:
+            raise ConfigurationError(
+                "aws_lambda: asynchronous invocations reply through storage: give the executor one "
+                "with a bucket that can sign URLs, such as S3"
+            )
         await self._account.open()
         try:
             client = await self._account.client()
@@ -108,19 +110,15 @@ class LambdaBackend:
             await self._account.close()
             raise
         self.key = (self.function.key or "").encode()
-        url = checked_endpoint(client.meta.endpoint_url)
-        self._host = url.host_port_subcomponent or ""
-        self._path = f"/2015-03-31/functions/{self.function.name}/invocations"
-        self._url = f"{url.origin()}{self._path}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                sock_connect=CONNECT_SECONDS,
-                # A reply that has not come by then will not come: the function was stopped.
-                sock_read=self.options.runtime_timeout + GRACE_SECONDS,
-            ),
-            auto_decompress=False,
+        if self.options.asynchronous and self._messages is not None:
+            queue, run = self.options.queue_seconds, self.options.runtime_timeout
+            self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
+        self._endpoint = Endpoint(
+            self._account,
+            client.meta.endpoint_url,
+            self.function.name,
+            # A reply that has not come by then will not come: the function was stopped.
+            seconds=self.options.runtime_timeout + GRACE_SECONDS,
         )
         return self
 
@@ -130,9 +128,12 @@ class LambdaBackend:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        mailbox, self._mailbox = self._mailbox, None
+        if mailbox is not None:
+            await mailbox.close()
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            await endpoint.close()
         await self._account.close()
 
     def _check(self, function: deployment.Deployed) -> None:
@@ -143,12 +144,20 @@ class LambdaBackend:
                 "pickled functions need the same one"
             )
 
+    @property
+    def _asked(self) -> Endpoint:
+        if self._endpoint is None:
+            raise ServiceUnavailable("the backend is not open")
+        return self._endpoint
+
     # Invocations.
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
+        if self._mailbox is not None:
+            return await self._invoke_later(body, self._mailbox)
         place = await self._messages.place() if self._messages is not None else None
-        event = await self._event(body)
+        event = await self._event(body, MOST_EVENT)
         source: Place | None = None
         if event is None:
             source = await self._stored(body)
@@ -156,63 +165,47 @@ class LambdaBackend:
         if place is not None:
             event[TO] = place.url
         try:
-            reply, headers = await self._ask(event)
+            reply, headers = await self._asked.ask(event)
         finally:
             if source is not None and self._messages is not None:
                 await self._messages.delete(source)
         content = await self._content(reply)
         return await self._read(content, headers, place)
 
-    async def _event(self, body: bytes) -> dict[str, Any] | None:
+    async def _invoke_later(self, body: bytes, mailbox: Mailbox) -> Reply:
+        """Return the reply to a message that comes through storage."""
+        event = await self._event(body, MOST_LATER)
+        source: Place | None = None
+        if event is None:
+            source = await self._stored(body, mailbox.valid_seconds)
+            event = {FROM: source.url}
+
+        async def post(url: str) -> None:
+            await self._asked.leave({**event, TO: url, ACCEPTED: True})
+
+        try:
+            return Reply(await mailbox.reply(post))
+        finally:
+            if source is not None and self._messages is not None:
+                await self._messages.delete(source)
+
+    async def _event(self, body: bytes, most: int) -> dict[str, Any] | None:
         """Return the event that carries a message, or None if that is too large for one."""
-        if len(body) * 4 // 3 + 4096 > MOST_EVENT:
+        if len(body) * 4 // 3 + 4096 > most:
             return None
         if len(body) > LARGE:
             return {MESSAGE: await off_loop(_encoded, body)}
         return {MESSAGE: _encoded(body)}
 
-    async def _stored(self, body: bytes) -> Place:
+    async def _stored(self, body: bytes, seconds: float = VALID_SECONDS) -> Place:
         said = f"the arguments take {len(body)} bytes, and Lambda takes about {MOST_EVENT * 3 // 4}"
         if self._messages is None:
             raise PayloadTooLarge(f"{said}: give the executor a storage with a bucket")
         try:
-            return await self._messages.put(body)
+            return await self._messages.put(body, seconds)
         except NotSupported as error:
             raise PayloadTooLarge(
                 f"{said}: give the executor a storage that can sign URLs, such as S3"
-            ) from error
-
-    async def _ask(self, event: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
-        data = await off_loop(_dumped, event) if _large(event) else _dumped(event)
-        for attempt in range(2):
-            status, headers, reply = await self._post(*data)
-            if status == 200:  # noqa: PLR2004 - HTTP's OK
-                if "X-Amz-Function-Error" in headers:
-                    raise failure(reply, log_tail(headers.get("X-Amz-Log-Result")))
-                return reply, headers
-            text = reply[:4000].decode("utf-8", "replace")
-            if attempt or error_type(headers, text) not in EXPIRED:
-                raise refusal(status, headers, text, self._name)
-            await self._account.renew()
-        raise AssertionError("unreachable")
-
-    async def _post(self, data: bytes, digest: str) -> tuple[int, Mapping[str, str], bytes]:
-        session = self._session
-        if session is None:
-            raise ServiceUnavailable("the backend is not open")
-        signer = await self._account.signer(self._account.region)
-        assert signer is not None  # noqa: S101 - never anonymous
-        headers = signer.sign(Target("POST", self._host, self._path), _HEADERS, digest)
-        # What is large is written in pieces, so that the event loop is not held for long.
-        body: Any = data if len(data) < LARGE else io.BytesIO(data)
-        try:
-            async with session.post(self._url, data=body, headers=headers) as response:
-                return response.status, response.headers, await response.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ServiceUnavailable(f"Lambda is not reached: {error}") from error
-        except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
-            raise WorkerLost(
-                f"the connection to Lambda broke while calls ran: {error!r}"
             ) from error
 
     async def _content(self, reply: bytes) -> dict[str, Any]:
@@ -257,7 +250,7 @@ class LambdaBackend:
 
     async def describe(self) -> dict[str, Any]:
         """Return what the runtime is like: ``python``, ``machine`` and its ``packages``."""
-        reply, _ = await self._ask({DESCRIBE: True})
+        reply, _ = await self._asked.ask({DESCRIBE: True})
         return await self._content(reply)
 
     async def functions(self) -> AsyncIterator[deployment.Deployed]:
@@ -290,13 +283,3 @@ class LambdaBackend:
 
 def _encoded(body: bytes) -> str:
     return b2a_base64(body, newline=False).decode()
-
-
-def _large(event: dict[str, Any]) -> bool:
-    return len(event.get(MESSAGE, "")) > LARGE
-
-
-def _dumped(event: dict[str, Any]) -> tuple[bytes, str]:
-    """Return an event as it is sent, and its SHA-256."""
-    data = json.dumps(event).encode()
-    return data, hashlib.sha256(data).hexdigest()

@@ -112,6 +112,13 @@ async def ensure(client: Any, options: LambdaOptions, package: Package) -> Deplo
         async with _asking(f"update {name}"):
             await client.update_function_configuration(FunctionName=name, **wanted)
         found = await _ready(client, name)
+    if options.asynchronous:
+        async with _asking(f"set how {name} is invoked"):
+            await client.put_function_event_invoke_config(
+                FunctionName=name,
+                MaximumRetryAttempts=0,  # whether calls run again is for their retries to say
+                MaximumEventAgeInSeconds=options.queue_seconds,
+            )
     return deployed(found)
 
 

@@ -20,6 +20,8 @@ PYTHON = (
 MEMORY = (128, 10_240)  #: MB
 TIMEOUT = (1, 900)  #: seconds
 EPHEMERAL = (512, 10_240)  #: MB
+QUEUE = (60, 21_600)  #: seconds
+PROCESSES = (1, 64)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ROLE = re.compile(r"arn:aws[a-zA-Z-]*:iam::\d{12}:role/.+")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here
@@ -32,7 +34,6 @@ _OTHERS: Mapping[str, str | None] = {
     "invoke_pool_threads": None,
     "remote_invoker": None,
     "max_workers": None,
-    "worker_processes": None,
     "backend": None,
     "storage": None,
 }
@@ -64,6 +65,10 @@ class LambdaOptions:
         session_token: of temporary credentials.
         profile: the section of AWS' configuration files to use.
         patience: seconds for which the service may be away before calls fail.
+        worker_processes: how many calls of one invocation run at a time, each in a process.
+        asynchronous: whether invocations are of Lambda's type ``Event``, with replies that come
+            through the executor's storage.
+        queue_seconds: how long such an invocation may wait for its turn.
     """
 
     execution_role: str
@@ -87,12 +92,17 @@ class LambdaOptions:
     session_token: str | None = field(default=None, repr=False)
     profile: str | None = None
     patience: float = 60.0
+    worker_processes: int = 1
+    asynchronous: bool = False
+    queue_seconds: int = 3600
 
     def __post_init__(self) -> None:
         for name, (least, most), unit in (
             ("runtime_memory", MEMORY, "MB"),
             ("runtime_timeout", TIMEOUT, "seconds"),
             ("ephemeral_storage", EPHEMERAL, "MB"),
+            ("queue_seconds", QUEUE, "seconds"),
+            ("worker_processes", PROCESSES, "processes"),
         ):
             value = getattr(self, name)
             if not least <= value <= most:

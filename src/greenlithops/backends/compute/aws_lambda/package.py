@@ -26,7 +26,7 @@ FORMAT = b"1"  #: of what is below; another one gives another name
 HANDLER = "greenlithops.worker.lambda_handler.handler"
 ROOT = "/var/task"  #: where Lambda has the code
 _LEFT_OUT = {"cli", "testing", "__pycache__"}
-#: What a call may start workers with where it is; for services it would need more than this package.
+#: What a call may start workers with where it is; services would need more than this package.
 _COMPUTE, _COMPUTE_KEPT = "backends/compute/", {"__init__.py", "inline.py", "localhost.py"}
 _STARTS = (
     "greenlithops/worker/",

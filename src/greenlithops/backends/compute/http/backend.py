@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
+from greenlithops.backends.compute.http.depot import Messages
+from greenlithops.backends.compute.http.mailbox import Mailbox
 from greenlithops.errors import (
     ConfigurationError,
     PayloadTooLarge,
@@ -23,6 +25,7 @@ from greenlithops.errors import (
     WorkerLost,
 )
 from greenlithops.models import Limits, Reply, ServiceSize
+from greenlithops.worker import invocation
 from greenlithops.worker.invocation import LENGTH, STREAM, WHOLE
 from greenlithops.worker.service import KEY_VARIABLE
 
@@ -30,12 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
     from types import TracebackType
 
+    from greenlithops.protocols import Depot
+
     Headers = Callable[[], Awaitable[Mapping[str, str]]]
     Meaning = Callable[[int, Mapping[str, Any], str], Exception]
 
 CONNECT_SECONDS = 10.0
 LARGE = 256 << 10
 _TYPE = {"Content-Type": WHOLE}
+_ASYNCHRONOUS = {"Prefer": "respond-async"}
 _STREAMS = {"Accept": f"{STREAM}, {WHOLE}"}
 
 
@@ -55,6 +61,10 @@ class HttpBackend:
         meaning: says what a status other than 200 means; `refusal`, by default.
         worker_processes: how many calls of one invocation run at a time, each in a process of
             the service's instance.
+        asynchronous: whether the service accepts invocations at once, and puts their replies into
+            the executor's storage later; for calls that are longer than a connection may last.
+        queue_seconds: how long an asynchronous invocation may wait for its turn.
+        runtime_timeout: seconds that it may take then.
     """
 
     name = "http"
@@ -71,6 +81,9 @@ class HttpBackend:
         size: ServiceSize | None = None,
         meaning: Meaning | None = None,
         worker_processes: int = 1,
+        asynchronous: bool = False,
+        queue_seconds: float = 3600.0,
+        runtime_timeout: float = 3600.0,
     ) -> None:
         text = key or os.environ.get(KEY_VARIABLE, "")
         if not text:
@@ -88,8 +101,20 @@ class HttpBackend:
         self._headers = headers
         self._meaning = meaning or refusal
         self._session: aiohttp.ClientSession | None = None
+        self._asynchronous = asynchronous
+        self._seconds = (queue_seconds, runtime_timeout)
+        self._messages: Messages | None = None
+        self._mailbox: Mailbox | None = None
 
     async def __aenter__(self) -> Self:
+        if self._asynchronous:
+            if self._messages is None:
+                raise ConfigurationError(
+                    "asynchronous invocations reply through storage: give the executor a storage "
+                    "with a bucket that can sign URLs, such as S3"
+                )
+            queue, run = self._seconds
+            self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
@@ -104,17 +129,37 @@ class HttpBackend:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        mailbox, self._mailbox = self._mailbox, None
+        if mailbox is not None:
+            await mailbox.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
+    def use(self, depot: Depot) -> None:
+        """Have replies of asynchronous invocations come through a storage, if it has a bucket."""
+        if depot.bucket is not None:
+            self._messages = Messages(depot, depot.bucket)
+
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
-        async with self._response(body) as response:
-            return Reply(await response.read())
+        if self._mailbox is None:
+            async with self._response(body) as response:
+                return Reply(await response.read())
+
+        async def post(url: str) -> bytes | None:
+            asked = invocation.address(self.key, body, url)
+            async with self._response(asked, _ASYNCHRONOUS) as response:
+                reply = await response.read()
+                return None if response.status == 202 else reply  # noqa: PLR2004 - accepted
+
+        return Reply(await self._mailbox.reply(post))
 
     async def stream(self, body: bytes) -> AsyncGenerator[Reply]:
         """Give the messages of the reply to a message, as they come."""
+        if self._mailbox is not None:
+            yield await self.invoke(body)
+            return
         async with self._response(body, _STREAMS) as response:
             if response.content_type != STREAM:
                 yield Reply(await response.read())

@@ -1,4 +1,4 @@
-"""Messages that are too large for Lambda go through storage, by URLs that are signed for one use.
+"""Messages that a service cannot take or return go through storage, by URLs signed for one use.
 
 A place for a reply has to be known before there is one. So places are kept for the next request
 when a reply came otherwise; where a function may still write to a place, it is not used again.
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from greenlithops.errors import NotSupported
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from greenlithops.objects import ObjectInfo
     from greenlithops.protocols import Depot
 
 FOLDER = "greenlithops.messages"
@@ -47,6 +50,7 @@ class Messages:
         self._bucket = bucket
         self._free: list[Place] = []
         self._usable = True
+        self._inbox = f"{FOLDER}/{secrets.token_hex(8)}/"  #: of replies that are waited for
 
     async def place(self) -> Place | None:
         """Return where a reply may be put; None if this storage cannot sign URLs."""
@@ -67,17 +71,34 @@ class Messages:
         """Take a place back to which nothing was written, nor will be."""
         self._free.append(place)
 
-    async def put(self, message: bytes) -> Place:
-        """Put a message, and return where it can be had.
+    async def put(self, message: bytes, seconds: float = VALID_SECONDS) -> Place:
+        """Put a message, and return where it can be had, for so many seconds.
 
         Raises:
             NotSupported: this storage cannot sign URLs.
             StorageError: it cannot be put.
         """
         key = f"{FOLDER}/{secrets.token_hex(16)}"
-        place = await self._signed("GET", key)
+        place = await self._signed("GET", key, seconds)
         await self._depot.put(self._bucket, key, message)
         return place
+
+    async def reserved(self, seconds: float) -> Place:
+        """Return where a reply may be put that is waited for.
+
+        Args:
+            seconds: how long it may be put there.
+
+        Raises:
+            NotSupported: this storage cannot sign URLs.
+        """
+        return await self._signed("PUT", self._inbox + secrets.token_hex(16), seconds)
+
+    async def arrived(self) -> AsyncIterator[ObjectInfo]:
+        """Give what is at places that were reserved."""
+        async for entry in self._depot.list(self._bucket, self._inbox):
+            if not isinstance(entry, str):
+                yield entry
 
     async def get(self, place: Place) -> bytes:
         """Return a message."""
@@ -87,9 +108,9 @@ class Messages:
         """Delete a message."""
         await self._depot.delete(self._bucket, place.key)
 
-    async def _signed(self, method: Literal["GET", "PUT"], key: str) -> Place:
-        until = time.monotonic() + VALID_SECONDS
-        url = await self._depot.presigned_url(
-            self._bucket, key, method=method, seconds=VALID_SECONDS
-        )
+    async def _signed(
+        self, method: Literal["GET", "PUT"], key: str, seconds: float = VALID_SECONDS
+    ) -> Place:
+        until = time.monotonic() + seconds
+        url = await self._depot.presigned_url(self._bucket, key, method=method, seconds=seconds)
         return Place(key, url, until)

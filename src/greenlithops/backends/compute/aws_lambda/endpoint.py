@@ -1,0 +1,108 @@
+"""Lambda's data plane: signed requests that invoke one function, and what their answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from greenlithops.backends.compute.aws_lambda.failures import EXPIRED, error_type, failure, refusal
+from greenlithops.backends.compute.aws_lambda.report import log_tail
+from greenlithops.backends.storage.s3.places import checked_endpoint
+from greenlithops.backends.storage.s3.sigv4 import Target
+from greenlithops.errors import ServiceUnavailable, WorkerLost
+from greenlithops.offload import off_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenlithops.backends.storage.s3.account import Account
+
+CONNECT_SECONDS = 10.0
+LARGE = 256 << 10  #: bytes from which encoding and hashing are done in a thread
+_JSON = {"content-type": "application/json"}
+_ASK = _JSON | {"x-amz-invocation-type": "RequestResponse", "x-amz-log-type": "Tail"}
+_LEAVE = _JSON | {"x-amz-invocation-type": "Event"}
+
+
+class Endpoint:
+    """Where a function is invoked.
+
+    Args:
+        account: who asks.
+        url: Lambda's, in one region.
+        name: the function's.
+        seconds: without a byte, until a reply is not waited for any longer.
+    """
+
+    def __init__(self, account: Account, url: str, name: str, *, seconds: float) -> None:
+        self._account = account
+        self._name = name
+        place = checked_endpoint(url)
+        self._host = place.host_port_subcomponent or ""
+        self._path = f"/2015-03-31/functions/{name}/invocations"
+        self._url = f"{place.origin()}{self._path}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=CONNECT_SECONDS, sock_read=seconds
+            ),
+            auto_decompress=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def ask(self, event: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
+        """Invoke the function; return what it answers, and the headers of the answer."""
+        return await self._invoke(event, _ASK)
+
+    async def leave(self, event: dict[str, Any]) -> None:
+        """Have the function invoked when it is its turn."""
+        await self._invoke(event, _LEAVE)
+
+    async def _invoke(
+        self, event: dict[str, Any], kind: Mapping[str, str]
+    ) -> tuple[bytes, Mapping[str, str]]:
+        large = any(isinstance(value, str) and len(value) > LARGE for value in event.values())
+        data = await off_loop(_dumped, event) if large else _dumped(event)
+        for attempt in range(2):
+            status, headers, reply = await self._post(*data, kind)
+            if status in {200, 202}:
+                if "X-Amz-Function-Error" in headers:
+                    raise failure(reply, log_tail(headers.get("X-Amz-Log-Result")))
+                return reply, headers
+            text = reply[:4000].decode("utf-8", "replace")
+            if attempt or error_type(headers, text) not in EXPIRED:
+                raise refusal(status, headers, text, self._name)
+            await self._account.renew()
+        raise AssertionError("unreachable")
+
+    async def _post(
+        self, data: bytes, digest: str, kind: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        signer = await self._account.signer(self._account.region)
+        assert signer is not None  # noqa: S101 - never anonymous
+        headers = signer.sign(Target("POST", self._host, self._path), kind, digest)
+        # What is large is written in pieces, so that the event loop is not held for long.
+        body: Any = data if len(data) < LARGE else io.BytesIO(data)
+        try:
+            async with self._session.post(self._url, data=body, headers=headers) as response:
+                return response.status, response.headers, await response.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise ServiceUnavailable(f"Lambda is not reached: {error}") from error
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkerLost(
+                f"the connection to Lambda broke while calls ran: {error!r}"
+            ) from error
+
+
+def _dumped(event: dict[str, Any]) -> tuple[bytes, str]:
+    """Return an event as it is sent, and its SHA-256."""
+    data = json.dumps(event).encode()
+    return data, hashlib.sha256(data).hexdigest()
