@@ -46,6 +46,7 @@ GreenlithopsError
     - InvalidRange (ValueError)
     - InvalidName (ValueError)         of a bucket or an object
     - StorageFull
+    - StorageClosed (ValueError)       it was let go of, as a file that was closed
     - ChecksumMismatch                 bytes were altered on the way
     - NotSupported (NotImplementedError)
     - StorageUnavailable (ConnectionError)  may be there again later
@@ -327,6 +328,10 @@ class InvalidName(StorageError, ValueError):
 
 class StorageFull(StorageError):
     """There is no space left for the object."""
+
+
+class StorageClosed(StorageError, ValueError):
+    """The storage was closed; make another one, or enter it again."""
 
 
 class ChecksumMismatch(StorageError):

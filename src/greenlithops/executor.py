@@ -156,6 +156,8 @@ class AsyncExecutor:
         self._check_process()
         if self._open:
             raise ExecutorClosed("this executor is open already")
+        if self._storages is not None and self._storages.closed:
+            self._storages = None
         backend = self._backend
         if isinstance(backend, str):
             backend = await compute_backend(backend, self._backend_options)
@@ -245,7 +247,7 @@ class AsyncExecutor:
 
         A tuple is spread over the positional parameters, a dictionary names parameters, any
         other element is the one positional argument. A parameter called ``id`` gets the number
-        of the call, one called ``storage`` a `Storage`.
+        of the call, one called ``storage`` a `Storage`, or an `AsyncStorage` in an ``async def``.
 
         A function with a parameter ``obj`` is mapped over objects: what an element has for it
         names them (a bucket, ``bucket/prefix/``, a key, a glob, each with or without
@@ -358,8 +360,8 @@ class AsyncExecutor:
 
         Takes the arguments of `map`, and `extra_args_reduce`, more positional arguments for the
         reduce function. Await what it returns for the reduced value. With `obj_reduce_by_key`,
-        the results of each object are reduced by themselves, and the value is the list of the
-        reduced values, in the order of the objects.
+        the results of each object are reduced by themselves, as soon as its parts have ended,
+        and the value is the list of the reduced values, in the order of the objects.
         """
         how = cut(obj_chunk_size, obj_chunk_number, obj_newline)
         objects = self._object_map(map_function, how, extra_args)
@@ -375,8 +377,8 @@ class AsyncExecutor:
             return submit(reducer, results, *extra)
 
         reduction: Reduction[T] = Reduction(job)
-        groups = objects.groups if objects is not None and obj_reduce_by_key else None
-        work = reduction.run(reduce, groups)
+        parts = objects.parts if objects is not None and obj_reduce_by_key else None
+        work = reduction.run(reduce, parts)
         reduction.begin(self._running_engine().spawn(work, f"reduction of {job.id}"))
         return reduction
 
@@ -430,9 +432,9 @@ class AsyncExecutor:
         """Return a function that gets its parameter ``storage`` in the worker, if it has one."""
         if plan.STORAGE not in plan.reserved(function):
             return function
-        from greenlithops.storage.mapping.prepare import filled  # noqa: PLC0415 - if needed
+        from greenlithops.storage.mapping.prepare import prepared  # noqa: PLC0415 - if needed
 
-        return filled(function, self.storage)
+        return prepared(function, self.storage)
 
     # What is known.
 

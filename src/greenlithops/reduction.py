@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from array import array
+from bisect import bisect_right
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
     from greenlithops.job import Future, Job
     from greenlithops.models import Progress
@@ -19,13 +22,11 @@ class Reduction(Generic[T]):
 
     Attributes:
         job: the map's job.
-        reducers: the futures of the reduce calls: one, or one for each object; none until the
-            map has ended.
     """
 
     def __init__(self, job: Job[Any]) -> None:
         self.job = job
-        self.reducers: list[Future[Any]] = []
+        self._begun: dict[int, Future[Any]] = {}
         self._task: asyncio.Task[Any]
 
     def begin(self, task: asyncio.Task[Any]) -> None:
@@ -35,29 +36,72 @@ class Reduction(Generic[T]):
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def run(
-        self,
-        reduce: Callable[[list[Any]], Future[Any]],
-        groups: Callable[[list[Any]], Iterable[list[Any]]] | None,
+        self, reduce: Callable[[list[Any]], Future[Any]], parts: Sequence[int] | None
     ) -> Any:
-        """Reduce the results of the map: all of them, or each of the `groups` by itself."""
-        results = await self.job
-        if groups is None:
-            self.reducers = [reduce(results)]
-            return await self.reducers[0]
-        self.reducers = [reduce(group) for group in groups(results)]
+        """Reduce the results of the map.
+
+        Args:
+            reduce: begins to reduce some of them.
+            parts: how many calls belong to each object, if each is reduced by itself as soon as
+                these have ended; may grow while the map runs. None: all together.
+        """
+        if parts is None:
+            reducer = self._begun[0] = reduce(await self.job)
+            return await reducer
         try:
+            async with aclosing(self._complete(parts)) as groups:
+                async for number, results in groups:
+                    self._begun[number] = reduce(results)
             return [await reducer for reducer in self.reducers]
         except BaseException:
             self._cancel_reducers()
             raise
 
+    async def _complete(self, parts: Sequence[int]) -> AsyncGenerator[tuple[int, list[Any]]]:
+        """Give the number and the results of each object when all of its calls have ended."""
+        tracker = self.job._tracker  # noqa: SLF001 - nothing of the job is consumed here
+        tracker.awaited = True  # so the whole input is taken
+        tracker.work.wake()
+        order = tracker.work.ledger.order
+        place, firsts, missing = 0, [0], array("q")
+        while tracker.first_error is None:
+            for number in parts[len(missing) :]:
+                firsts.append(firsts[-1] + number)
+                missing.append(number)
+            for index in order[place:]:
+                number = bisect_right(firsts, index) - 1
+                missing[number] -= 1
+                if not missing[number]:
+                    calls = range(firsts[number], firsts[number + 1])
+                    yield number, [tracker.result(call) for call in calls]
+                place += 1
+            if place < len(order):
+                continue
+            if tracker.over:
+                break
+            try:
+                await tracker.news()
+            except asyncio.CancelledError:
+                self.job.cancel()
+                raise
+        await self.job  # raises what went wrong
+
+    @property
+    def reducers(self) -> list[Future[Any]]:
+        """The futures of the reduce calls that there are by now.
+
+        One when the map has ended, or one for each object whose parts have all ended, in the
+        order of the objects.
+        """
+        return [self._begun[number] for number in sorted(self._begun)]
+
     @property
     def reducer(self) -> Future[Any] | None:
-        """The future of the reduce call; None until the map has ended."""
-        return self.reducers[0] if self.reducers else None
+        """The future of the first reduce call; None until there is one."""
+        return next(iter(self.reducers), None)
 
     def _cancel_reducers(self) -> None:
-        for reducer in self.reducers:
+        for reducer in self._begun.values():
             reducer.cancel()
 
     @property

@@ -13,7 +13,7 @@ import fsspec.asyn
 import pytest
 
 import greenlithops as gl
-from greenlithops.errors import AccessDenied, PreconditionFailed
+from greenlithops.errors import AccessDenied, NoSuchKey, PreconditionFailed
 from greenlithops.storage_os import CloudFileProxy, CloudStorage
 from greenlithops.sync.loop import background
 from greenlithops.sync.storage_errors import StorageNoSuchKeyError
@@ -144,7 +144,7 @@ def test_functions_get_a_storage(section, storage):
 
 async def length(path, storage):
     """Return how long an object is, in a worker's event loop."""
-    data = await storage.asked(lambda inner: inner.get(storage.bucket, path))
+    data = await storage.get(storage.bucket, path)
     return len(data)
 
 
@@ -156,7 +156,7 @@ def test_coroutine_functions_await_it(section, storage):
         names = [f"{number}.txt" for number in range(20)]
         assert fexec.get_result(fexec.map(length, names)) == list(range(20))
         missing = fexec.call_async(length, "none")
-        with pytest.raises(StorageNoSuchKeyError, match="none"):
+        with pytest.raises(NoSuchKey, match="none"):
             missing.result()
 
 

@@ -120,6 +120,26 @@ async def test_other_ways_in(azurite):
             await storage.presigned_url(bucket, "a key")
 
 
+async def test_signatures_are_enough_for_parts_and_copies(azurite):
+    name, url, bucket = azurite.user, azurite.endpoint, f"signed-{secrets.token_hex(6)}"
+    async with AsyncStorage("azure", account=name, key=azurite.secret, endpoint=url) as storage:
+        await storage.create_bucket(bucket)
+    token = generate_account_sas(
+        name,
+        azurite.secret,
+        ResourceTypes(object=True, container=True),
+        AccountSasPermissions(read=True, list=True, write=True, create=True, delete=True),
+        datetime.now(UTC) + timedelta(minutes=5),
+    )
+    data = bytes(range(256)) * (20 << 12)
+    async with AsyncStorage("azure", account=name, endpoint=url, sas_token=token) as storage:
+        await storage.put(bucket, "in parts", data)
+        await storage.copy(bucket, "in parts", "copied")
+        assert await storage.get(bucket, "copied") == data
+        everything = storage.list(bucket, ".greenlithops-parts/")
+        assert [entry async for entry in everything] == []
+
+
 async def test_urls_work_without_credentials(azurite):
     names = {"storage_account_name": azurite.user, "storage_account_key": azurite.secret}
     bucket = f"urls-{secrets.token_hex(6)}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from greenlithops.dispatch.options import byte_count, checked_counts
 from greenlithops.dispatch.retry import RetryPolicy, as_policy
-from greenlithops.errors import NoSuchKey, OtherLoop, StorageError, UsageError
+from greenlithops.errors import NoSuchKey, OtherLoop, StorageClosed, StorageError, UsageError
 from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
 from greenlithops.registry import same_storage, storage_backend
 from greenlithops.storage.arguments import Teller, checked_metadata, size_of, span_of
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class AsyncStorage:
     """Objects in a storage, from asyncio.
 
-    Use it in ``async with``, or call `close` at the end.
+    Use it in ``async with``, or call `close` at the end. Outside of ``async with`` it is opened by
+    the first thing that is asked of it. One that was closed may be entered again.
 
     Args:
         backend: the storage's name (``"localhost"``, ``"memory"``, ``"s3"``, ``"gcs"``,
@@ -77,13 +78,20 @@ class AsyncStorage:
         self._operations: Operations | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
+        self._closed = False
 
     @property
     def backend(self) -> StorageBackend:
         """The backend, for what only it can do."""
         return self._backend
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, so that nothing can be asked of it."""
+        return self._closed
+
     async def __aenter__(self) -> Self:
+        self._closed = False
         await self._open()
         return self
 
@@ -96,21 +104,27 @@ class AsyncStorage:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of connections; the storage may be used again."""
-        operations, self._operations = self._operations, None
-        if operations is not None:
-            await operations.backend.__aexit__(None, None, None)
+        """Let go of connections; what is asked afterwards raises `StorageClosed`."""
+        self._closed = True
+        async with self._opening or asyncio.Lock():
+            operations, self._operations = self._operations, None
+            if operations is not None:
+                await operations.backend.__aexit__(None, None, None)
 
-    async def _open(self) -> Operations:
+    async def _open(self, bucket: str = "") -> Operations:
+        if not isinstance(bucket, str):
+            raise UsageError(f"a bucket is named by text, not {bucket!r}")
         operations = self._operations
+        loop = asyncio.get_running_loop()
         if operations is not None:
-            if asyncio.get_running_loop() is not self._loop:
+            if loop is not self._loop:
                 raise OtherLoop("this storage is open in another event loop; close it there first")
             return operations
-        loop = asyncio.get_running_loop()
         if self._opening is None or self._loop is not loop:
             self._loop, self._opening = loop, asyncio.Lock()
         async with self._opening:
+            if self._closed:
+                raise StorageClosed(bucket=bucket or None)
             if self._operations is None:
                 backend = await self._backend.__aenter__()
                 self._operations = Operations(backend, self._policy, self._concurrency)
@@ -125,7 +139,7 @@ class AsyncStorage:
             BucketTaken: somebody else has it.
             InvalidName: it cannot have this name.
         """
-        operations = await self._open()
+        operations = await self._open(bucket)
         await operations.attempt(operations.backend.create_bucket, bucket)
 
     async def head_bucket(self, bucket: str) -> None:
@@ -135,12 +149,12 @@ class AsyncStorage:
             NoSuchBucket: it is not there.
             AccessDenied: it is not ours.
         """
-        operations = await self._open()
+        operations = await self._open(bucket)
         await operations.attempt(operations.backend.head_bucket, bucket)
 
     async def delete_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
-        operations = await self._open()
+        operations = await self._open(bucket)
         await operations.attempt(operations.backend.delete_bucket, bucket)
 
     # Objects.
@@ -176,7 +190,7 @@ class AsyncStorage:
         """
         options = PutOptions(content_type, checked_metadata(metadata), if_absent, if_match)
         return await upload(
-            await self._open(),
+            await self._open(bucket),
             bucket,
             key,
             body,
@@ -202,7 +216,7 @@ class AsyncStorage:
             InvalidRange: no byte of the object is in the range.
             PreconditionFailed: the object has not the etag `if_match`.
         """
-        return await (await self._open()).read(bucket, key, span_of(start, stop), if_match)
+        return await (await self._open(bucket)).read(bucket, key, span_of(start, stop), if_match)
 
     async def stream(
         self,
@@ -218,7 +232,7 @@ class AsyncStorage:
         After an interruption it goes on where it was; an object that was changed meanwhile, or
         has not the etag `if_match`, raises `PreconditionFailed`.
         """
-        operations = await self._open()
+        operations = await self._open(bucket)
         span = span_of(start, stop)
         async with aclosing(
             operations.stream(bucket, key, span, if_match, holding=False)
@@ -228,7 +242,7 @@ class AsyncStorage:
 
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object. Raises `NoSuchKey`."""
-        return await (await self._open()).head(bucket, key)
+        return await (await self._open(bucket)).head(bucket, key)
 
     async def exists(self, bucket: str, key: str) -> bool:
         """Return whether there is such an object."""
@@ -257,7 +271,7 @@ class AsyncStorage:
             start_after: only keys after this one.
             match: only keys that match this glob (``*``, ``?``, ``[…]``; ``*`` takes in ``/``).
         """
-        operations = await self._open()
+        operations = await self._open(bucket)
         async with aclosing(
             listing(operations, bucket, ListQuery(prefix, delimiter, start_after), match)
         ) as entries:
@@ -276,7 +290,7 @@ class AsyncStorage:
         """
         if isinstance(keys, (str, bytes)):
             raise UsageError(f"delete_many takes keys, not one: write [{keys!r}]")
-        operations = await self._open()
+        operations = await self._open(bucket)
         wanted = list(dict.fromkeys(keys))
         size = operations.limits.max_delete
         batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
@@ -291,7 +305,7 @@ class AsyncStorage:
         self, bucket: str, key: str, to_key: str, *, to_bucket: str | None = None
     ) -> ObjectInfo:
         """Copy an object within the storage, without its bytes coming by here."""
-        operations = await self._open()
+        operations = await self._open(bucket)
         source = await operations.head(bucket, key)
         return await operations.copy(source, to_bucket or bucket, to_key)
 
@@ -304,7 +318,7 @@ class AsyncStorage:
         seconds: float = 3600.0,
     ) -> str:
         """Return a URL that reads or writes the object without credentials, for a while."""
-        operations = await self._open()
+        operations = await self._open(bucket)
         return await operations.backend.presign(method, bucket, key, seconds)
 
     # Files.
@@ -332,7 +346,7 @@ class AsyncStorage:
             metadata: text by name, kept with the object.
             on_progress: told the bytes written so far, and the total.
         """
-        operations = await self._open()
+        operations = await self._open(bucket)
         file = Path(path)
         options = PutOptions(content_type, checked_metadata(metadata))
         if not resume or not operations.limits.resumable:
@@ -376,7 +390,7 @@ class AsyncStorage:
         """
         file = Path(key if path is None else path)
         return await download(
-            await self._open(),
+            await self._open(bucket),
             bucket,
             key,
             file,

@@ -17,6 +17,7 @@ from greenlithops.config.settings import (
     storage_settings,
     typed,
 )
+from greenlithops.sync.storage_config import usual_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +80,7 @@ def storage_choice(found: Settings) -> Callable[[str], AsyncStorage]:
         if name and name not in named(Role.STORAGE):
             return AsyncStorage(name)  # another package's, or a scheme that no section has
         chosen = storage_settings(found.config, name) if name else found.storage
-        return AsyncStorage(chosen.backend, bucket=chosen.bucket, **chosen.options)
+        bucket = usual_bucket(chosen)
+        return AsyncStorage(chosen.backend, bucket=bucket, **chosen.options)
 
     return make

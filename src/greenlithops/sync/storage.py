@@ -6,23 +6,25 @@ import logging
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from greenlithops.errors import NoSuchBucket, StorageError, UsageError
+from greenlithops.errors import NoSuchBucket, StorageClosed, StorageError, UsageError
 from greenlithops.sync import object_open, storage_calls
 from greenlithops.sync.object_files import BUFFER_BYTES, ObjectStream, ReadingObject
 from greenlithops.sync.storage_client import StorageClient
 from greenlithops.sync.storage_config import BUCKET, MAKE_BUCKETS, as_config, storage_settings
 from greenlithops.sync.storage_errors import as_lithops
-from greenlithops.sync.storage_host import shared_host
+from greenlithops.sync.storage_host import let_go, shared_host
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+    from types import TracebackType
 
     from greenlithops.objects import ObjectInfo
     from greenlithops.storage.async_storage import AsyncStorage
     from greenlithops.storage.cloudobject import CloudObject
+    from greenlithops.sync.storage_host import StorageHost
 
 T = TypeVar("T")
 
@@ -70,7 +72,36 @@ class Storage:
         self.bucket = found.bucket
         self.makes_buckets = found.backend in MAKE_BUCKETS
         self._made: set[str] = set()
-        self._host = shared_host(found.backend, {**found.options, "bucket": found.bucket})
+        self._shared: StorageHost | None = shared_host(
+            found.backend, {**found.options, "bucket": found.bucket}
+        )
+
+    @property
+    def _host(self) -> StorageHost:
+        if self._shared is None:
+            raise StorageClosed
+        return self._shared
+
+    def close(self) -> None:
+        """Let go of connections, if nobody else uses them.
+
+        What is asked afterwards raises `StorageClosed`. Nothing is lost without it: what nobody
+        uses any more, and the end of the program, close them too.
+        """
+        host, self._shared = self._shared, None
+        if host is not None:
+            let_go(host)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     @classmethod
     def like(cls, storage: AsyncStorage) -> Storage:

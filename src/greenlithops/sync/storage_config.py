@@ -46,9 +46,13 @@ def storage_settings(
             raise ConfigurationError(f"the storage's name is text, not {name!r}")
         known = section_of(name) is not None
         found = settings_of_section(content, name) if known else _of_own(name, content.get(name))
-    if found.bucket is None and name in MAKE_BUCKETS:
-        return StorageSettings(name, DEFAULT_BUCKET, found.options)
-    return found
+    return StorageSettings(found.backend, usual_bucket(found), found.options)
+
+
+def usual_bucket(found: StorageSettings) -> str | None:
+    """Return the bucket of a storage: what is configured, or one that makes itself."""
+    made = found.backend in MAKE_BUCKETS
+    return found.bucket or (DEFAULT_BUCKET if made else None)
 
 
 def _of_own(name: str, section: Mapping[str, Any] | None) -> StorageSettings:

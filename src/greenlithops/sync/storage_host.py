@@ -90,11 +90,11 @@ class StorageHost:
                 "its own"
             )
 
-    def _begin(
-        self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]
-    ) -> Coroutine[Any, Any, T]:
+    async def _begin(self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]) -> T:
         background().keep(self._resident)
-        return operation(self.storage)
+        if self.storage.closed:  # by `close_storages`
+            await self.storage.__aenter__()
+        return await operation(self.storage)
 
 
 class _Resident:
@@ -148,6 +148,13 @@ def shared_host(backend: Any, settings: Mapping[str, Any]) -> StorageHost:
         if host not in _recent:
             _recent.append(host)
     return host
+
+
+def let_go(host: StorageHost) -> None:
+    """Do not keep a host for the next who asks; who has it may use it all the same."""
+    with _lock:
+        if host in _recent:
+            _recent.remove(host)
 
 
 def close_storages() -> None:

@@ -18,11 +18,11 @@ from greenlithops.errors import (
     NoSuchKey,
     NoSuchUpload,
     NotSupported,
-    PreconditionFailed,
     StorageError,
 )
-from greenlithops.objects import ObjectInfo, PutOptions, Span
+from greenlithops.objects import ObjectInfo, PutOptions
 from greenlithops.offload import off_loop
+from greenlithops.testing.storage_together import TogetherContract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ ODD_KEYS = (
 )
 
 
-class StorageContract:
+class StorageContract(TogetherContract):
     """Tests of one backend; they need pytest-asyncio in its automatic mode.
 
     A subclass has two fixtures: ``storage``, an open `AsyncStorage`, and ``bucket``, the name of
@@ -61,7 +61,6 @@ class StorageContract:
     """
 
     odd_keys: tuple[str, ...] = ODD_KEYS
-    conditions = True  #: whether it knows conditional writes
     presigned = True  #: whether it has URLs
     user_metadata = True  #: whether it keeps metadata
     folder_keys = True  #: whether a key may end with a slash
@@ -244,12 +243,6 @@ class StorageContract:
         await storage.delete_many(bucket, keys)
         assert [entry async for entry in storage.list(bucket)] == []
 
-    async def test_many_at_once(self, storage: AsyncStorage, bucket: str) -> None:
-        bodies = {f"key {n}": os.urandom(n % 300) for n in range(500)}
-        await asyncio.gather(*(storage.put(bucket, key, body) for key, body in bodies.items()))
-        got = await asyncio.gather(*(storage.get(bucket, key) for key in bodies))
-        assert got == list(bodies.values())
-
     async def test_copies(self, storage: AsyncStorage, bucket: str) -> None:
         data = os.urandom(100_000)
         metadata = {"kept": "yes"} if self.user_metadata else {}
@@ -258,55 +251,6 @@ class StorageContract:
         assert (copied.key, copied.size) == ("two", len(data))
         assert await storage.get(bucket, "two") == data
         assert dict((await storage.head(bucket, "two")).metadata) == metadata
-
-    # Conditions.
-
-    async def test_create_only_if_absent(self, storage: AsyncStorage, bucket: str) -> None:
-        if not self.conditions:
-            with pytest.raises(NotSupported):
-                await storage.put(bucket, "key", b"1", if_absent=True)
-            return
-        await storage.put(bucket, "key", b"first", if_absent=True)
-        with pytest.raises(PreconditionFailed) as caught:
-            await storage.put(bucket, "key", b"second", if_absent=True)
-        assert isinstance(caught.value, FileExistsError)
-        assert await storage.get(bucket, "key") == b"first"
-
-    async def test_one_of_many_creates(self, storage: AsyncStorage, bucket: str) -> None:
-        if not self.conditions:
-            return
-
-        async def create(n: int) -> bool:
-            try:
-                await storage.put(bucket, "race", str(n), if_absent=True)
-            except PreconditionFailed:
-                return False
-            return True
-
-        won = await asyncio.gather(*(create(n) for n in range(30)))
-        assert sum(won) == 1
-        assert await storage.get(bucket, "race") == str(won.index(True)).encode()
-
-    async def test_replace_only_what_is_known(self, storage: AsyncStorage, bucket: str) -> None:
-        if not self.conditions:
-            return
-        first = await storage.put(bucket, "key", b"first")
-        second = await storage.put(bucket, "key", b"second", if_match=first.etag)
-        with pytest.raises(PreconditionFailed):
-            await storage.put(bucket, "key", b"third", if_match=first.etag)
-        assert await storage.get(bucket, "key") == b"second"
-        assert (await storage.head(bucket, "key")).etag == second.etag
-        with pytest.raises((PreconditionFailed, NoSuchKey)):
-            await storage.put(bucket, "none", b"1", if_match=first.etag)
-
-    async def test_an_object_that_changed_is_not_read_on(
-        self, storage: AsyncStorage, bucket: str
-    ) -> None:
-        old = await storage.put(bucket, "key", b"old")
-        await storage.put(bucket, "key", b"new")
-        with pytest.raises(PreconditionFailed):
-            async with storage.backend.open(bucket, "key", Span(1), if_match=old.etag) as body:
-                await body.read()
 
     # Parts.
 

@@ -1,16 +1,18 @@
-"""What is common to storages without a service of their own: checks of names, rolled-up keys."""
+"""What several storages do with names: check them, roll them up, hide their own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from greenlithops.errors import InvalidName
+from greenlithops.objects import Page
 
 if TYPE_CHECKING:
     from greenlithops.objects import ListQuery
 
 MAX_BUCKET_BYTES = 63
 MAX_KEY_BYTES = 1024
+PARTS = ".greenlithops-parts/"  #: what is kept of uploads where the service has no place for it
 
 
 def check_bucket(bucket: str) -> None:
@@ -49,6 +51,14 @@ def common_prefix(key: str, query: ListQuery) -> str | None:
         return None
     position = key.find(query.delimiter, len(query.prefix))
     return None if position < 0 else key[: position + len(query.delimiter)]
+
+
+def without_parts(page: Page, query: ListQuery) -> Page:
+    """Return a listing without what is below `PARTS`, unless that is what is listed."""
+    if query.prefix.startswith(PARTS):
+        return page
+    objects = [info for info in page.objects if not info.key.startswith(PARTS)]
+    return Page(objects, [name for name in page.prefixes if name != PARTS], page.token)
 
 
 def past(prefix: str) -> str:

@@ -15,6 +15,7 @@ from aiohttp.payload import Payload
 from yarl import URL
 
 from greenlithops.errors import (
+    StorageClosed,
     StorageError,
     StorageTimeout,
     StorageUnavailable,
@@ -127,7 +128,7 @@ class Web:
             StorageError: the one that the answer stands for.
         """
         if self._session is None:
-            raise StorageUnavailable("the storage is closed", bucket=bucket, key=key)
+            raise StorageClosed(bucket=bucket, key=key)
         target = URL(url, encoded=True)
         try:
             response = await self._session.request(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,6 +44,7 @@ class PreparedCall:
         storage: a pickled value for the parameter ``storage``; None if there is no such
             parameter.
         objects: how the parameter ``obj`` is filled; None if there is no such parameter.
+        coroutine: whether it is a coroutine function; its storage is an `AsyncStorage` then.
     """
 
     def __init__(
@@ -52,42 +53,55 @@ class PreparedCall:
         *,
         storage: bytes | None = None,
         objects: ObjectArgument | None = None,
+        coroutine: bool = False,
     ) -> None:
         self.func = func  # by this name, its own name and kind are found
         self._storage = storage
         self._objects = objects
+        self._coroutine = coroutine
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function; what was opened for it is closed when it has ended."""
+        if self._coroutine:
+            return self._awaited(args, kwargs)
+        with ExitStack() as opened:
+            value = self._begun(opened, args, kwargs)
+            if type(value) is CoroutineType:  # it hid that it is a coroutine function
+                return _finished(value, opened.pop_all())
+            return value
+
+    async def _awaited(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with ExitStack() as opened:
+            return await self._begun(opened, args, kwargs)
+
+    def _begun(self, opened: ExitStack, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._storage is not None:
-            kwargs["storage"] = pickle.loads(self._storage)
-        reader, objects = None, self._objects
+            kwargs["storage"] = self._face(self._storage, opened)
+        objects = self._objects
         if objects is not None:
             place = objects.place
             if place is not None and place < len(args):
                 reader = objects.reader(args[place])
+                opened.callback(_close, reader)
                 args = (*args[:place], reader, *args[place + 1 :])
             elif "obj" in kwargs:
                 reader = kwargs["obj"] = objects.reader(kwargs["obj"])
-        try:
-            value = self.func(*args, **kwargs)
-        except BaseException:
-            _close(reader)
-            raise
-        if type(value) is CoroutineType:
-            return _awaited(value, reader)
-        _close(reader)
-        return value
+                opened.callback(_close, reader)
+        return self.func(*args, **kwargs)
+
+    def _face(self, storage: bytes, opened: ExitStack) -> Any:
+        if not self._coroutine:
+            return pickle.loads(storage)
+        from greenlithops.storage.mapping.shared import shared  # noqa: PLC0415 - in workers
+
+        return opened.enter_context(shared(storage))
 
 
-async def _awaited(coroutine: CoroutineType[Any, Any, Any], reader: ObjectReader | None) -> Any:
-    try:
+async def _finished(coroutine: CoroutineType[Any, Any, Any], opened: ExitStack) -> Any:
+    with opened:
         return await coroutine
-    finally:
-        _close(reader)
 
 
-def _close(reader: ObjectReader | None) -> None:
-    if reader is not None:
-        with suppress(ValueError):  # it was detached: then it is the program's own
-            reader.close()
+def _close(reader: ObjectReader) -> None:
+    with suppress(ValueError):  # it was detached: then it is the program's own
+        reader.close()

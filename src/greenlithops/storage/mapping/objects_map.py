@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch import plan
 from greenlithops.dispatch.partition import Cut, Place, count, spans
-from greenlithops.storage.mapping.call import ObjectArgument, PreparedCall
+from greenlithops.storage.mapping.call import ObjectArgument
 from greenlithops.storage.mapping.finding import check_reach, found_in_order
 from greenlithops.storage.mapping.part import Part
-from greenlithops.storage.mapping.prepare import storage_argument
+from greenlithops.storage.mapping.prepare import prepared
 from greenlithops.storage.mapping.sources import is_one, source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
+    from greenlithops.storage.mapping.call import PreparedCall
     from greenlithops.storage.mapping.finding import Found
     from greenlithops.storage.mapping.sources import Source
     from greenlithops.storage.mapping.storages import Storages
@@ -54,11 +55,8 @@ class ObjectMap:
     @property
     def function(self) -> PreparedCall:
         """The function as workers call it; they get every storage that is known by now."""
-        return PreparedCall(
-            self._function,
-            storage=storage_argument(self._function, self._storages.own),
-            objects=ObjectArgument(self._place.taken, self._how.newline, self._storages.specs()),
-        )
+        how = ObjectArgument(self._place.taken, self._how.newline, self._storages.specs())
+        return prepared(self._function, self._storages.own, how)
 
     async def elements(self, data: Any) -> AsyncGenerator[Any]:
         """Give an element for every part of every object that the elements of `data` name."""

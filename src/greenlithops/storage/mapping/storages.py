@@ -30,6 +30,7 @@ class Storages:
         self._own = None if own is None or isinstance(own, str) or callable(own) else own
         self._named: dict[str, AsyncStorage] = {}
         self._made: list[AsyncStorage] = []
+        self.closed = False
 
     @property
     def own(self) -> AsyncStorage:
@@ -73,9 +74,6 @@ class Storages:
         }
 
     async def close(self) -> None:
-        """Close the storages that were made here."""
-        made, self._made = self._made, []
-        if self._own in made:
-            self._own = None
-        self._named = {n: storage for n, storage in self._named.items() if storage not in made}
-        await asyncio.gather(*(storage.close() for storage in made))
+        """Close the storages that were made here, for good."""
+        self.closed = True
+        await asyncio.gather(*(storage.close() for storage in self._made))

@@ -142,6 +142,10 @@ class Access:
                 raise StorageUnavailable(f"there is no token: {error}") from error
         return self._token.token
 
+    def readable(self, url: str) -> str:
+        """Return a URL that the service itself can read from, on behalf of a request of ours."""
+        return f"{url}?{self._suffix}" if self._suffix else url
+
     def link(self, method: str, url: str, bucket: str, key: str, seconds: float) -> str:
         """Return a URL that does it without credentials."""
         account = self._account

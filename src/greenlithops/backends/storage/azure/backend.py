@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import quote
 
-from greenlithops.backends.storage.azure import documents
+from greenlithops.backends.storage.azure import documents, uploads
 from greenlithops.backends.storage.azure.access import Access, Account, account_of
-from greenlithops.backends.storage.azure.blocks import block_name, block_number, over
 from greenlithops.backends.storage.azure.failures import failed
 from greenlithops.backends.storage.azure.md5 import md5, stored_check
 from greenlithops.backends.storage.azure.names import check_blob
-from greenlithops.backends.storage.azure.values import info_of, put_info, written
+from greenlithops.backends.storage.azure.values import conditions, info_of, put_info, written
+from greenlithops.backends.storage.names import without_parts
 from greenlithops.backends.storage.reading import Reading, check_span
 from greenlithops.backends.storage.web import NO_HEADERS, Web
 from greenlithops.errors import (
@@ -23,7 +22,7 @@ from greenlithops.errors import (
     StorageError,
     UsageError,
 )
-from greenlithops.objects import ObjectInfo, Page, Part, PutOptions, StorageLimits, Upload
+from greenlithops.objects import ListQuery, ObjectInfo, Page, StorageLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from greenlithops.backends.storage.azure.access import Credential
-    from greenlithops.objects import Buffer, ListQuery, Span
+    from greenlithops.objects import Buffer, Part, PutOptions, Span, Upload
 
 AT_ONCE = 32  #: requests of one operation that takes many
 COPY_PAUSE = 0.5  #: seconds between looks at a copy that is under way
@@ -41,9 +40,9 @@ COPY_PAUSE = 0.5  #: seconds between looks at a copy that is under way
 class AzureStorage:
     """Objects in Azure Blob Storage, as block blobs; buckets are containers.
 
-    An upload in parts has no state of its own in Azure: what was sent for an object and not made
-    part of it is dropped by the service after a week, or when the object is written. So of two
-    uploads in parts of one object at the same time, the later to finish raises `NoSuchUpload`.
+    Large objects are put as blocks of a blob below `names.PARTS`, hidden from listings, which is
+    copied to its place at the end; blocks of an upload that was neither finished nor aborted are
+    dropped by the service after a week.
 
     Args:
         account: the storage account's name.
@@ -120,21 +119,22 @@ class AzureStorage:
     async def create_bucket(self, bucket: str) -> None:
         """Make a container; the account's own ones are the only ones that can be there."""
         try:
-            await self._ask("PUT", bucket, None, {"restype": "container"})
+            await self.ask("PUT", bucket, None, {"restype": "container"})
         except BucketTaken:
             return
 
     async def head_bucket(self, bucket: str) -> None:
         """Return if the container can be used."""
-        await self._ask("HEAD", bucket, None, {"restype": "container"})
+        await self.ask("HEAD", bucket, None, {"restype": "container"})
 
     async def delete_bucket(self, bucket: str) -> None:
         """Delete an empty container; Azure itself would delete a full one too."""
-        query = {"restype": "container", "comp": "list", "maxresults": "1"}
-        _, data = await self._ask("GET", bucket, None, query)
-        if documents.page(data, bucket, "").objects:
-            raise StorageError(f"{bucket} is not empty", bucket=bucket)
-        await self._ask("DELETE", bucket, None, {"restype": "container"})
+        page: Page | None = None
+        while page is None or page.token:
+            page = await self.list_page(bucket, ListQuery(), page.token if page else None)
+            if page.objects:
+                raise StorageError(f"{bucket} is not empty", bucket=bucket)
+        await self.ask("DELETE", bucket, None, {"restype": "container"})
 
     # Objects.
 
@@ -143,10 +143,11 @@ class AzureStorage:
         check_blob(bucket, key)
         headers = {
             **written(options),
+            **conditions(options),
             "x-ms-blob-type": "BlockBlob",
             "content-md5": await md5(body),
         }
-        answer, _ = await self._ask("PUT", bucket, key, headers=headers, body=body)
+        answer, _ = await self.ask("PUT", bucket, key, headers=headers, body=body)
         return put_info(bucket, key, len(body), answer, options)
 
     def open(
@@ -177,7 +178,7 @@ class AzureStorage:
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""
         check_blob(bucket, key)
-        headers, _ = await self._ask("HEAD", bucket, key)
+        headers, _ = await self.ask("HEAD", bucket, key)
         return info_of(bucket, key, int(headers.get("Content-Length", 0)), headers)
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
@@ -192,8 +193,8 @@ class AzureStorage:
             asked["delimiter"] = query.delimiter
         if token:
             asked["marker"] = token
-        _, data = await self._ask("GET", bucket, None, asked)
-        return documents.page(data, bucket, query.start_after)
+        _, data = await self.ask("GET", bucket, None, asked)
+        return without_parts(documents.page(data, bucket, query.start_after), query)
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete objects, with their snapshots."""
@@ -204,7 +205,7 @@ class AzureStorage:
                 check_blob(bucket, key)
                 async with room:
                     headers = {"x-ms-delete-snapshots": "include"}
-                    await self._ask("DELETE", bucket, key, headers=headers)
+                    await self.ask("DELETE", bucket, key, headers=headers)
             except NoSuchKey:
                 return None
             except StorageError as error:
@@ -222,18 +223,29 @@ class AzureStorage:
         """Copy an object within the account; wait until it is done."""
         check_blob(bucket, key)
         check_blob(source.bucket, source.key)
-        headers = {
-            "x-ms-copy-source": self._url(source.bucket, source.key),
-            "x-ms-source-if-match": f'"{source.etag}"',
-        }
-        answer, _ = await self._ask("PUT", bucket, key, headers=headers)
+        wanted = {"x-ms-source-if-match": f'"{source.etag}"'}
+        await self.copied(source.bucket, source.key, bucket, key, wanted)
+        return await self.head(bucket, key)
+
+    async def copied(
+        self,
+        from_bucket: str,
+        from_key: str,
+        bucket: str,
+        key: str,
+        wanted: Mapping[str, str],
+    ) -> Mapping[str, str]:
+        """Copy an object if it is as `wanted`; return the headers that tell of the new one."""
+        source = self._access.readable(self._url(from_bucket, from_key))
+        headers = {"x-ms-copy-source": source, **wanted}
+        answer, _ = await self.ask("PUT", bucket, key, headers=headers)
         while answer.get("x-ms-copy-status") == "pending":
             await asyncio.sleep(COPY_PAUSE)
-            answer, _ = await self._ask("HEAD", bucket, key)
+            answer, _ = await self.ask("HEAD", bucket, key)
         if answer.get("x-ms-copy-status", "success") != "success":
             said = answer.get("x-ms-copy-status-description", answer["x-ms-copy-status"])
-            raise StorageError(f"{source.key} was not copied: {said}", bucket=bucket, key=key)
-        return await self.head(bucket, key)
+            raise StorageError(f"{from_key} was not copied: {said}", bucket=bucket, key=key)
+        return answer
 
     async def presign(
         self, method: Literal["GET", "PUT"], bucket: str, key: str, seconds: float
@@ -251,55 +263,33 @@ class AzureStorage:
         """Begin an object that is sent in parts."""
         check_blob(bucket, key)
         await self.head_bucket(bucket)
-        return Upload(bucket, key, secrets.token_hex(16))
+        return uploads.start(bucket, key)
 
     async def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
-        """Send a part, as a block."""
+        """Send a part."""
         self._check(upload)
-        name = block_name(upload, number)
-        query = {"comp": "block", "blockid": name}
-        headers = {"content-md5": await md5(body)}
-        await self._ask("PUT", upload.bucket, upload.key, query, headers=headers, body=body)
-        return Part(number, name, len(body))
+        return await uploads.put_part(self, upload, number, body)
 
     async def uploaded_parts(self, upload: Upload) -> Sequence[Part]:
         """Return the parts that the service has; an upload without any is none."""
         self._check(upload)
-        query = {"comp": "blocklist", "blocklisttype": "uncommitted"}
-        try:
-            _, data = await self._ask("GET", upload.bucket, upload.key, query)
-        except NoSuchKey:
-            raise over(upload) from None
-        found = [
-            Part(number, name, size)
-            for name, size in documents.blocks(data)
-            if (number := block_number(upload, name)) is not None
-        ]
-        if not found:
-            raise over(upload)
-        return sorted(found, key=lambda part: part.number)
+        return await uploads.parts(self, upload)
 
     async def finish_upload(
         self, upload: Upload, parts: Sequence[Part], options: PutOptions
     ) -> ObjectInfo:
         """Make the object of its parts."""
         self._check(upload)
-        body = documents.block_list(part.etag for part in parts)
-        headers = {**written(options), "content-md5": await md5(body)}
-        query = {"comp": "blocklist"}
-        answer, _ = await self._ask(
-            "PUT", upload.bucket, upload.key, query, headers=headers, body=body
-        )
-        size = sum(part.size for part in parts)
-        return put_info(upload.bucket, upload.key, size, answer, options)
+        return await uploads.finish(self, upload, parts, options)
 
     async def abort_upload(self, upload: Upload) -> None:
-        """Take no more for it; the service drops what was sent."""
+        """Take no more for it, and drop what was sent."""
         self._dropped.add(upload.id)
+        await uploads.drop(self, upload)
 
     def _check(self, upload: Upload) -> None:
         if upload.id in self._dropped:
-            raise over(upload)
+            raise uploads.over(upload)
 
     # Requests.
 
@@ -313,7 +303,7 @@ class AzureStorage:
         url, headers = await self._access.allowed(method, self._url(bucket, key), {}, headers)
         return await self._web.send(method, url, headers, b"", bucket=bucket, key=key)
 
-    async def _ask(
+    async def ask(
         self,
         method: str,
         bucket: str,
@@ -323,6 +313,7 @@ class AzureStorage:
         headers: Mapping[str, str] = NO_HEADERS,
         body: Buffer = b"",
     ) -> tuple[Mapping[str, str], bytes]:
+        """Return headers and body of the answer to a request."""
         if method == "PUT":
             headers = {**headers, "content-length": str(len(body))}
         url, headers = await self._access.allowed(method, self._url(bucket, key), query, headers)

@@ -17,16 +17,18 @@ PLAIN = "application/octet-stream"
 
 
 def written(options: PutOptions) -> dict[str, str]:
-    """Return the headers that an object is written with."""
-    headers = {
+    """Return the headers with which an object is described."""
+    return {
         "x-ms-blob-content-type": options.content_type or PLAIN,
         **metadata_headers(options.metadata),
     }
+
+
+def conditions(options: PutOptions) -> dict[str, str]:
+    """Return the headers that say under which conditions an object is written."""
     if options.if_absent:
-        headers["if-none-match"] = "*"
-    elif options.if_match:
-        headers["if-match"] = f'"{options.if_match}"'
-    return headers
+        return {"if-none-match": "*"}
+    return {"if-match": f'"{options.if_match}"'} if options.if_match else {}
 
 
 def info_of(bucket: str, key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:

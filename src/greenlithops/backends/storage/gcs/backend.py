@@ -27,6 +27,7 @@ from greenlithops.backends.storage.gcs.values import (
     parsed,
     resource,
 )
+from greenlithops.backends.storage.names import without_parts
 from greenlithops.backends.storage.reading import Reading, check_span
 from greenlithops.backends.storage.web import Web, where
 from greenlithops.errors import (
@@ -231,17 +232,16 @@ class GcsStorage:
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
         """Return up to a thousand entries."""
         found = await self.listed(bucket, query, token)
-        hidden = not query.prefix.startswith(uploads.PARTS)
-        return Page(
+        page = Page(
             [
                 info_of(bucket, item)
                 for item in found.get("items", ())
                 if item["name"] != query.start_after
-                and not (hidden and item["name"].startswith(uploads.PARTS))
             ],
-            [name for name in found.get("prefixes", ()) if not (hidden and name == uploads.PARTS)],
+            found.get("prefixes", ()),
             found.get("nextPageToken") or None,
         )
+        return without_parts(page, query)
 
     async def listed(self, bucket: str, query: ListQuery, token: str | None) -> dict[str, Any]:
         """Return a page of everything, as the service gives it."""

@@ -11,6 +11,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from greenlithops.backends.storage.gcs.crc32c import checksum, joined
+from greenlithops.backends.storage.names import PARTS
 from greenlithops.errors import ChecksumMismatch, NoSuchKey, NoSuchUpload, StorageError
 from greenlithops.objects import ListQuery, ObjectInfo, Part, PutOptions, Upload
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from greenlithops.backends.storage.gcs.backend import GcsStorage
     from greenlithops.objects import Buffer
 
-PARTS = ".greenlithops-parts/"
 JOINED_AT_ONCE = 32  #: objects, by the service's rule
 AT_ONCE = 8
 TRIES = 3  #: what is not deleted when an upload ends would stay for ever

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import zlib
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from greenlithops.backends.storage.redis import scripts
@@ -26,15 +27,16 @@ from greenlithops.errors import (
     NotSupported,
     StorageError,
 )
-from greenlithops.objects import ObjectInfo, Page, Part, StorageLimits, Upload
+from greenlithops.objects import ObjectInfo, Page, Part, Span, StorageLimits, Upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from types import TracebackType
 
-    from greenlithops.objects import Buffer, ListQuery, PutOptions, Span
+    from greenlithops.objects import Buffer, ListQuery, PutOptions
 
 PAGE = 1_000
+WHOLE = Span(0)
 MOST = 512 << 20  #: bytes of a string, by Redis' default
 
 
@@ -150,16 +152,24 @@ class RedisStorage:
     ) -> AsyncIterator[Body]:
         """Read an object."""
         check_names(bucket, key)
-        start, stop = (0, None) if span is None else (span.start, span.stop)
-        if stop is not None and stop < 0:
+        if span is not None and span.stop is not None and span.stop < 0:
             raise InvalidRange(f"{bucket}/{key}: nothing is in {span}", bucket=bucket, key=key)
-        asked = [start, "" if stop is None else stop, if_match or "", int(span is not None), FIRST]
+        yield await self._body(bucket, key, span, if_match)
+
+    async def _body(
+        self, bucket: str, key: str, span: Span | None, if_match: str | None, most: int = FIRST
+    ) -> Body:
+        wanted = span or WHOLE
+        stop = "" if wanted.stop is None else wanted.stop
+        asked = [wanted.start, stop, if_match or "", int(span is not None), most]
         names = [name_of("bucket", bucket), *object_names(bucket, key)]
-        found, start, stop, data = await self._server.run(scripts.READ, names, asked, bucket, key)
+        found, start, end, data = await self._server.run(scripts.READ, names, asked, bucket, key)
         info = info_of(bucket, key, found)
-        whole = stop - start == info.size and found[5]
+        whole = end - start == info.size and found[5]
+        # Who reads on in an object that is being overwritten gets it at one moment.
+        again = None if if_match else partial(self._body, bucket, key, span, None, MOST)
         crc = int(found[5]) if whole else None
-        yield Body(self._server, info, start, stop, first=data, crc=crc)
+        return Body(self._server, info, start, end, first=data, crc=crc, again=again)
 
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""

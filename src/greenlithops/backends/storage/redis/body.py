@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from greenlithops.backends.storage.redis import scripts
 from greenlithops.backends.storage.redis.layout import object_names
-from greenlithops.errors import ChecksumMismatch, StorageError
+from greenlithops.errors import ChecksumMismatch, PreconditionFailed, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from greenlithops.backends.storage.redis.server import Server
     from greenlithops.objects import ObjectInfo
@@ -20,7 +20,18 @@ PIECE = 1 << 20
 
 
 class Body:
-    """The bytes of an object, or of a span of it."""
+    """The bytes of an object, or of a span of it.
+
+    Args:
+        server: where they are.
+        info: of the object.
+        start: where in the object they begin.
+        stop: and where they end.
+        first: those that came already.
+        crc: the checksum of all of them, if it is known.
+        again: asks for all of them at once, of whatever version there is; None if this one is
+            wanted.
+    """
 
     def __init__(
         self,
@@ -31,6 +42,7 @@ class Body:
         *,
         first: bytes,
         crc: int | None,
+        again: Callable[[], Awaitable[Body]] | None,
     ) -> None:
         self.info = info
         self.start = start
@@ -40,10 +52,17 @@ class Body:
         self._position = start
         self._expected = crc
         self._crc = 0
+        self._again = again
 
     async def read(self) -> bytes:
         """Return all that has not been taken yet."""
-        return b"".join([piece async for piece in self.chunks(FIRST)])
+        fresh = self._position == self.start
+        try:
+            return b"".join([piece async for piece in self.chunks(FIRST)])
+        except PreconditionFailed:
+            if self._again is None or not fresh:
+                raise
+            return await (await self._again()).read()
 
     async def chunks(self, size: int = PIECE) -> AsyncIterator[bytes]:
         """Give it in pieces; the first one came with what is known of the object."""

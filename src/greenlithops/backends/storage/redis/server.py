@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from greenlithops.backends.storage.redis.failures import failed
-from greenlithops.errors import StorageUnavailable, UsageError
+from greenlithops.errors import StorageClosed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ class Server:
 
     def _connected(self, bucket: str) -> Redis:
         if self._client is None:
-            raise StorageUnavailable("the storage is closed", bucket=bucket)
+            raise StorageClosed(bucket=bucket)
         return self._client
 
 

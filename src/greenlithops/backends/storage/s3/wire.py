@@ -15,7 +15,7 @@ from aiohttp.payload import Payload
 from greenlithops.backends.storage.s3.checksums import sha256
 from greenlithops.backends.storage.s3.failures import answered, broken, document_of
 from greenlithops.backends.storage.s3.sigv4 import EMPTY, UNSIGNED, Target
-from greenlithops.errors import StorageUnavailable
+from greenlithops.errors import StorageClosed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +150,7 @@ class Wire:
     async def _once(self, request: Request, place: Place) -> aiohttp.ClientResponse:
         bucket, key, body = request.bucket, request.key, request.body
         if self._session is None:
-            raise StorageUnavailable("the storage is closed", bucket=bucket, key=key or None)
+            raise StorageClosed(bucket=bucket, key=key or None)
         path = place.of(key)
         signed = await self._signed(request, place, path)
         try:
