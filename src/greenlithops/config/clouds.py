@@ -23,6 +23,7 @@ _OURS = (
     anything("env_vars", "environment variables"),
     many("requirements", "packages to bring, as pip takes them"),
     text("namespace", "a part of the names"),
+    whole("worker_processes", "calls of one invocation at a time, each in a process"),
     text("endpoint", "the control plane's URL, instead of the provider's"),
 )
 _BY_REPLY = "results come in the replies to requests"

@@ -18,6 +18,7 @@ from greenlithops.config.keys import (
     waiting,
     whole,
 )
+from greenlithops.config.kubernetes import KUBERNETES
 
 RUNTIME = (
     text("runtime", "the container image, or the runtime's name"),
@@ -192,19 +193,7 @@ SERVERLESS = (
         text("git_url", "what images are built from"),
         text("git_rev", "its revision"),
     ),
-    _engine(
-        "k8s",
-        "Kubernetes.",
-        *_KUBE,
-        *DOCKER,
-        CPU,
-        number("master_timeout", "seconds that the coordinating pod lives"),
-        text("runtime_arch", "of the nodes", choices=("amd64", "arm64")),
-        flag("rabbitmq_executor", "give calls to warm pods by RabbitMQ"),
-        secret("amqp_url", "the RabbitMQ server"),
-        mapping("container_security_context", "of containers", nullable=True),
-        mapping("pod_security_context", "of pods", nullable=True),
-    ),
+    *KUBERNETES,
     _engine(
         "singularity",
         "Singularity.",

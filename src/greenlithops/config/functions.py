@@ -22,7 +22,6 @@ DOCKER = (
     secret("docker_password", "its password, or token"),
     text("docker_namespace", "where in the registry"),
 )
-#: options of an executor that mean the same wherever calls run
 _EVERYWHERE = (
     "energy", "energy_budget", "energy_log", "extra_env", "hooks", "log_bytes", "retries",
     "timeout",
@@ -32,6 +31,11 @@ _EVERYWHERE = (
 def needless(advice: str, *keys: Key) -> tuple[Key, ...]:
     """Return keys that are accepted and change nothing."""
     return tuple(key._replace(fate=Fate.NEEDLESS, advice=advice) for key in keys)
+
+
+def everywhere() -> dict[str, Key]:
+    """Return the options of an executor that mean the same wherever calls run."""
+    return {key: LOCALHOST.keys[key] for key in _EVERYWHERE}
 
 
 def functions(name: str, about: str, *keys: Key, cloud: str = "", required: str = "") -> Section:
@@ -59,5 +63,5 @@ def functions(name: str, about: str, *keys: Key, cloud: str = "", required: str 
         text("storage", "set by Lithops itself"),
     )
     # A key of the service's own may have the name of one of ours, and mean something else.
-    own = {key: LOCALHOST.keys[key] for key in _EVERYWHERE} | keyed(*common, *keys)
+    own = everywhere() | keyed(*common, *keys)
     return Section(name, Role.COMPUTE, about, own, cloud, "serverless", tuple(required.split()))

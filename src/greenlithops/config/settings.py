@@ -41,6 +41,7 @@ OWN_KEYS = frozenset(
 )
 _OF_EXECUTOR = {"backend", "storage"}  # how many workers there are is for both to know
 _OF_THIS_MACHINE = {LOCALHOST, "inline"}
+_OF_PODS = {"kubernetes", "k8s"}
 _INTERPRETERS = {"python", "python3", Path(sys.executable).name, sys.executable}
 
 
@@ -209,6 +210,8 @@ def typed(content: Sections, origin: str) -> Settings:
     backend, storage = general["backend"], general["storage"]
     _require_backend(backend)
     section = content[backend]
+    if backend in _OF_PODS and "redis" in content:
+        section = {"redis": content["redis"], **section}
     # Functions get what they need in invocations; storage is for what is too large.
     if storage == LOCALHOST != general["mode"] and not (
         _section(backend).open or of_functions(backend)
@@ -276,8 +279,8 @@ def _options(
     own = [name for name in OWN_KEYS if name in section and not _needless(known, name)]
     options = {name: section[name] for name in own}
     if of_functions(backend) and not known.open:
-        # Memory and time are the deployment's.
-        if "max_workers" in section:
+        # Memory and time are the deployment's. A pod may take more than one invocation.
+        if "max_workers" in section and backend not in _OF_PODS:
             options["max_workers"] = section["max_workers"]
         if general.get("retries") is not None:
             options.setdefault("retries", general["retries"])

@@ -93,7 +93,7 @@ def test_the_check_tells_what_is_wrong(command, tmp_path):
 
 def test_the_check_tells_what_is_not_there(command, tmp_path):
     path = tmp_path / "cloud.yaml"
-    path.write_text("lithops: {backend: k8s, storage: aws_s3}\nk8s: {runtime_cpu: 1}\n")
+    path.write_text("lithops: {backend: singularity, storage: aws_s3}\nsingularity: {runtime: x.sif}\n")
     assert "not available" in command("config", "check", "-c", path, status=1).stdout
     done = command("config", "check", "-c", tmp_path / "none", status=1)
     assert done.stderr.startswith("greenlithops: config_file: there is no file")

@@ -81,7 +81,7 @@ MINIO = {"endpoint": "http://127.0.0.1:1", "access_key_id": "a", "secret_access_
         ({"config": {"lithops": 3}}, "must be a mapping"),
         ({"config": 3}, "must be a mapping"),
         ({"config": {"lithops": {"backend": "aws_batch"}}}, "backend 'aws_batch'.*localhost"),
-        ({"backend": "k8s"}, "backend 'k8s'.*not available"),
+        ({"backend": "aws_batch"}, "backend 'aws_batch'.*not available"),
         ({"backend": "k9s"}, "did you mean 'k8s'"),
         ({"backend": "ibm_cf"}, "IBM has shut the service down"),
         ({"mode": "server"}, "did you mean 'serverless'"),
