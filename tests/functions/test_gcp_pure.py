@@ -68,7 +68,7 @@ def named(given):
 
 def test_keys_of_lithops_that_are_not_needed():
     given = {"trigger": "pub/sub", "retries": 5, "retry_sleep": 10, "invoke_pool_threads": 100}
-    found = FunctionsOptions.of({"region": REGION, "worker_processes": 1, **given})
+    found = FunctionsOptions.of({"region": REGION, **given})
     assert found == FunctionsOptions(region=REGION)
     docker = {"docker_server": "pkg.dev", "docker_user": "me", "trigger": "https"}
     assert CloudRunOptions.of({"region": REGION, **docker}) == CloudRunOptions(region=REGION)

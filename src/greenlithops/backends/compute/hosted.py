@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from greenlithops.backends.compute.http.backend import HttpBackend
 from greenlithops.backends.compute.services import PYTHON
@@ -16,10 +16,12 @@ from greenlithops.worker import invocation
 from greenlithops.worker.lambda_handler import description
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
     from types import TracebackType
 
     from greenlithops.models import Limits, Reply, ServiceSize
+
+T = TypeVar("T")
 
 GRACE_SECONDS = 60.0  #: for the start of an instance, beyond what an invocation may take
 PACKAGE_VARIABLE = "GREENLITHOPS_PACKAGE"
@@ -152,6 +154,7 @@ class HostedBackend:
                 patience=self.patience,
                 size=self.size,
                 meaning=self.deployer.meaning,
+                worker_processes=self.limits.processes,
             )
             self.key = http.key
             self._http = await stack.enter_async_context(http)
@@ -169,18 +172,35 @@ class HostedBackend:
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
+        return await self._in_time(self._opened().invoke(body), self._deadline())
+
+    async def stream(self, body: bytes) -> AsyncGenerator[Reply]:
+        """Give the messages of the reply to a message, as they come."""
+        deadline = self._deadline()
+        async with aclosing(self._opened().stream(body)) as replies:
+            while (reply := await self._in_time(anext(replies, None), deadline)) is not None:
+                yield reply
+
+    def _opened(self) -> HttpBackend:
         if self._http is None:
             raise ServiceUnavailable("the backend is not open")
+        return self._http
+
+    def _deadline(self) -> float | None:
+        """Return until when a reply has to come: after that, the service has given up, too."""
         seconds = self.limits.seconds
-        limit = asyncio.timeout(None if seconds is None else seconds + GRACE_SECONDS)
+        now = asyncio.get_running_loop().time()
+        return None if seconds is None else now + seconds + GRACE_SECONDS
+
+    async def _in_time(self, work: Awaitable[T], deadline: float | None) -> T:
+        limit = asyncio.timeout_at(deadline)
         try:
             async with limit:
-                return await self._http.invoke(body)
+                return await work
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            # A reply that has not come by then will not come: the service has given up.
-            raise late(self._name, seconds) from error
+            raise late(self._name, self.limits.seconds) from error
 
     # What is deployed.
 

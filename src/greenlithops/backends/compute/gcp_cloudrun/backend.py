@@ -28,6 +28,7 @@ def gcp_cloudrun(**options: Any) -> HostedBackend:
             payload_bytes=MOST_REQUEST,
             concurrency=found.max_workers,
             seconds=found.runtime_timeout,
+            processes=found.worker_processes,
             memory_bytes=found.runtime_memory << 20,
         ),
         size=ServiceSize(

@@ -21,7 +21,6 @@ MOST_OF_A_PART = 512  #: MB that an instance with less than one CPU may have
 #: Lithops' names for what is not needed here
 _OTHERS: Mapping[str, str | None] = {
     "trigger": None,  # a service is invoked by requests
-    "worker_processes": None,
     "docker_server": None,  # Google builds the image, into its own registry
     "docker_user": None,
     "docker_password": None,
@@ -43,6 +42,7 @@ class CloudRunOptions:
         runtime_memory: MB.
         runtime_cpu: CPUs: a part of one from 0.08, or 1, 2, 4, 6 or 8.
         runtime_timeout: seconds that an invocation may take.
+        worker_processes: calls of one invocation that run at a time, each in a process.
         max_workers: instances at most.
         min_workers: instances that stay.
         artifact_registry_repository: where images are built to; made if it is not there.
@@ -63,6 +63,7 @@ class CloudRunOptions:
     runtime_memory: int = 256
     runtime_cpu: float = 0.25
     runtime_timeout: int = 300
+    worker_processes: int = 1
     max_workers: int = 100
     min_workers: int = 0
     artifact_registry_repository: str = "greenlithops"

@@ -30,6 +30,7 @@ def gcp_functions(**options: Any) -> HostedBackend:
             payload_bytes=MOST_REQUEST,
             concurrency=found.max_workers,
             seconds=found.runtime_timeout,
+            processes=found.worker_processes,
             memory_bytes=memory << 20,
         ),
         size=ServiceSize(

@@ -25,7 +25,6 @@ _OTHERS: Mapping[str, str | None] = {
     "retries": None,  # what is throttled is sent again by itself
     "retry_sleep": None,
     "trigger": None,  # results come in replies, whatever it says
-    "worker_processes": None,
 }
 
 
@@ -42,6 +41,7 @@ class FunctionsOptions:
         runtime: the function's whole name, instead of one that follows from these options.
         runtime_memory: MB; one of 128, 256, 512 … 32768, which also say how much CPU there is.
         runtime_timeout: seconds that an invocation may take.
+        worker_processes: calls of one invocation that run at a time, each in a process.
         max_workers: instances at most.
         min_workers: instances that stay.
         env_vars: environment variables: a mapping, or Lithops' list of names and values.
@@ -59,6 +59,7 @@ class FunctionsOptions:
     runtime: str | None = None
     runtime_memory: int = 256
     runtime_timeout: int = 300
+    worker_processes: int = 1
     max_workers: int = 1000
     min_workers: int = 0
     env_vars: Any = ()
