@@ -35,7 +35,7 @@ BELOW["multiprocessing"] = BELOW["sync"] | {"sync", "backends"}  # state is a ba
 BELOW["joblib"] = BELOW["multiprocessing"] | {"multiprocessing"}
 BELOW["testing"] = BELOW["sync"] | {"sync"}
 BELOW["as_lithops"] = BELOW["as_lithops"] | {"joblib"}
-BELOW["cli"] = BELOW["testing"] | {"as_lithops", "testing"}
+BELOW["cli"] = BELOW["testing"] | {"as_lithops", "backends", "testing"}  # shows what these deploy
 FACE = {"durable", "executor", "job", "waiting", "reduction", "config", "storage", "trials"}
 # A worker of a client that has the switch on turns it on before anything else.
 SWITCH = "greenlithops.as_lithops.finder.be_worker"

@@ -16,6 +16,7 @@ from greenlithops.cli.attaching import attach
 from greenlithops.cli.energy.commands import app as energy
 from greenlithops.cli.failing import MISUSED, say
 from greenlithops.cli.hello.command import hello
+from greenlithops.cli.kubernetes.commands import app as kubernetes
 from greenlithops.cli.top import top
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -30,6 +31,7 @@ app.add_typer(energy, name="energy")
 app.add_typer(configuration.app, name="config")
 app.add_typer(objects.app, name="storage")
 app.add_typer(upkeep.logs, name="logs")
+app.add_typer(kubernetes, name="kubernetes")
 app.add_typer(engines.runtime, name="runtime")
 app.add_typer(engines.image, name="image")
 app.add_typer(engines.job, name="job")

@@ -10,6 +10,15 @@ import typer
 
 from greenlithops import __version__
 from greenlithops.cli.failing import one_line_errors
+from greenlithops.cli.kubernetes.building import (
+    PODS,
+    Architecture,
+    Base,
+    Output,
+    Push,
+    Requirement,
+    build_image,
+)
 from greenlithops.cli.options import (
     AsJson,
     Backend,
@@ -70,12 +79,27 @@ def runtime_build(
     file: BuildFile = None,
     config: ConfigFile = None,
     backend: Backend = None,
+    base: Base = None,
+    requirement: Requirement = None,
+    architecture: Architecture = "amd64",
+    output: Output = None,
+    push: Push = False,
     debug: Debug = False,
 ) -> None:
-    """Build the image of a runtime, and push it."""
+    """Build the image of a runtime: of pods, with --backend kubernetes."""
     with one_line_errors():
-        refuse(
-            chosen(config, backend, debug), f"runtime {name or ''}to build".strip(), "serverless"
+        named = backend if backend in PODS else chosen(config, backend, debug).backend
+        if named not in PODS:
+            found = chosen(config, backend, debug)
+            refuse(found, f"runtime {name or ''}to build".strip(), "serverless")
+        build_image(
+            name,
+            file,
+            base=base,
+            requirements=requirement or [],
+            architecture=architecture,
+            output=output,
+            push=push,
         )
 
 

@@ -156,3 +156,17 @@ def job(
         },
         "spec": spec,
     }
+
+
+def everything(
+    options: KubernetesOptions,
+    session: str,
+    settings: Mapping[str, Any],
+    owner: Mapping[str, Any] | None = None,
+) -> list[Manifest]:
+    """Return all that is created for a session besides the anchor, and its Jobs later."""
+    pull = pull_secret(options, session, owner)
+    found = [secret(session, settings, owner), *([pull] if pull else [])]
+    if options.mode == "pool":
+        found.append(deployment(options, session, replicas=options.min_workers, owner=owner))
+    return found

@@ -59,13 +59,7 @@ class Session:
 
     def manifests(self) -> list[Manifest]:
         """Return everything that is created at once."""
-        options, name, owner = self._options, self.name, self._anchor
-        pull = manifests.pull_secret(options, name, owner)
-        found = [manifests.secret(name, self._settings, owner), *([pull] if pull else [])]
-        if options.mode == "pool":
-            replicas = options.min_workers
-            found.append(manifests.deployment(options, name, replicas=replicas, owner=owner))
-        return found
+        return manifests.everything(self._options, self.name, self._settings, self._anchor)
 
     async def open(self) -> None:
         """Create what is needed, after it was held against the server's schema.

@@ -1,0 +1,1 @@
+"""`greenlithops kubernetes`, and the image that pods run."""
