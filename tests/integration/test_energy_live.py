@@ -1,16 +1,21 @@
 """Calls on a machine whose energy is known: counters that live, and follow its real CPU time."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
 import greenlithops as gl
-from greenlithops.energy.meters import SYSFS
+from greenlithops.energy.cpu_time.machine import open_cpu_clock
+from greenlithops.energy.kept import KeptIdle, keep_idle, kept_idle, machine_key
+from greenlithops.energy.meters import SYSFS, select_meter
 from greenlithops.errors import CallTimeout
 from greenlithops.testing.meters import LiveMachine, LivePowercap
 
@@ -69,6 +74,7 @@ def machine(tmp_path, monkeypatch):
         await asyncio.to_thread(live.start)
         served.append(live)
         monkeypatch.setenv(SYSFS, str(live.folder))
+        monkeypatch.setenv("GREENLITHOPS_IDLE", str(tmp_path / "idle.json"))
 
     yield serve
     for live in served:
@@ -122,6 +128,64 @@ async def test_the_parts_are_the_machine_for_concurrent_calls(machine, foreign_l
     # With the idle watts learnt, what calls pay is the slope of the machine.
     ceiling = (SLOPE + IDLE / 0.5) * used
     assert SLOPE * used * 0.5 < sum(call.joules for call in calls) < ceiling
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 4, 8, 16])
+async def test_the_parts_are_what_they_are_where_the_idle_watts_are_kept(
+    machine, foreign_load, concurrency
+):
+    await machine()
+    kept = KeptIdle(
+        {"package": IDLE}, {"package": 0.1}, "powercap", "2026-01-01T00:00:00+00:00", 100.0, 0.99,
+        os.cpu_count(), await asyncio.to_thread(machine_key),
+    )  # fmt: skip
+    await asyncio.to_thread(keep_idle, kept)
+    reader = await asyncio.to_thread(select_meter, "powercap")
+    busy_clock = await asyncio.to_thread(open_cpu_clock)
+    with closing(reader) as beside, closing(busy_clock) as clock:
+        async with gl.AsyncExecutor(energy="powercap", max_workers=concurrency) as executor:
+            before, busy = beside.meter.read()["package"], clock.read()
+            job = executor.map(spin, [0.4] * concurrency)
+            await job
+            report, calls = executor.energy, [future.energy for future in job.futures]
+            told = beside.meter.read()["package"] - before
+            busy = (clock.read() - busy) / 1e9
+    holds(report, calls)
+    assert report.idle_source == "measured by powercap on 2026-01-01"
+    used = sum(call.cpu_s for call in calls)
+    # Each part against what is known of it, none of them by subtraction: what another reader saw,
+    # the idle watts, and the slope times the CPU time of the calls and of all others.
+    assert report.machine_joules == pytest.approx(told, rel=0.02)
+    assert report.idle_joules == pytest.approx(IDLE * report.window_s, rel=0.001)
+    assert report.joules == pytest.approx(SLOPE * used, rel=0.02)
+    others = report.other_joules
+    assert others == pytest.approx(SLOPE * (busy - used), rel=0.02, abs=0.02 * told)
+    for call in calls:
+        assert call.joules == pytest.approx(SLOPE * call.cpu_s, rel=0.05)
+        assert call.joules_low * 0.98 <= SLOPE * call.cpu_s <= call.joules_high * 1.02
+    print(
+        f"{concurrency} calls: {report.joules:.2f} J, {SLOPE * used:.2f} J true; "
+        f"idle {report.idle_joules:.2f}, others {others:.2f} J, {SLOPE * (busy - used):.2f} true; "
+        f"machine {report.machine_joules:.2f}, {told:.2f} read beside"
+    )
+
+
+async def test_idle_watts_are_found_by_the_machines_own_counters(machine, tmp_path):
+    await machine(dram=0.1)
+    command = [sys.executable, "-m", "greenlithops", "energy", "calibrate", "--idle", "--json"]
+    run = await asyncio.to_thread(
+        subprocess.run, [*command, "--seconds", "2"], capture_output=True, text=True, check=False
+    )
+    if run.returncode:  # others keep the machine busy all the time
+        assert "the load varied by" in run.stderr
+        return
+    found = json.loads(run.stdout)
+    assert found["watts"]["package"] == pytest.approx(IDLE, abs=max(4, found["errors"]["package"]))
+    meter = SimpleNamespace(
+        name="powercap", kind="measured", domains=("package", "dram"), idle_watts=None
+    )
+    idle, _ = await asyncio.to_thread(kept_idle, meter)
+    assert idle.watts == found["watts"]
 
 
 @pytest.mark.parametrize("kind", [spin, in_threads, in_subprocess, in_tree, in_coroutine])

@@ -19,12 +19,14 @@ from pathlib import Path
 from statistics import fmean, linear_regression
 from typing import TYPE_CHECKING
 
+from greenlithops.energy.kept import KeptIdle, machine_key
 from greenlithops.errors import ConfigurationError, NotEnoughEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenlithops.energy.log import LogRecord
+    from greenlithops.energy.trace import PowerSample
 
 #: What says where the calibration of this machine is.
 VARIABLE = "GREENLITHOPS_CALIBRATION"
@@ -148,6 +150,22 @@ def calibrate(readings: Sequence[Reading], load: Sequence[LogRecord], *, cpus: i
             f"{len(pairs)} of {len(readings)} readings lie within the log of the load; at least "
             f"{LEAST_READINGS} are needed: do the clocks of both agree?"
         )
+    return fit(pairs, cpus=cpus)
+
+
+def fit(pairs: Sequence[tuple[float, float]], *, cpus: int, follows: bool = True) -> Calibration:
+    """Fit a line to busy CPUs and watts.
+
+    Args:
+        pairs: both, of at least `LEAST_READINGS` moments.
+        cpus: hardware threads of the machine.
+        follows: whether to refuse power that does not follow load.
+
+    Raises:
+        NotEnoughEvidence: the data do not support an answer; the text says why, and what helps.
+    """
+    if len(pairs) < LEAST_READINGS:
+        raise NotEnoughEvidence(f"{len(pairs)} readings are not enough: {LEAST_READINGS} are")
     busy, watts = [b for b, _ in pairs], [w for _, w in pairs]
     span = (max(busy) - min(busy)) / cpus
     if span < LEAST_RANGE:
@@ -160,7 +178,7 @@ def calibrate(readings: Sequence[Reading], load: Sequence[LogRecord], *, cpus: i
     residual = sum((w - intercept - slope * b) ** 2 for b, w in pairs)
     total = sum((w - mean_watts) ** 2 for w in watts)
     r2 = 1 - residual / total if total else 0.0
-    if slope <= 0 or intercept < 0 or r2 < LEAST_R2:
+    if follows and (slope <= 0 or intercept < 0 or r2 < LEAST_R2):
         raise NotEnoughEvidence(
             f"power does not follow load here ({intercept:.1f} W + {slope:.1f} W for each busy "
             f"CPU, R² {r2:.2f}): is it the same machine, with nothing else behind the meter?"
@@ -177,6 +195,38 @@ def calibrate(readings: Sequence[Reading], load: Sequence[LogRecord], *, cpus: i
         len(pairs),
         cpus,
         tuple(_warnings(r2, min(busy) / cpus, max(busy) / cpus)),
+    )
+
+
+def measure_idle(samples: Sequence[PowerSample], totals: Sequence[str]) -> KeptIdle:
+    """Find the idle watts of each domain: where its line over the load begins.
+
+    Args:
+        samples: the machine's power at loads from none to all.
+        totals: the domains that add up to the machine.
+
+    Raises:
+        NotEnoughEvidence: power and load do not support an answer; the text says why.
+    """
+    cpus = os.cpu_count() or 1
+    if any(sample.kind != "measured" for sample in samples):
+        raise NotEnoughEvidence("there is no counter here: an estimate's idle watts are its own")
+    whole = fit([(s.busy_cpus, sum(s.domains[d] for d in totals)) for s in samples], cpus=cpus)
+    watts, errors = {}, {}
+    for domain in samples[0].domains:
+        pairs = [(s.busy_cpus, s.domains[domain]) for s in samples]
+        # A domain alone may not follow the load, as memory; then all of its power is idle power.
+        line = fit(pairs, cpus=cpus, follows=False)
+        watts[domain], errors[domain] = max(0.0, line.idle_watts), line.idle_error
+    return KeptIdle(
+        watts,
+        errors,
+        samples[0].method.removeprefix("node:"),
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        round(sum(sample.seconds for sample in samples), 1),
+        whole.r2,
+        cpus,
+        machine_key(),
     )
 
 

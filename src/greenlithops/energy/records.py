@@ -93,6 +93,8 @@ class EnergyReport:
         domains: the calls' joules by domain.
         idle_joules: what the machine would have burned anyway over the window; None if unknown,
             and then `joules` and `other_joules` contain it.
+        idle_source: where the idle power comes from: ``learnt``, ``stated``, the meter's own, or
+            which meter measured it when (``greenlithops energy calibrate --idle``).
         other_joules: what the rest of the machine burned above idle.
         machine_joules: all that the meter counted over the window.
         cpu_source: where the machine's CPU time came from (``cpuacct``, ``stat`` …).
@@ -120,6 +122,7 @@ class EnergyReport:
     other_joules: float | None = None
     machine_joules: float | None = None
     cpu_source: str | None = None
+    idle_source: str | None = None
     reason: str | None = None
     gco2e: float | None = None
     carbon_intensity: CarbonIntensity | None = None

@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 from greenlithops.energy.carbon import carbon_intensity
 from greenlithops.energy.cpu_time.sources import CpuSources, open_cpu_sources
 from greenlithops.energy.meters import Selection, select_meter
+from greenlithops.energy.opening import find_idle, open_publisher
 from greenlithops.energy.timeline import Timeline
 from greenlithops.energy.window import EnergyWindow
 from greenlithops.errors import ExecutorClosed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from greenlithops.energy.carbon import CarbonIntensity
     from greenlithops.energy.cpu_time.machine import CpuClock
     from greenlithops.energy.cpu_time.trees import TreeSource
+    from greenlithops.energy.kept import KeptIdle
     from greenlithops.energy.meters.node import Publisher
 
 
@@ -52,7 +54,8 @@ class EnergySampler:
         cpu_choice: who tells whose CPU time it was, as for `open_cpu_sources`.
         cpus: hardware threads of the machine.
         publish: whether to tell the samples to processes of the node that may not read the meter.
-        idle_watts: the machine's idle power if you know it; by default it is learnt.
+        idle_watts: the machine's idle power if you know it, or what `kept_idle` has found; by
+            default it is learnt.
         intensity: the electricity's carbon; by default `carbon_intensity()`.
         pue: power usage effectiveness of the site.
     """
@@ -67,7 +70,7 @@ class EnergySampler:
         cpu_choice: str = "auto",
         cpus: int | None = None,
         publish: bool = False,
-        idle_watts: float | None = None,
+        idle_watts: float | KeptIdle | None = None,
         intensity: CarbonIntensity | None = None,
         pue: float = 1.0,
     ) -> None:
@@ -83,6 +86,7 @@ class EnergySampler:
         self._clock = clock
         self._publish = publish
         self._publisher: Publisher | None = None
+        self._idle = idle_watts
         self._windows: set[EnergyWindow] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -122,7 +126,9 @@ class EnergySampler:
 
     async def _open_publisher(self) -> None:
         try:
-            self._publisher = await off_loop(_publisher, self.selection, discard=_close)
+            self._publisher = await off_loop(
+                open_publisher, self.selection, self._idle, discard=_close
+            )
         except BaseException:
             if self.cpu_sources is not None:
                 self.cpu_sources.close()
@@ -233,19 +239,6 @@ class EnergySampler:
             self._timer = None
 
 
-def _publisher(selection: Selection) -> Publisher | None:
-    """Return who tells a meter's samples to the node; estimates and hearsay are not told."""
-    meter = selection.meter
-    if meter is None or meter.kind != "measured" or meter.name.startswith("node:"):
-        return None
-    from greenlithops.energy.meters.node import Publisher  # noqa: PLC0415 - POSIX only
-
-    try:
-        return Publisher(meter)
-    except OSError:  # no folder that can be trusted: nobody else learns of it
-        return None
-
-
 def _close(publisher: Publisher | None) -> None:
     if publisher is not None:
         publisher.close()
@@ -279,7 +272,10 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
             meter, _, cpu = choice.partition("+")
             selection = await off_loop(select_meter, meter, discard=Selection.close)
             try:
-                sampler = EnergySampler(selection, cpu_choice=cpu or "auto", publish=True)
+                idle = await off_loop(find_idle, selection)
+                sampler = EnergySampler(
+                    selection, cpu_choice=cpu or "auto", publish=True, idle_watts=idle
+                )
                 await sampler.__aenter__()
             except BaseException:
                 selection.close()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenlithops.energy.attribution import Claim
+    from greenlithops.energy.kept import KeptIdle
     from greenlithops.protocols import EnergyMeter
 
 _START = attrgetter("start_ns")
@@ -25,7 +26,7 @@ class Timeline:
     Args:
         meter: what is sampled: its domains, and its idle power if it knows it.
         cpus: hardware threads of the machine.
-        idle_watts: the idle power of the machine if it is stated; else it is learnt.
+        idle_watts: the idle power of the machine if it is stated or kept; else it is learnt.
         limit: the number of intervals from which the older ones are merged two by two, so that an
             hour-long call costs resolution and not memory.
     """
@@ -35,7 +36,7 @@ class Timeline:
         meter: EnergyMeter,
         cpus: int,
         *,
-        idle_watts: float | None = None,
+        idle_watts: float | KeptIdle | None = None,
         limit: int = 1024,
     ) -> None:
         self.intervals: list[Interval] = []
@@ -44,6 +45,8 @@ class Timeline:
         self._limit = limit
         self._stated = _stated(meter, idle_watts)
         self._fit = None if self._stated else IdleFit(len(meter.domains), cpus)
+        #: Where the idle power comes from.
+        self.idle_source = _source(meter, idle_watts)
 
     @property
     def last_ns(self) -> int | None:
@@ -112,9 +115,17 @@ class Timeline:
         self.intervals[:half] = map(_merge, old[::2], old[1::2])
 
 
-def _stated(meter: EnergyMeter, idle_watts: float | None) -> tuple[float, ...] | None:
+def _source(meter: EnergyMeter, idle_watts: float | KeptIdle | None) -> str:
+    if idle_watts is not None:
+        return "stated" if isinstance(idle_watts, float | int) else str(idle_watts)
+    return "learnt" if meter.idle_watts is None else "the meter's own"
+
+
+def _stated(meter: EnergyMeter, idle_watts: float | KeptIdle | None) -> tuple[float, ...] | None:
     """Return the idle watts by domain that are known beforehand, or None if they must be learnt."""
     if idle_watts is not None:
+        if not isinstance(idle_watts, float | int):
+            return tuple(idle_watts.watts[domain] for domain in meter.domains)
         # One figure is stated for the machine: it is the first total's (the package), else unknown.
         first = meter.totals[0]
         return tuple(idle_watts if domain == first else 0.0 for domain in meter.domains)

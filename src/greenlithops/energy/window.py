@@ -199,6 +199,7 @@ class EnergyWindow:
             other_joules=machine - idle - joules,
             machine_joules=machine,
             cpu_source=self._sampler.cpu_source,
+            idle_source=self._timeline.idle_source if self._timeline else None,
             reason=self._remarks(),
             gco2e=grams_co2e(joules, self._sampler.intensity, pue=self._sampler.pue),
             carbon_intensity=self._sampler.intensity,

@@ -117,6 +117,11 @@ def calibrate(
     ] = None,
     seconds: Annotated[float, typer.Option(help="How long each step of --exercise takes.")] = 20.0,
     save: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    idle: Annotated[
+        bool,
+        typer.Option("--idle", help="Find idle watts by the machine's own counters; keep them."),
+    ] = False,
+    meter: Meter = "auto",
     json: Json = False,
 ) -> None:
     """Fit idle and dynamic watts to an external meter's log.
@@ -124,9 +129,11 @@ def calibrate(
     First, while the meter logs:   greenlithops energy calibrate --exercise load.jsonl
     Then:                          greenlithops energy calibrate meter.csv --load load.jsonl
 
+    With counters in the machine:   greenlithops energy calibrate --idle
+
     It says how well the line fits (R²), and refuses when the data do not support one.
     """
     with one_line_errors():
         from greenlithops.cli.energy.calibrate import run
 
-        run(readings, load, exercise, seconds, save, json=json)
+        run(readings, load, exercise, seconds, save, idle=idle, meter=meter, json=json)

@@ -7,9 +7,11 @@ import json as json_module
 import os
 import platform
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.energy.instance import instance_of
+from greenlithops.energy.kept import kept_idle
 from greenlithops.energy.meters import SOURCES, Selection, select_meter
 from greenlithops.energy.sampler import EnergySampler
 from greenlithops.errors import UsageError
@@ -17,6 +19,9 @@ from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from greenlithops.energy.kept import KeptIdle
+    from greenlithops.protocols import EnergyMeter
 
 _RANK = {"unavailable": 0, "estimated": 1, "measured": 2}
 _SETTLE = 0.2  #: seconds between two readings, from which the power is told
@@ -38,7 +43,8 @@ async def look(meter: str = "auto") -> dict[str, Any]:
     """Return what there is to know of meters on this machine."""
     name, _, cpu = meter.partition("+")
     selection = await off_loop(select_meter, name, discard=Selection.close)
-    async with EnergySampler(selection, cpu_choice=cpu or "auto") as sampler:
+    idle, idle_refused = await off_loop(kept_idle, selection.meter)
+    async with EnergySampler(selection, cpu_choice=cpu or "auto", idle_watts=idle) as sampler:
         chosen = selection.meter
         watts = await _watts(sampler)
         sources = sampler.cpu_sources
@@ -51,7 +57,10 @@ async def look(meter: str = "auto") -> dict[str, Any]:
             "totals": list(chosen.totals) if chosen else [],
             "bounds": list(chosen.bounds) if chosen else None,
             "update_seconds": chosen.update_period if chosen else None,
-            "idle_watts": dict(chosen.idle_watts) if chosen and chosen.idle_watts else None,
+            "idle_watts": _idle(chosen, idle),
+            "idle_source": sampler.timeline.idle_source if sampler.timeline else None,
+            "idle_kept": asdict(idle) if idle else None,
+            "idle_refused": idle_refused,
             "watts_now": watts,
             "notes": list(chosen.notes) if chosen else [],
             "refused": [{"meter": r.name, "reason": r.reason} for r in selection.refusals],
@@ -70,6 +79,11 @@ async def look(meter: str = "auto") -> dict[str, Any]:
         }
 
 
+def _idle(meter: EnergyMeter | None, kept: KeptIdle | None) -> dict[str, float] | None:
+    watts = kept.watts if kept else meter.idle_watts if meter else None
+    return {name: watts[name] for name in meter.domains} if meter and watts else None
+
+
 async def _watts(sampler: EnergySampler) -> float | None:
     """Return the power of the machine, as far as the meter counts it."""
     meter, timeline = sampler.selection.meter, sampler.timeline
@@ -86,6 +100,16 @@ async def _watts(sampler: EnergySampler) -> float | None:
     return sum(span.joules[i] for span in spans for i in totals) / seconds if seconds else None
 
 
+def _idle_lines(found: dict[str, Any]) -> Iterator[str]:
+    if found["idle_watts"]:
+        watts = sum(found["idle_watts"][name] for name in found["totals"])
+        yield f"Idle        {watts:.2f} W, {found['idle_source']}"
+    elif found["kind"] == "measured":
+        yield "Idle        learnt by each program; `greenlithops energy calibrate --idle` keeps it"
+    if found["idle_refused"]:
+        yield f"Not used    {found['idle_refused']}"
+
+
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["meter"] is None:
         yield f"Meter       none: {found['reason']}"
@@ -96,8 +120,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"Bounds      of energy above idle: {low:.2f} to {high:.2f} of the figure"
     if found["watts_now"] is not None:
         yield f"Power now   {found['watts_now']:.2f} W"
-    if found["idle_watts"]:
-        yield f"Idle        {sum(found['idle_watts'].values()):.2f} W"
+    yield from _idle_lines(found)
     for note in found["notes"]:
         yield f"Note        {note}"
     for refusal in found["refused"]:

@@ -80,14 +80,22 @@ class Publisher:
     Args:
         meter: whose samples they are.
         folder: where the lock and the page are; by default `runtime_folder`.
+        idle_watts: what the machine burns doing nothing, by domain, where the meter does not know.
 
     Raises:
         OSError: the folder or its files cannot be used.
     """
 
-    def __init__(self, meter: EnergyMeter, folder: str | None = None) -> None:
+    def __init__(
+        self,
+        meter: EnergyMeter,
+        folder: str | None = None,
+        *,
+        idle_watts: Mapping[str, float] | None = None,
+    ) -> None:
         folder = folder or runtime_folder()
         self._meter = meter
+        self._idle_watts = meter.idle_watts or idle_watts
         self._path = f"{folder}/meter.page"
         self._mode = 0o644 if os.environ.get(VARIABLE) else 0o600
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -128,7 +136,7 @@ class Publisher:
             "domains": list(self._meter.domains),
             "totals": list(self._meter.totals),
             "bounds": list(self._meter.bounds),
-            "idle_watts": dict(self._meter.idle_watts) if self._meter.idle_watts else None,
+            "idle_watts": dict(self._idle_watts) if self._idle_watts else None,
         }
         before, last = page.description(), page.read()
         same = before is not None and before.get("domains") == facts["domains"]
