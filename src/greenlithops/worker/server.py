@@ -70,6 +70,7 @@ class Server:
         self._running: tuple[int, int] | None = None
         self._hello: dict[str, Any] = {}
         self._listener: threading.Thread | None = None
+        self._listened = 0  # CPU ns of that thread until it last went to sleep
 
     def serve(self) -> None:
         """Run calls until the client says that it is over."""
@@ -125,7 +126,9 @@ class Server:
     # Running.
 
     def _run_calls(self) -> None:
-        runner, calls = Runner(self._clock), self._calls
+        # Where calls have the process's clock, what our threads use beside them is in it.
+        whole = self._clock is time.process_time_ns
+        runner, calls = Runner(self._clock, self._beside if whole else int), self._calls
         while True:
             try:
                 item = calls.popleft()
@@ -137,6 +140,10 @@ class Server:
                 continue
             self._run_one(runner, item)
 
+    def _beside(self) -> int:
+        """Return the CPU ns that this server has used while calls ran."""
+        return self._listened + (self._async.used_ns() if self._async else 0)
+
     def _run_one(self, runner: Runner, item: Item) -> None:
         batch, position, function, blob, buffers = item
         del item
@@ -146,6 +153,7 @@ class Server:
             self._running = (batch, position)
         cpu = self._clock()
         self._journal.begin(batch, position, time.monotonic_ns(), cpu + runner.elsewhere)
+        cpu -= runner.beside()
         if function.environment:
             with environment(function.environment):
                 status, payload, times = runner.run(function, blob, buffers, prepare, cpu)
@@ -177,6 +185,7 @@ class Server:
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         while True:
+            self._listened = time.thread_time_ns()
             events = poll.poll(self._patience())
             if not events:
                 if not self._host.alive():
