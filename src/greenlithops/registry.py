@@ -33,6 +33,11 @@ COMPUTE = {
         "aws_lambda",
         "pip install 'greenlithops[aws]'",
     ),
+    "code_engine": (
+        "greenlithops.backends.compute.code_engine.backend",
+        "code_engine",
+        "pip install 'greenlithops[http]'",
+    ),
     "gcp_cloudrun": (
         "greenlithops.backends.compute.gcp_cloudrun.backend",
         "gcp_cloudrun",

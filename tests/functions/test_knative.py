@@ -7,7 +7,8 @@ import time
 import pytest
 
 import greenlithops as gl
-from greenlithops.backends.compute.knative.backend import address, knative
+from greenlithops.backends.compute.knative.address import address
+from greenlithops.backends.compute.knative.backend import knative
 from greenlithops.backends.compute.knative.manifests import service
 from greenlithops.backends.compute.knative.options import KnativeOptions
 from greenlithops.errors import (
@@ -91,11 +92,10 @@ async def test_nothing_is_made_twice_and_what_differs_is_brought_up_to_date(clus
             assert again.key == key
         methods = [(one.method, one.path.rpartition("/")[2]) for one in cluster.asked[before:]]
         # It looks, finds that the secret is there, and that the Service is ready.
-        name = again.function.name
+        name = again.service.name
         assert methods == [("GET", name), ("POST", "secrets"), ("GET", name), ("GET", name)]
         async with knative(**options(cluster, max_scale=7)) as changed:
-            assert changed.function.name == name
-            assert changed.function.state == "Ready"
+            assert changed.service.name == name
         (found,) = cluster.services.values()
         assert found["metadata"]["generation"] == 2
         annotations = found["spec"]["template"]["metadata"]["annotations"]
@@ -106,13 +106,14 @@ async def test_listing_logs_and_deleting(cluster):
     wanted = options(cluster, docker_user="me", docker_password="secret", command=LOUD)
     async with soon(40), knative(**wanted) as backend:
         async with knative(**options(cluster, runtime_memory=1024)) as other:
-            names = {other.function.name, backend.function.name}
-            assert {one.name async for one in backend.functions()} == names
-            sizes = {one.memory_mb async for one in backend.functions()}
+            names = {other.service.name, backend.service.name}
+            assert {one.name async for one in backend.services()} == names
+            sizes = {one.memory_mb async for one in backend.services()}
             assert sizes == {512, 1024}
             await other.delete()
-        assert [one.name async for one in backend.functions()] == [backend.function.name]
+        assert [one.name async for one in backend.services()] == [backend.service.name]
         assert [line async for line in backend.logs()] == ["it starts"]
+        assert (await backend.describe())["python"].startswith("3.")
         assert len(cluster.secrets) == 2
         await backend.delete()
         await backend.delete()  # a missing one is fine
@@ -128,6 +129,14 @@ LOUD = (
     ),
     "8080",
 )
+
+
+async def test_the_ingress_of_a_networking_layer_is_found(cluster):
+    wanted = options(cluster, networking_layer="kourier", ingress_endpoint=None)
+    async with soon(30), knative(**wanted) as backend:
+        assert backend.service.url == "http://192.0.2.7/"
+        name = backend.service.name
+        assert await backend.deployer.headers() == {"Host": f"{name}.calls.example.com"}
 
 
 async def test_a_service_that_does_not_become_ready_says_why(cluster):
@@ -151,14 +160,17 @@ async def test_a_service_of_somebody_else_is_left_alone(cluster):
 async def test_what_the_cluster_refuses(cluster):
     bad = options(cluster, labels={"a": "b"}, pull_secrets=[7])
     async with soon(20):
-        with pytest.raises(ServiceRefused, match="7 is not valid"):
+        with pytest.raises(ConfigurationError, match="7 is not valid"):
             await knative(**bad).__aenter__()
         cluster.next.append(("GET", "", Said(503, b"the server is starting")))
-        with pytest.raises(ServiceUnavailable, match="starting"):
-            await knative(**options(cluster)).__aenter__()
+        async with knative(**options(cluster)):  # it is asked again
+            assert not cluster.next
+        cluster.next.append(("POST", "/secrets", Said(500, b"no space left")))
+        with pytest.raises(ServiceUnavailable, match="no space left"):
+            await knative(**options(cluster, name="other")).__aenter__()
     await off_loop(cluster.configuration.write_text, "nonsense: 1")
     async with soon(20):
-        with pytest.raises(ConfigurationError, match="kubecfg_path"):
+        with pytest.raises(ConfigurationError, match="give kubeconfig"):
             await knative(**options(cluster)).__aenter__()
 
 

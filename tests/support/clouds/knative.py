@@ -163,6 +163,7 @@ class Cluster(StandIn):
 
     def _pod(self, asked):
         if asked.path.endswith("/log"):
+            assert asked.query["sinceSeconds"] == "3600"
             assert asked.query["container"] == "user-container"
             return content("")._replace(body=(self.folder / "pod.log").read_bytes())
         name = asked.query["labelSelector"].removeprefix("serving.knative.dev/service=")
@@ -177,4 +178,6 @@ class Cluster(StandIn):
 
 
 def _status(code, message):
-    return content({"kind": "Status", "code": code, "message": message}, code)
+    reason = "AlreadyExists" if code == 409 else ""
+    said = {"kind": "Status", "code": code, "message": message, "reason": reason}
+    return content(said, code)

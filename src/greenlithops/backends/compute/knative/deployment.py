@@ -7,48 +7,67 @@ import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from kubernetes_asyncio import client as kubernetes
-
+from greenlithops.backends.compute.hosted import Service
+from greenlithops.backends.compute.http.backend import refusal
 from greenlithops.backends.compute.knative import manifests
-from greenlithops.backends.compute.knative.cluster import asking, is_missing, is_taken
+from greenlithops.backends.compute.knative.address import address, ingress_of
+from greenlithops.backends.compute.kubernetes.api import Api
+from greenlithops.backends.compute.kubernetes.failures import Exists, NotThere
 from greenlithops.backends.compute.rest import becomes
-from greenlithops.backends.compute.services import Deployed
-from greenlithops.errors import ConfigurationError, ServiceRefused
+from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Mapping
 
     from greenlithops.backends.compute.knative.options import KnativeOptions
 
-_PLACE: Any = {"group": manifests.GROUP, "version": manifests.VERSION, "plural": manifests.PLURAL}
-PAGE = 100
+PAGE = "100"
+_MERGE = "application/merge-patch+json"
+_TRIES = 5  #: of requests that may be repeated
 
 
-class Services:
+class KnativeDeployer:
     """The Services of a namespace.
 
     Args:
-        connection: the cluster's client.
-        namespace: the namespace.
+        options: what the one that is wanted is like, and where.
     """
 
-    def __init__(self, connection: kubernetes.ApiClient, namespace: str) -> None:
-        self.namespace = namespace
-        # Its types do not know that it takes manifests as dictionaries, too.
-        self._custom: Any = kubernetes.CustomObjectsApi(connection)
-        self._core: Any = kubernetes.CoreV1Api(connection)
+    def __init__(self, options: KnativeOptions) -> None:
+        self.options = options
+        self._api: Api | None = None
+        self._host: dict[str, str] = {}
 
-    async def ensure(self, options: KnativeOptions) -> tuple[dict[str, Any], str]:
-        """Return the Service with these options when it is ready, and its key.
+    async def open(self) -> None:
+        """Find the cluster and the credentials."""
+        where: Any = self.options  # it says where a cluster is under the names of KubernetesOptions
+        self._api = await Api.open(where)
 
-        Raises:
-            ConfigurationError: a Service of somebody else's has the name.
-            ServiceRefused: the cluster does not take it, or it does not become ready.
-            ServiceUnavailable: it is not ready in time.
-        """
+    async def close(self) -> None:
+        """Close the connections."""
+        api, self._api = self._api, None
+        if api is not None:
+            await api.close()
+
+    def _opened(self) -> Api:
+        if self._api is None:
+            raise ServiceUnavailable("the backend is not open")
+        return self._api
+
+    def _place(self, name: str | None = None) -> str:
+        place = f"/apis/{manifests.GROUP}/{manifests.VERSION}/namespaces/{self._opened().namespace}"
+        return f"{place}/{manifests.PLURAL}" + (f"/{name}" if name else "")
+
+    def _core(self, kind: str, name: str = "") -> str:
+        place = f"/api/v1/namespaces/{self._opened().namespace}/{kind}"
+        return f"{place}/{name}" if name else place
+
+    async def ensure(self) -> Service:
+        """Return the Service with these options when it is ready."""
+        api, options = self._opened(), self.options
         wanted = manifests.service(options)
         name = wanted["metadata"]["name"]
-        found = await self.find(name)
+        found = await self._found(name)
         if found is not None and not _own(found):
             raise ConfigurationError(
                 f"knative: the Service {name} is none of greenlithops: give another name"
@@ -57,49 +76,31 @@ class Services:
         if options.docker_password is not None:
             await self._secret(manifests.pull_secret(options, name))
         if found is None:
-            with contextlib.suppress(_Taken):
-                await self._create(wanted)
+            with contextlib.suppress(Exists):  # somebody else was faster
+                await api.request("POST", self._place(), wanted)
         elif _made_of(found) != _made_of(wanted):
-            with asking(f"update {name}"):
-                await self._custom.patch_namespaced_custom_object(
-                    **_PLACE,
-                    namespace=self.namespace,
-                    name=name,
-                    body=wanted,
-                    _content_type="application/merge-patch+json",
-                )
+            place = self._place(name)
+            await api.request("PATCH", place, wanted, content=_MERGE, tries=_TRIES)
         ready = await becomes(
             lambda: self._ready(name), f"the Service {name}", options.ready_seconds, first=0.1
         )
-        return ready, key
+        ingress = options.ingress_endpoint
+        if ingress is None and options.networking_layer is not None:
+            ingress = await ingress_of(api, options.networking_layer)
+        url, host = address(ready, ingress, options.service_host_suffix)
+        self._host = {} if host is None else {"Host": host}
+        return _service(ready, url, key)
 
-    async def find(self, name: str) -> dict[str, Any] | None:
-        """Return a Service, or None."""
-        try:
-            with asking(f"look at {name}"):
-                found: dict[str, Any] = await self._custom.get_namespaced_custom_object(
-                    **_PLACE, namespace=self.namespace, name=name
-                )
-                return found
-        except ServiceRefused as error:
-            if is_missing(error):
-                return None
-            raise
-
-    async def _create(self, wanted: dict[str, Any]) -> None:
-        name = wanted["metadata"]["name"]
-        try:
-            with asking(f"create {name}"):
-                await self._custom.create_namespaced_custom_object(
-                    **_PLACE, namespace=self.namespace, body=wanted
-                )
-        except ServiceRefused as error:
-            if is_taken(error):  # somebody else was faster
-                raise _Taken from error
-            raise
+    async def _found(self, name: str) -> dict[str, Any] | None:
+        with contextlib.suppress(NotThere):
+            found: dict[str, Any] = await self._opened().request(
+                "GET", self._place(name), tries=_TRIES
+            )
+            return found
+        return None
 
     async def _ready(self, name: str) -> dict[str, Any] | None:
-        found = await self.find(name)
+        found = await self._found(name)
         if found is None:
             raise ServiceRefused(f"the Service {name} was deleted while it was made")
         status = found.get("status") or {}
@@ -113,111 +114,69 @@ class Services:
 
     async def _key(self, name: str) -> str:
         """Return the key in a Service's secret; made if there is none."""
-        wanted = manifests.key_secret(name, secrets.token_hex(32))
+        api, wanted = self._opened(), manifests.key_secret(name, secrets.token_hex(32))
         try:
-            with asking(f"make the secret {name}"):
-                await self._core.create_namespaced_secret(self.namespace, wanted)
-        except ServiceRefused as error:
-            if not is_taken(error):
-                raise
-            with asking(f"read the secret {name}"):
-                found = await self._core.read_namespaced_secret(name, self.namespace)
-            wanted = {"data": found.data or {}}
-        if manifests.KEY not in wanted["data"]:
+            await api.request("POST", self._core("secrets"), wanted)
+        except Exists:
+            wanted = await api.request("GET", self._core("secrets", name), tries=_TRIES)
+        data = wanted.get("data") or {}
+        if manifests.KEY not in data:
             raise ConfigurationError(f"knative: the secret {name} is none of greenlithops")
-        return base64.b64decode(wanted["data"][manifests.KEY]).decode()
+        return base64.b64decode(data[manifests.KEY]).decode()
 
     async def _secret(self, wanted: dict[str, Any]) -> None:
-        name = wanted["metadata"]["name"]
+        api, name = self._opened(), wanted["metadata"]["name"]
         try:
-            with asking(f"make the secret {name}"):
-                await self._core.create_namespaced_secret(self.namespace, wanted)
-        except ServiceRefused as error:
-            if not is_taken(error):
-                raise
-            with asking(f"update the secret {name}"):
-                await self._core.replace_namespaced_secret(name, self.namespace, wanted)
+            await api.request("POST", self._core("secrets"), wanted)
+        except Exists:
+            await api.request("PUT", self._core("secrets", name), wanted, tries=_TRIES)
 
-    async def all(self) -> AsyncIterator[Deployed]:
+    async def headers(self) -> Mapping[str, str]:
+        """Return the host that a request names, where it goes to the ingress' own address."""
+        return self._host
+
+    def meaning(self, status: int, headers: Mapping[str, Any], text: str) -> Exception:
+        """Return what an HTTP status other than 200 means for the calls of an invocation."""
+        return refusal(status, headers, text)
+
+    async def services(self) -> AsyncIterator[Service]:
         """Give the Services of greenlithops in this namespace."""
-        more: Any = {}
+        query = {"labelSelector": manifests.SELECTOR, "limit": PAGE}
         while True:
-            with asking("list Services"):
-                page = await self._custom.list_namespaced_custom_object(
-                    **_PLACE,
-                    namespace=self.namespace,
-                    label_selector=manifests.SELECTOR,
-                    limit=PAGE,
-                    **more,
-                )
+            page = await self._opened().list(self._place(), query.items())
             for one in page.get("items") or ():
-                yield deployed(one)
+                yield _service(one, (one.get("status") or {}).get("url"), None)
             if not (after := (page.get("metadata") or {}).get("continue")):
                 return
-            more = {"_continue": after}
+            query["continue"] = after
 
     async def delete(self, name: str) -> None:
         """Delete a Service with its secrets; a missing one is fine."""
-        if (found := await self.find(name)) is not None and not _own(found):
+        if (found := await self._found(name)) is not None and not _own(found):
             raise ConfigurationError(f"knative: the Service {name} is none of greenlithops")
-        with _missing_is_fine(), asking(f"delete {name}"):
-            await self._custom.delete_namespaced_custom_object(
-                **_PLACE, namespace=self.namespace, name=name, propagation_policy="Foreground"
-            )
-        for secret in (name, manifests.pull_secret_name(name)):
-            with _missing_is_fine(), asking(f"delete the secret {secret}"):
-                await self._core.delete_namespaced_secret(secret, self.namespace)
+        api = self._opened()
+        places = [
+            self._place(name),
+            self._core("secrets", name),
+            self._core("secrets", manifests.pull_secret_name(name)),
+        ]
+        for place in places:
+            with contextlib.suppress(NotThere):
+                await api.request(
+                    "DELETE", place, {"propagationPolicy": "Foreground"}, tries=_TRIES
+                )
 
     async def logs(self, name: str, seconds: float) -> AsyncIterator[str]:
-        """Give the lines that the pods of a Service have written, pod by pod."""
-        with asking(f"look for the pods of {name}"):
-            pods = await self._core.list_namespaced_pod(
-                self.namespace, label_selector=f"serving.knative.dev/service={name}"
-            )
-        for pod in pods.items:
-            with asking(f"read the log of {pod.metadata.name}"):
-                text = await self._core.read_namespaced_pod_log(
-                    pod.metadata.name,
-                    self.namespace,
-                    container="user-container",
-                    since_seconds=max(1, round(seconds)),
-                )
-            for line in (text or "").splitlines():
-                yield line
-
-    async def ingress(self, layer: str) -> str:
-        """Return the URL of the ingress of a networking layer.
-
-        Raises:
-            ConfigurationError: it has no address that could be reached from here.
-        """
-        name, namespace = {
-            "kourier": ("kourier", "kourier-system"),
-            "istio": ("istio-ingressgateway", "istio-system"),
-        }[layer]
-        with asking(f"look at {namespace}/{name}"):
-            found = await self._core.read_namespaced_service(name, namespace)
-        balancer = found.status.load_balancer if found.status else None
-        for one in (balancer.ingress if balancer else None) or ():
-            if host := one.hostname or one.ip:
-                return f"http://{host}"
-        raise ConfigurationError(
-            f"knative: {namespace}/{name} has no external address: give ingress_endpoint, such as "
-            "the address of a node with its port"
-        )
-
-
-@contextlib.contextmanager
-def _missing_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except ServiceRefused as error:
-        if not is_missing(error):
-            raise
-
-
-class _Taken(Exception):
-    """Somebody else has made a Service of this name meanwhile."""
+        """Give the lines that the pods which are there have written, pod by pod."""
+        api = self._opened()
+        selector = ("labelSelector", f"serving.knative.dev/service={name}")
+        pods = await api.list(self._core("pods"), [selector])
+        query = [("container", "user-container"), ("sinceSeconds", str(max(1, round(seconds))))]
+        for pod in pods["items"]:
+            place = self._core("pods", f"{pod['metadata']['name']}/log")
+            with contextlib.suppress(NotThere):  # it has ended meanwhile
+                async for line in api.lines(place, query):
+                    yield line.decode("utf-8", "replace").rstrip("\n")
 
 
 def _own(found: dict[str, Any]) -> bool:
@@ -238,19 +197,16 @@ def _why(conditions: dict[str, dict[str, Any]]) -> str:
     return f"{first.get('reason', 'no reason is known')}: {first.get('message', '')}".rstrip(": ")
 
 
-def deployed(found: dict[str, Any]) -> Deployed:
-    """Return a Service as what is deployed."""
+def _service(found: dict[str, Any], url: str | None, key: str | None) -> Service:
+    """Return a Service of Knative's as a service that is there."""
     pod = found["spec"]["template"]["spec"]
-    container = pod["containers"][0]
-    conditions = {one["type"]: one for one in (found.get("status") or {}).get("conditions") or ()}
-    ready = conditions.get("Ready", {})
-    memory = container.get("resources", {}).get("limits", {}).get("memory", "0Mi")
-    return Deployed(
+    memory = pod["containers"][0].get("resources", {}).get("limits", {}).get("memory", "")
+    return Service(
         name=found["metadata"]["name"],
-        runtime=container["image"],
-        memory_mb=float(memory.removesuffix("Mi")),
+        url=url,
+        memory_mb=float(memory.removesuffix("Mi")) if memory.endswith("Mi") else None,
         timeout_seconds=pod.get("timeoutSeconds"),
-        made_of=_made_of(found),
-        state="Ready" if ready.get("status") == "True" else ready.get("reason") or "Unknown",
-        url=(found.get("status") or {}).get("url") or "",
+        package=pod["containers"][0]["image"],
+        modified=str(found["metadata"].get("creationTimestamp") or ""),
+        key=key,
     )

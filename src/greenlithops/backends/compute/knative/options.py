@@ -20,6 +20,8 @@ COMMAND = (
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here
 _OTHERS: Mapping[str, str | None] = {
+    "kubecfg_path": "kubeconfig",
+    "kubecfg_context": "context",
     "max_workers": "max_scale",
     "min_workers": "min_scale",
     "cluster": None,  # the context says it
@@ -41,9 +43,11 @@ class KnativeOptions:
     Attributes:
         runtime: the image, with greenlithops and what `command` needs in it.
         namespace: where; None for the context's own.
-        kubecfg_path: the cluster's configuration file; None for the usual ones, or for the pod's
-            own account inside of a cluster.
-        kubecfg_context: the context in it; None for the current one.
+        kubeconfig: the cluster's configuration file; None for ``KUBECONFIG``, else
+            ``~/.kube/config``.
+        context: the context in it; None for the current one.
+        in_cluster: whether to use the account of the pod in which this program runs; None: if it
+            runs in one and there is no configuration file.
         name: the Service's name, instead of one that follows from these options.
         runtime_memory: MB of a pod.
         runtime_cpu: CPUs of a pod.
@@ -71,8 +75,9 @@ class KnativeOptions:
 
     runtime: str
     namespace: str | None = None
-    kubecfg_path: str | None = None
-    kubecfg_context: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    in_cluster: bool | None = None
     name: str | None = None
     runtime_memory: int = 512
     runtime_cpu: float = 1.0
