@@ -1,0 +1,182 @@
+"""A real cluster, a Redis that its pods reach, and a namespace in which nothing may be left."""
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import signal
+import subprocess
+import warnings
+from pathlib import Path
+
+import pytest
+
+from greenlithops.backends.compute.kubernetes.api import Api, path
+from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+from support.servers import environment
+from support.servers.process import Process, Server
+
+MANAGED = "app.kubernetes.io/managed-by=greenlithops"
+IMAGE = os.environ.get("GREENLITHOPS_TEST_IMAGE", "localhost/greenlithops:test")
+#: this machine, as pods reach it
+HOST = os.environ.get("GREENLITHOPS_TEST_HOST", "10.90.0.1")
+GONE_SECONDS = 40
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.kubernetes)
+            item.add_marker(pytest.mark.timeout(240))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported():
+    """Import what takes seconds, and warns, before a test is blamed for it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import kubernetes_asyncio.client  # noqa: PLC0415 - see above
+        import kubernetes_asyncio.config  # noqa: F401, PLC0415 - see above
+
+
+class Redis:
+    """A Valkey with a password, which keeps what it has when it is started again."""
+
+    def __init__(self, folder, guard):
+        self.password = secrets.token_hex(8)
+        self.port = random.SystemRandom().randrange(12_000, 32_000)
+        folder.mkdir()
+        command = [
+            *(environment.program("valkey-server"), "--bind", HOST, "--port", self.port),
+            *("--requirepass", self.password, "--save", "", "--appendonly", "yes"),
+            *("--appendfsync", "always", "--dir", folder),
+        ]
+        process = Process(command, folder, {}, self._ready, guard)
+        self.server = Server(f"redis://{HOST}:{self.port}", folder, process)
+        process.start()
+
+    def _ready(self):
+        import socket  # noqa: PLC0415 - only here
+
+        socket.create_connection((HOST, self.port), 1).close()
+
+    @property
+    def url(self):
+        return f"redis://:{self.password}@{HOST}:{self.port}"
+
+
+@pytest.fixture(scope="session")
+def redis(server_guard, tmp_path_factory):
+    one = Redis(tmp_path_factory.mktemp("redis") / "data", server_guard)
+    yield one
+    one.server.kill()
+
+
+class Kube:
+    """What tests ask of the API server themselves."""
+
+    def __init__(self, api):
+        self.api = api
+        self.namespace = api.namespace
+
+    async def items(self, kind, selector=MANAGED):
+        query = [("labelSelector", selector)] if selector else []
+        return (await self.api.list(path(kind, self.namespace), query))["items"]
+
+    async def names(self, kind, selector=MANAGED):
+        return [one["metadata"]["name"] for one in await self.items(kind, selector)]
+
+    async def running(self, count):
+        """Wait until so many pods run; return their names."""
+        while True:
+            found = [
+                one["metadata"]["name"]
+                for one in await self.items("Pod")
+                if one["status"].get("phase") == "Running"
+                and not one["metadata"].get("deletionTimestamp")
+            ]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.1)
+
+    async def left(self):
+        found = {}
+        for kind in ("Pod", "Job", "Deployment", "Secret"):
+            if names := await self.names(kind):
+                found[kind] = names
+        return found
+
+    async def nothing_left(self):
+        """Wait until the namespace has nothing of ours."""
+        for _ in range(GONE_SECONDS * 5):
+            if not (found := await self.left()):
+                return
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"left in the namespace: {found}")
+
+
+@pytest.fixture
+async def kube():
+    """A namespace of its own; nothing is left in it, or the test fails."""
+    name = f"gl-{secrets.token_hex(4)}"
+    api = await Api.open(KubernetesOptions(image=IMAGE, namespace=name))
+    await api.request(
+        "POST",
+        "/api/v1/namespaces",
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
+    )
+    one = Kube(api)
+    try:
+        yield one
+        await one.nothing_left()
+    finally:
+        await api.request("DELETE", f"/api/v1/namespaces/{name}", {})
+        await api.close()
+
+
+@pytest.fixture
+def options(kube, redis):
+    return {
+        "image": IMAGE,
+        "redis": redis.url,
+        "namespace": kube.namespace,
+        "cpu": "50m",
+        "memory": "160Mi",
+        "max_workers": 2,
+        "lease_seconds": 5,
+        "image_pull_policy": "IfNotPresent",
+    }
+
+
+class Machinery:
+    """The processes of a cluster that runs on this machine, which tests stop and start."""
+
+    def __init__(self, program):
+        self._program = program
+        self._run = Path(os.environ["KUBECONFIG"]).parent
+
+    async def restart_api(self):
+        await asyncio.to_thread(
+            subprocess.run, ["bash", self._program, "restart-api"], check=True, timeout=60
+        )
+
+    @contextlib.contextmanager
+    def suspended(self, name):
+        """Stop a process of the cluster for a while."""
+        pid = int((self._run / f"{name}.pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def machinery():
+    """The cluster's own processes; CLUSTER names the program that runs them."""
+    program = os.environ.get("CLUSTER")
+    if not program:
+        pytest.fail("this test stops parts of the cluster: give CLUSTER=program, which runs it")
+    return Machinery(program)
