@@ -248,6 +248,7 @@ class Server:
         self._calls.extend(items)
         self._busy = len(self._calls) > 1 or self._journal.running() is not None
         self._wants_live = self._wants_live or function.live
+        self._listened = time.thread_time_ns()  # what it took to read them is not the calls'
         self._release()
 
     def _release(self) -> None:
