@@ -14,6 +14,7 @@ from array import array
 import uvloop
 
 from greenlithops.worker import invocation
+from greenlithops.worker.journal import FIELDS
 
 SECONDS = 1.0
 KEY = b"benchmark"
@@ -46,7 +47,8 @@ def answer(body: bytes) -> bytes:
     """Return outcomes of calls that returned nothing."""
     content, _ = invocation.unpack(KEY, invocation.REQUEST, body)
     calls = len(content[5])
-    times = array("q", [time.time_ns(), int(SECONDS * 1e9), 0, 0, 0, 0] * calls).tobytes()
+    figures = [time.time_ns(), int(SECONDS * 1e9), *[0] * (FIELDS - 2)]
+    times = array("q", figures * calls).tobytes()
     outcomes = (bytes(calls), [NONE] * calls, b"", times)
     return invocation.pack(
         KEY, invocation.REPLY, (invocation.OUTCOMES, "server", False, *outcomes, {})

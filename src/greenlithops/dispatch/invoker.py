@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
 PYTHON = tuple(sys.version_info[:2])  #: pickled functions need the same one
-FEED = 20  #: requests that are made at one go, before the loop goes on: each takes 0.2 ms
+FEED = 8  #: requests that are made at one go, before the loop goes on: each takes 0.3 ms
 
 
 class Invoker:
@@ -134,8 +134,11 @@ class Invoker:
 
     async def _invoke(self, batch: Batch) -> None:
         try:
-            async with asyncio.timeout(self._seconds(batch)) as limit:
-                await self._converse(batch, limit)
+            if (seconds := self._seconds(batch)) is None:
+                await self._converse(batch, None)
+            else:
+                async with asyncio.timeout(seconds) as limit:
+                    await self._converse(batch, limit)
         except CallTimeout as error:  # the service's own limit
             self._fail(batch, error)
         except TimeoutError:
@@ -157,7 +160,7 @@ class Invoker:
         timeout = batch.function.timeout
         return None if timeout is None else timeout * -(-batch.left // self._processes)
 
-    async def _converse(self, batch: Batch, limit: asyncio.Timeout) -> None:
+    async def _converse(self, batch: Batch, limit: asyncio.Timeout | None) -> None:
         """Book the outcomes of a batch; send the function again if the service has it not."""
         function = batch.function
         image = len(function.image.stream) <= INLINE_IMAGE and not batch.work.book.definitions
@@ -166,7 +169,7 @@ class Invoker:
         if batch.left:
             raise WorkerLost("the reply ended before all calls had ended")
 
-    async def _exchange(self, batch: Batch, limit: asyncio.Timeout, *, image: bool) -> bool:
+    async def _exchange(self, batch: Batch, limit: asyncio.Timeout | None, *, image: bool) -> bool:
         """Make a request, and book what comes; return whether the service knew the function."""
         body = self._packed(batch, image=image)
         if self._stream is None or len(batch.blobs) == 1:
@@ -175,7 +178,7 @@ class Invoker:
             async for reply in replies:
                 if not self._heard(batch, reply):
                     return False
-                if (seconds := self._seconds(batch)) is not None:
+                if limit is not None and (seconds := self._seconds(batch)) is not None:
                     limit.reschedule(self._loop.time() + seconds)
         return True
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  #: of this protocol; services and clients of the same one work together
 MAC_BYTES = 32
+SMALL = 64 << 10  #: bytes that are copied rather than handled by themselves
 REQUEST, REPLY, ENVELOPE = b"glo-request", b"glo-reply", b"glo-envelope"
 HEADER = struct.Struct("<BxxxIQ")  #: version, number of buffers, bytes of the pickle
 
@@ -96,6 +97,8 @@ def addressed(key: bytes, data: bytes) -> tuple[bytes, str]:
 
 
 def _mac(key: bytes, direction: bytes, head: bytes | memoryview, message: Any) -> bytes:
+    if len(message) < SMALL:  # three times as fast
+        return hmac.digest(key, b"".join([direction, head, message]), "sha256")
     code = hmac.new(key, direction, "sha256")
     code.update(head)
     code.update(message)

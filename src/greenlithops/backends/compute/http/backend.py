@@ -7,14 +7,13 @@ import email.utils
 import io
 import os
 import time
-from contextlib import asynccontextmanager
-from types import MappingProxyType
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
 from greenlithops.backends.compute.http.depot import Messages
-from greenlithops.backends.compute.http.mailbox import Mailbox
+from greenlithops.backends.compute.http.mailbox import GRACE_SECONDS, Mailbox
 from greenlithops.errors import (
     ConfigurationError,
     PayloadTooLarge,
@@ -30,7 +29,8 @@ from greenlithops.worker.invocation import LENGTH, STREAM, WHOLE
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from greenlithops.protocols import Depot
@@ -64,7 +64,8 @@ class HttpBackend:
         asynchronous: whether the service accepts invocations at once, and puts their replies into
             the executor's storage later; for calls that are longer than a connection may last.
         queue_seconds: how long an asynchronous invocation may wait for its turn.
-        runtime_timeout: seconds that it may take then.
+        runtime_timeout: seconds that an invocation may take; a reply that has not come a minute
+            later, or the next part of one, will not come.
     """
 
     name = "http"
@@ -117,7 +118,11 @@ class HttpBackend:
             self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=CONNECT_SECONDS,
+                sock_read=self._seconds[1] + GRACE_SECONDS,
+            ),
             auto_decompress=False,
             headers=_TYPE,
         )
@@ -144,14 +149,18 @@ class HttpBackend:
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
         if self._mailbox is None:
-            async with self._response(body) as response:
-                return Reply(await response.read())
+            with self._explained():
+                async with await self._request(body) as response:
+                    await self._check(response)
+                    return Reply(await response.read())
 
         async def post(url: str) -> bytes | None:
             asked = invocation.address(self.key, body, url)
-            async with self._response(asked, _ASYNCHRONOUS) as response:
-                reply = await response.read()
-                return None if response.status == 202 else reply  # noqa: PLR2004 - accepted
+            with self._explained():
+                async with await self._request(asked, _ASYNCHRONOUS) as response:
+                    await self._check(response)
+                    reply = await response.read()
+                    return None if response.status == 202 else reply  # noqa: PLR2004 - accepted
 
         return Reply(await self._mailbox.reply(post))
 
@@ -160,20 +169,21 @@ class HttpBackend:
         if self._mailbox is not None:
             yield await self.invoke(body)
             return
-        async with self._response(body, _STREAMS) as response:
-            if response.content_type != STREAM:
-                yield Reply(await response.read())
-                return
-            while head := await response.content.read(LENGTH.size):
-                head += await response.content.readexactly(LENGTH.size - len(head))
-                (size,) = LENGTH.unpack(head)
-                yield Reply(await response.content.readexactly(size))
+        with self._explained():
+            async with await self._request(body, _STREAMS) as response:
+                await self._check(response)
+                if response.content_type != STREAM:
+                    yield Reply(await response.read())
+                    return
+                while head := await response.content.read(LENGTH.size):
+                    head += await response.content.readexactly(LENGTH.size - len(head))
+                    (size,) = LENGTH.unpack(head)
+                    yield Reply(await response.content.readexactly(size))
 
-    @asynccontextmanager
-    async def _response(
-        self, body: bytes, more: Mapping[str, str] = MappingProxyType({})
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a message, and give the response when its head has come."""
+    async def _request(
+        self, body: bytes, more: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Return a request that carries a message, to be sent."""
         session = self._session
         if session is None:
             raise ServiceUnavailable("the backend is not open")
@@ -183,20 +193,31 @@ class HttpBackend:
                 f"the arguments take {len(body)} bytes, and the service takes {limit}: put them "
                 "into storage, and pass a CloudObject"
             )
-        headers = more if self._headers is None else {**await self._headers(), **more}
+        headers = more if self._headers is None else {**await self._headers(), **(more or {})}
         # What is large is written in pieces, so that the event loop is not held for long.
         data = body if len(body) < LARGE else io.BytesIO(body)
+        return session.post(self._endpoint, data=data, headers=headers)
+
+    async def _check(self, response: aiohttp.ClientResponse) -> None:
+        """Raise what another status means than one that says that it has gone well."""
+        if response.status not in {200, 202}:
+            text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
+            raise self._meaning(response.status, response.headers, f"{self._endpoint}: {text}")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say what the errors of a connection mean for calls."""
         try:
-            async with session.post(self._endpoint, data=data, headers=headers) as response:
-                if response.status in {200, 202}:
-                    yield response
-                    return
-                text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
-                raise self._meaning(response.status, response.headers, f"{self._endpoint}: {text}")
-        except ServiceError:
+            yield
+        except ServiceError:  # some of which are errors of connections, too
             raise
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ServiceUnavailable(f"{self._endpoint} is not reached: {error}") from error
+        except aiohttp.SocketTimeoutError as error:
+            raise WorkerLost(
+                f"{self._endpoint} has not replied in time: its instance may have died; if calls "
+                "take that long, give more runtime_timeout, or asynchronous=True"
+            ) from error
         except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkerLost(
                 f"the connection to {self._endpoint} broke while calls ran: {error!r}"
