@@ -16,7 +16,7 @@ from greenlithops.worker import invocation
 from greenlithops.worker.lambda_handler import description
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
     from types import TracebackType
 
     from greenlithops.models import Limits, Reply, ServiceSize
@@ -206,15 +206,7 @@ class HostedBackend:
 
     async def describe(self) -> dict[str, Any]:
         """Return what the runtime is like: ``python``, ``machine`` and its ``packages``."""
-        image = (pickle.dumps(description), 0)
-        python, call = tuple(sys.version_info[:2]), pickle.dumps(())
-        content: Any = (python, _DESCRIBE, image, _OPTIONS, [], [call], None)
-        reply = await self.invoke(invocation.pack(self.key, invocation.REQUEST, content))
-        said, _ = invocation.unpack(self.key, invocation.REPLY, reply.body)
-        if said[0] != invocation.OUTCOMES:
-            raise IncompatibleRuntime(str(said[1]))
-        found: dict[str, Any] = pickle.loads(said[4][0])
-        return found
+        return await described(self.key, self.invoke)
 
     async def services(self) -> AsyncIterator[Service]:
         """Give all services of greenlithops where this one is."""
@@ -240,6 +232,24 @@ class HostedBackend:
 
     def __repr__(self) -> str:
         return f"<HostedBackend {self.name} {self._name}>"
+
+
+async def described(key: bytes, invoke: Callable[[bytes], Awaitable[Reply]]) -> dict[str, Any]:
+    """Return what a runtime is like, which a call in it tells.
+
+    Args:
+        key: what messages to it are authenticated with.
+        invoke: returns the reply to a message.
+    """
+    image = (pickle.dumps(description), 0)
+    python, call = tuple(sys.version_info[:2]), pickle.dumps(())
+    content: Any = (python, _DESCRIBE, image, _OPTIONS, [], [call], None)
+    reply = await invoke(invocation.pack(key, invocation.REQUEST, content))
+    said, _ = invocation.unpack(key, invocation.REPLY, reply.body)
+    if said[0] != invocation.OUTCOMES:
+        raise IncompatibleRuntime(str(said[1]))
+    found: dict[str, Any] = pickle.loads(said[4][0])
+    return found
 
 
 def late(name: str, seconds: float | None) -> CallTimeout:
