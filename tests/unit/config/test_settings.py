@@ -120,6 +120,7 @@ def test_lambda_is_chosen_as_lithops_would():
             "region": "eu-west-1",
             "max_workers": 50,
             "runtime_memory": 512,
+            "worker_processes": 2,
         },
     }
 
