@@ -28,6 +28,11 @@ _KUBERNETES = (
 
 #: name: module, class, how to install what it needs
 COMPUTE = {
+    "aliyun_fc": (
+        "greenlithops.backends.compute.aliyun_fc.backend",
+        "aliyun_fc",
+        "pip install 'greenlithops[http]'",
+    ),
     "aws_lambda": (
         "greenlithops.backends.compute.aws_lambda.backend",
         "aws_lambda",
@@ -37,6 +42,11 @@ COMPUTE = {
         "greenlithops.backends.compute.code_engine.backend",
         "code_engine",
         "pip install 'greenlithops[http]'",
+    ),
+    "azure_functions": (
+        "greenlithops.backends.compute.azure_functions.backend",
+        "azure_functions",
+        "pip install 'greenlithops[azure]'",
     ),
     "gcp_cloudrun": (
         "greenlithops.backends.compute.gcp_cloudrun.backend",
