@@ -101,6 +101,12 @@ class Ledger:
         """Return the result or the exception of a call that has ended."""
         return self._values[index - self.base]
 
+    def take(self, index: int) -> Any:
+        """Return the value of a call, and keep it no longer."""
+        row = index - self.base
+        value, self._values[row] = self._values[row], None
+        return value
+
     def move(self, index: int, state: int) -> None:
         """Put a call into another state, without an outcome."""
         row = index - self.base

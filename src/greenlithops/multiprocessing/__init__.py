@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from greenlithops.multiprocessing.synchronize import RLock as RLock
     from greenlithops.multiprocessing.synchronize import Semaphore as Semaphore
 
-_MODULES = ("aio", "config", "connection", "context", "managers", "pool", "shared_memory")
+_MODULES = (
+    *("aio", "config", "connection", "context", "dummy", "managers", "pool", "process", "queues"),
+    *("shared_memory", "sharedctypes", "synchronize", "util"),
+)
 _OF_CONTEXT = (
     "allow_connection_pickling",
     "cpu_count",

@@ -129,6 +129,7 @@ class DefaultContext:
         standard.reducer = reduction
 
 
+BaseContext = DefaultContext
 default = DefaultContext()
 cpu_count = default.cpu_count
 get_context = default.get_context

@@ -341,6 +341,14 @@ def _one(step: Any) -> Steps[Any]:
     return (yield step)
 
 
+def __getattr__(name: str) -> Any:
+    if name in {"RemoteError", "SharedMemoryManager"}:  # programs name them; they are as they are
+        from multiprocessing import managers  # noqa: PLC0415 - rarely wanted
+
+        return getattr(managers, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "BaseManager",
     "BaseProxy",

@@ -254,3 +254,11 @@ def _cpu_count() -> int:
     from greenlithops.multiprocessing.context import cpu_count  # noqa: PLC0415 - a circle
 
     return cpu_count()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ThreadPool":  # programs take it from here; it is about threads of this process
+        from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - most do not want it
+
+        return ThreadPool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.multiprocessing import config, identity, session
 from greenlithops.multiprocessing.child import FAILED, Child
+from greenlithops.multiprocessing.identity import current_process, parent_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["BaseProcess", "Process", "active_children", "current_process", "parent_process"]
 
 _numbers = itertools.count(1)
 _children: set[Process] = set()
@@ -227,6 +230,9 @@ class Process:
         if self._child is not None:
             about.insert(1, f"pid={self._child.pid}")
         return f"<{type(self).__name__} {' '.join(about)}{' daemon' if self._daemon else ''}>"
+
+
+BaseProcess = Process
 
 
 class _Bootstrap:

@@ -28,7 +28,13 @@ class Shared:
 
     kind = "object"
 
-    def __init__(self, *, session: Session | None = None, key: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        session: Session | None = None,
+        key: str | None = None,
+        ctx: object = None,  # noqa: ARG002 - the standard library's parameter; there is one context
+    ) -> None:
         self._session = session or sessions.current()
         self._key = key or self._session.new_key(self.kind)
         self._session.keep(self)

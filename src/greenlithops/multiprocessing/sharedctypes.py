@@ -358,6 +358,13 @@ def Array(  # noqa: N802 - see above
     return _made(_initial_array(typecode_or_type, size_or_initializer), lock)
 
 
+def synchronized(obj: View, lock: Any = None, ctx: object = None) -> Any:  # noqa: ARG001 - see above
+    """Return the same shared object with a lock around it; by default one of its own."""
+    if isinstance(obj, Synchronized):
+        raise TypeError("this object has a lock already")
+    return _view(obj._memory, obj._type, obj._offset, lock or RLock())  # noqa: SLF001 - our own
+
+
 def copy(obj: View) -> Any:
     """Return what a shared object is now, as an object of `ctypes`."""
     return obj._copy()  # noqa: SLF001 - our own

@@ -262,3 +262,11 @@ class AsyncLock(AsyncEntered, Lockable):
 
 class AsyncRLock(AsyncEntered, _Recursive):
     """`RLock` for event loops; its owner is a task."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"Barrier", "Condition", "Event"}:  # the standard library has them here
+        from greenlithops.multiprocessing import events  # noqa: PLC0415 - a circle
+
+        return getattr(events, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -164,7 +164,7 @@ class Feed:
                 continue
             future._call = None
             if ledger.state(index) == CallState.DONE.value:
-                done.append((future, ledger.value(index)))
+                done.append((future, ledger.take(index)))  # the future has it now
             else:
                 self._failed(future, Future(tracker, index))
         finish_all(done)

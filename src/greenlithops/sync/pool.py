@@ -10,7 +10,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from greenlithops.dispatch.options import checked_counts
+from greenlithops.dispatch.options import checked_counts, default_workers
 from greenlithops.errors import ForkedError
 from greenlithops.executor import AsyncExecutor
 from greenlithops.sync.feed import Feed
@@ -32,6 +32,7 @@ class PoolExecutor(concurrent.futures.Executor):
 
     Args:
         max_workers: how many workers at most; by default the number of usable CPUs.
+        mp_context: accepted; there is one way to start workers.
         initializer: a function that every worker runs before its first call.
         initargs: its arguments.
         max_tasks_per_child: replace a worker after so many calls. None: never.
@@ -45,9 +46,10 @@ class PoolExecutor(concurrent.futures.Executor):
     def __init__(
         self,
         max_workers: int | None = None,
-        *,
+        mp_context: object = None,  # noqa: ARG002 - ProcessPoolExecutor's parameter
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
+        *,
         max_tasks_per_child: int | None = None,
         **options: Any,
     ) -> None:
@@ -63,6 +65,7 @@ class PoolExecutor(concurrent.futures.Executor):
             max_calls_per_worker=max_tasks_per_child,
             **options,
         )
+        self._max_workers = max_workers or default_workers()  # other libraries look at it
         self._host = Hosted(executor)
         self._feed = Feed(self._host)
         self._lock = threading.Lock()
@@ -202,16 +205,17 @@ def _results(
             if executor is not None and (args := next(more, None)) is not None:
                 futures.append(executor.submit(fn, *args))
             del executor
-            future = futures.popleft()
-            try:
-                left = None if deadline is None else deadline - time.monotonic()
-                result = future.result(left)
-            except BaseException:
-                future.cancel()
-                raise
-            del future
-            yield result
-            del result
+            yield _result(futures.popleft(), deadline)  # nothing here holds what was taken
     finally:
         for future in futures:
             future.cancel()
+
+
+def _result(future: concurrent.futures.Future[T], deadline: float | None) -> T:
+    try:
+        return future.result(None if deadline is None else deadline - time.monotonic())
+    except BaseException:
+        future.cancel()
+        raise
+    finally:
+        del future  # an error refers to this frame

@@ -3,12 +3,15 @@
 import asyncio
 import concurrent.futures
 import functools
+import gc
 import itertools
+import multiprocessing
 import os
 import pickle
 import signal
 import threading
 import time
+import weakref
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
@@ -339,6 +342,30 @@ def recall():
 def test_an_initializer_runs_in_every_worker():
     with gl.PoolExecutor(2, initializer=remember, initargs=("x",), energy="off") as pool:
         assert {future.result(10) for future in [pool.submit(recall) for _ in range(10)]} == {"x"}
+
+
+class Thing:
+    pass
+
+
+def thing(_):
+    return Thing()
+
+
+def test_results_that_were_taken_are_not_kept():
+    with gl.PoolExecutor(2, energy="off") as pool:
+        for found in pool.map(thing, range(5)):
+            kept = weakref.ref(found)
+            del found
+            gc.collect()
+            assert kept() is None
+
+
+def test_it_takes_the_parameters_of_process_pool_executor():
+    context = multiprocessing.get_context("spawn")
+    with gl.PoolExecutor(1, context, remember, ("y",), max_tasks_per_child=5) as pool:
+        assert pool.submit(recall).result(10) == "y"
+        assert pool._max_workers == 1
 
 
 _connection, _cache, _offset, _unit = None, {}, 1, 1

@@ -1,0 +1,51 @@
+"""The standard library's `multiprocessing.dummy`: its names for threads of this process."""
+
+from __future__ import annotations
+
+from multiprocessing.dummy import (
+    Array,
+    Barrier,
+    BoundedSemaphore,
+    Condition,
+    Event,
+    JoinableQueue,
+    Lock,
+    Manager,
+    Namespace,
+    Pipe,
+    Pool,
+    Process,
+    Queue,
+    RLock,
+    Semaphore,
+    Value,
+    active_children,
+    connection,
+    current_process,
+    freeze_support,
+    shutdown,
+)
+
+__all__ = [
+    "Array",
+    "Barrier",
+    "BoundedSemaphore",
+    "Condition",
+    "Event",
+    "JoinableQueue",
+    "Lock",
+    "Manager",
+    "Namespace",
+    "Pipe",
+    "Pool",
+    "Process",
+    "Queue",
+    "RLock",
+    "Semaphore",
+    "Value",
+    "active_children",
+    "connection",
+    "current_process",
+    "freeze_support",
+    "shutdown",
+]
