@@ -216,7 +216,9 @@ def seen(asked):
     if asked.path.endswith("/invocations"):
         body = ""
     elif body:
-        body = json.dumps(json.loads(body), sort_keys=True)
+        # Their client adds an empty list of tags.
+        pairs = [pair for pair in json.loads(body).items() if pair != ("tags", [])]
+        body = json.dumps(sorted(pairs), sort_keys=True)
     kind = asked.headers.get("content-type", "").partition(";")[0] if asked.body else ""
     return asked.method, asked.path, str(asked.query), kind, asked.headers["x-acs-action"], body
 
@@ -270,7 +272,7 @@ def test_a_python_that_the_service_does_not_bring():
     if PYTHON in {"3.10", "3.12"}:
         assert aliyun_fc(**ACCOUNT)
     else:
-        with pytest.raises(ConfigurationError, match="brings Python 3.10, 3.12"):
+        with pytest.raises(ConfigurationError, match=r"brings Python 3\.10, 3\.12"):
             aliyun_fc(**ACCOUNT)
 
 

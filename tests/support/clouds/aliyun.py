@@ -175,7 +175,6 @@ client.update_function_with_options(name, models.UpdateFunctionRequest(body=chan
 client.get_function_with_options(name, models.GetFunctionRequest(), {}, options)
 client.list_functions_with_options(models.ListFunctionsRequest(limit=100), {}, options)
 client.delete_function_with_options(name, {}, options)
-client.invoke_function_with_options(
-    name, models.InvokeFunctionRequest(body=io.BytesIO(b"x")), models.InvokeFunctionHeaders(), options
-)
+invoked = models.InvokeFunctionRequest(body=io.BytesIO(b"x"))
+client.invoke_function_with_options(name, invoked, models.InvokeFunctionHeaders(), options)
 """
