@@ -27,6 +27,8 @@ from greenlithops.dispatch.spending import joules
 from greenlithops.errors import ExecutorClosed, ForkedError, OtherLoop, UsageError
 from greenlithops.job import Future, Job
 from greenlithops.models import WorkerOptions
+from greenlithops.monitoring.channel import as_place
+from greenlithops.monitoring.shared import SharedChannel
 from greenlithops.protocols import SupportsDepot
 from greenlithops.reduction import Reduction
 from greenlithops.registry import compute_backend
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from greenlithops.dispatch.partition import Cut
     from greenlithops.energy.records import EnergyReport
+    from greenlithops.monitoring.channel import Place
     from greenlithops.protocols import Hook, SupportsInvocations, SupportsWorkers
     from greenlithops.storage.async_storage import AsyncStorage
     from greenlithops.storage.mapping.objects_map import ObjectMap
@@ -83,6 +86,9 @@ class AsyncExecutor:
             jobs are stopped, as by the `energy_budget` of a `map`. None: no limit.
         energy_log: a file that what calls cost is appended to when their job has ended; see
             `greenlithops.energy.EnergyLog`.
+        monitoring: a push channel by which durable jobs tell who is attached to them that calls
+            have ended: its name and options, such as ``{"name": "redis", "host": "10.0.0.7"}``.
+            None: who is attached looks at the storage, up to every two seconds.
         hooks: functions that are told every `Event`, in a thread of their own.
 
     Raises:
@@ -109,6 +115,7 @@ class AsyncExecutor:
         energy: str = "auto",
         energy_budget: float | str | None = None,
         energy_log: str | os.PathLike[str] | None = None,
+        monitoring: str | Mapping[str, Any] | Place | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
         self.id = f"{_session}-{next(_counter)}"
@@ -148,6 +155,8 @@ class AsyncExecutor:
         self._energy_budget = joules(energy_budget)
         self._energy_log = energy_log
         self._hooks = checked_hooks(hooks)
+        self._monitoring = as_place(monitoring)
+        self._news: SharedChannel
         self._pid = os.getpid()
         self._open = False
         self._engine: Engine | None = None
@@ -158,6 +167,7 @@ class AsyncExecutor:
             raise ExecutorClosed("this executor is open already")
         if self._storages is not None and self._storages.closed:
             self._storages = None
+        self._news = SharedChannel(self._monitoring)
         backend = self._backend
         if isinstance(backend, str):
             backend = await compute_backend(backend, self._backend_options)
@@ -196,6 +206,7 @@ class AsyncExecutor:
             try:
                 await engine.close(kill=kill)
             finally:
+                await self._news.close()
                 if self._storages is not None:
                     await self._storages.close()
 
@@ -318,7 +329,12 @@ class AsyncExecutor:
 
             as_input(elements)  # tells what cannot be mapped over
             engine = self._running_engine()
-            kept = jobs.start(engine, self.storage, function, elements, bind=bind, options=options)
+            kept = jobs.start(
+                *(engine, self.storage, function, elements),
+                bind=bind,
+                options=options,
+                news=self._news,
+            )
             return Job(kept)
         return self._begin(function, elements, bind, options, buffer)
 
@@ -398,7 +414,8 @@ class AsyncExecutor:
         """
         from greenlithops.durable import jobs  # noqa: PLC0415 - only if needed
 
-        return Job(await jobs.attach(self._running_engine(), self.storage, job_id))
+        engine = self._running_engine()
+        return Job(await jobs.attach(engine, self.storage, job_id, self._news))
 
     @property
     def storage(self) -> AsyncStorage:

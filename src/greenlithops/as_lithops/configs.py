@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.as_lithops import constants
 from greenlithops.config import files
-from greenlithops.config.settings import merged, with_cloud
+from greenlithops.config.merging import merged, with_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -80,7 +80,8 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
 def _chosen(found: Found) -> list[Finding]:
     """Return what is wrong with the backends that the configuration chooses."""
     from greenlithops.config.check import Finding
-    from greenlithops.config.settings import merged, typed
+    from greenlithops.config.merging import merged
+    from greenlithops.config.settings import typed
 
     try:
         typed(*merged(config=found.content))

@@ -49,7 +49,7 @@ def content(
         ConfigurationError: something in it is wrong.
         FileNotFoundError: the file is not there.
     """
-    from greenlithops.config.settings import merged
+    from greenlithops.config.merging import merged
 
     keywords = {"region": region} if region is not None else {}
     file = None if config is None else str(config)

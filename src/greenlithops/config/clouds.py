@@ -18,6 +18,7 @@ _AZURE = (
     text("subscription_id", "the subscription"),
     text("storage_account_name", "the account that the code is kept in"),
     secret("storage_account_key", "its key"),
+    text("storage_endpoint", "the URL of its Blob service, instead of Azure's"),
 )
 _OURS = (
     anything("env_vars", "environment variables"),
@@ -66,6 +67,7 @@ CLOUDS = (
         *_OURS,
         whole("min_workers", "instances that stay", least=0),
         anything("functions_version", "the version of the service"),
+        text("plan", "the hosting plan", choices=("flex", "consumption")),
         text("application_insights", "the component that keeps the logs"),
         *needless(_BY_REPLY, text("trigger", "what invokes", choices=("pub/sub", "https"))),
         cloud="azure",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from greenlithops.config.keys import (
     Fate,
-    Key,
     Role,
     Section,
     anything,
@@ -36,10 +35,10 @@ LITHOPS = Section(
         text("backend_type", "set by Lithops itself", fate=_NEEDLESS, advice="it is derived"),
         text(
             "monitoring",
-            "how Lithops learns of outcomes",
-            fate=_NEEDLESS,
-            advice=_PUSHED,
+            "a push channel that tells who is attached to durable jobs of progress; on this "
+            "machine outcomes are pushed without one",
             choices=_MONITORING,
+            default="storage",
         ),
         number("monitoring_interval", "seconds", fate=_NEEDLESS, advice=_PUSHED),
         flag(
@@ -154,28 +153,9 @@ STANDALONE = Section(
     ),
 )
 
-_AWS_QUEUE = (
-    text("region", "the queue's region"),
-    text("region_name", "the same"),
-    secret("access_key_id", "the key's name"),
-    secret("secret_access_key", "the key"),
-    secret("session_token", "of temporary credentials"),
-)
-
 _PROTOCOLS = ("http/protobuf", "http", "grpc", "grpc/protobuf")
 
-
-def _needless(*keys: Key) -> dict[str, Key]:
-    return {key.name: key._replace(fate=_NEEDLESS, advice=_PUSHED) for key in keys}
-
-
 CHANNELS = (
-    Section(
-        "rabbitmq",
-        Role.CHANNEL,
-        "The RabbitMQ server of the reserved parameter `rabbitmq`, and of Lithops' monitoring.",
-        waiting(secret("amqp_url", "amqp://user:password@host:port/virtual-host")),
-    ),
     Section(
         "prometheus",
         Role.CHANNEL,
@@ -208,27 +188,5 @@ CHANNELS = (
             text("instance", "the attribute service.instance.id", default="the host's name"),
             mapping("headers", "HTTP headers of exports", secret=True),
         ),
-    ),
-    Section("aws_sqs", Role.CHANNEL, "Monitoring by SQS.", _needless(*_AWS_QUEUE), cloud="aws"),
-    Section(
-        "gcp_pubsub",
-        Role.CHANNEL,
-        "Monitoring by Pub/Sub.",
-        _needless(
-            text("credentials_path", "the service account's file"),
-            text("project_name", "the project"),
-            text("region", "the region"),
-        ),
-        cloud="gcp",
-    ),
-    Section(
-        "azure_queue",
-        Role.CHANNEL,
-        "Monitoring by Azure queues.",
-        _needless(
-            text("storage_account_name", "the account"),
-            secret("storage_account_key", "the account's key"),
-        ),
-        cloud="azure",
     ),
 )

@@ -6,6 +6,7 @@ from greenlithops.config.compute import SERVERLESS
 from greenlithops.config.general import CHANNELS, LITHOPS, LOCALHOST, STANDALONE
 from greenlithops.config.keys import Key, Role, Section
 from greenlithops.config.machines import MACHINES
+from greenlithops.config.monitoring import CHANNELS as OF_MONITORING
 from greenlithops.config.stores import BUCKET, STORES
 from greenlithops.registry import COMPUTE, ENTRY_POINTS, STORAGE, STORAGE_ENTRY_POINTS
 
@@ -30,7 +31,16 @@ def _cloud(name: str, about: str, sections: list[Section]) -> Section:
 
 
 def _sections() -> dict[str, Section]:
-    listed = [LITHOPS, LOCALHOST, STANDALONE, *SERVERLESS, *MACHINES, *STORES, *CHANNELS]
+    listed = [
+        LITHOPS,
+        LOCALHOST,
+        STANDALONE,
+        *SERVERLESS,
+        *MACHINES,
+        *STORES,
+        *OF_MONITORING,
+        *CHANNELS,
+    ]
     clouds = [_cloud(name, about, listed) for name, about in _CLOUDS.items()]
     return {section.name: section for section in [*listed, *clouds]}
 

@@ -7,20 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.config.check import require_valid, unknown
-from greenlithops.config.files import Sections, find
 from greenlithops.config.general import LOCALHOST as LOCAL_SECTION
 from greenlithops.config.keys import Fate, Role, Section
-from greenlithops.config.known import named, section_of
+from greenlithops.config.known import section_of
+from greenlithops.config.merging import (
+    LOCALHOST,
+    of_channel,
+    section_known,
+    with_cloud,
+)
+from greenlithops.config.monitoring import place_of
 from greenlithops.errors import ConfigurationError
 from greenlithops.registry import COMPUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LOCALHOST = "localhost"
-_DEFAULT_BACKENDS = {"localhost": LOCALHOST, "serverless": "aws_lambda", "standalone": "aws_ec2"}
-_SYNONYMS = {"region_name": "region", "location": "region"}
+    from greenlithops.config.files import Sections
+
 #: options of `AsyncExecutor` under their own names
 OWN_KEYS = frozenset(
     {
@@ -111,95 +115,6 @@ class Settings:
     config: Sections = field(default_factory=dict, repr=False)
 
 
-def merged(  # noqa: PLR0917 - the arguments of FunctionExecutor, in their order
-    mode: str | None = None,
-    config: Mapping[str, Any] | None = None,
-    config_file: str | None = None,
-    backend: str | None = None,
-    storage: str | None = None,
-    monitoring: str | None = None,
-    keywords: Mapping[str, Any] | None = None,
-) -> tuple[Sections, str]:
-    """Return the configuration in force with arguments over it, checked, and its origin.
-
-    Raises:
-        ConfigurationError: something is unknown or has a wrong value.
-        FileNotFoundError: the configuration file is not there.
-    """
-    found = find(config, config_file)
-    content = found.content
-    general = content.setdefault("lithops", {})
-    given = {"mode": mode, "backend": backend, "storage": storage, "monitoring": monitoring}
-    general.update({name: value for name, value in given.items() if value is not None})
-    if backend is not None and mode is None:
-        general.pop("mode", None)
-    _choose(content, explicit_mode=mode)
-    chosen = content.setdefault(general["backend"], {})
-    keywords = {name: value for name, value in (keywords or {}).items() if value is not None}
-    section = _section(general["backend"])
-    for name, value in keywords.items():
-        key = section.keys.get(name)
-        if key is None and not section.open:
-            raise ConfigurationError(f"the executor got an {unknown('key', name, section.keys)}")
-        if key is not None and (problem := key.problem(value)):
-            raise ConfigurationError(f"{name} {problem}")
-    chosen.update(keywords)
-    require_valid(content, found.origin)
-    for name in {general["backend"], general["storage"]}:
-        content[name] = with_cloud(content, name)
-    return content, found.origin
-
-
-def _choose(content: Sections, explicit_mode: str | None) -> None:
-    """Fill in mode, backend and storage from each other."""
-    general = content["lithops"]
-    mode, backend = general.get("mode"), general.get("backend")
-    if backend is None:
-        if mode is not None and mode not in _DEFAULT_BACKENDS:
-            raise ConfigurationError(f"lithops.mode: {unknown('mode', mode, _DEFAULT_BACKENDS)}")
-        named_there = content.get(mode or "", {}).get("backend")
-        backend = named_there or _DEFAULT_BACKENDS[mode or _usual_mode(content)]
-    if not _is(backend, Role.COMPUTE):
-        names = named(Role.COMPUTE)
-        raise ConfigurationError(f"lithops.backend: {unknown('backend', backend, names)}")
-    own = _section(backend).mode
-    if explicit_mode not in {None, own}:
-        raise ConfigurationError(f"the backend {backend!r} is {own}, not {explicit_mode}")
-    general["backend"], general["mode"] = backend, own
-    storage = general.setdefault("storage", "aws_s3" if "aws_s3" in content else LOCALHOST)
-    if storage != LOCALHOST and not _is(storage, Role.STORAGE):
-        names = named(Role.STORAGE)
-        raise ConfigurationError(f"lithops.storage: {unknown('storage', storage, names)}")
-
-
-def _is(name: str, role: Role) -> bool:
-    section = section_of(name)
-    return section is not None and section.role is role
-
-
-def _section(name: str) -> Section:
-    section = section_of(name)
-    assert section is not None  # noqa: S101 - the names of backends were checked before
-    return section
-
-
-def _usual_mode(content: Sections) -> str:
-    """Return the mode of a configuration that names none: as in Lithops if it is Lambda's."""
-    return "serverless" if "aws_lambda" in content else "localhost"
-
-
-def with_cloud(content: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Return a backend's section with its cloud's keys under its own."""
-    section = _section(name)
-    own = {key: value for key, value in content.get(name, {}).items() if value is not None}
-    cloud = content.get(section.cloud, {}) if section.cloud else {}
-    both = {key: value for key, value in cloud.items() if key in section.keys} | own
-    for old, new in _SYNONYMS.items():
-        if old in both and new in section.keys:
-            both.setdefault(new, both.pop(old))
-    return both
-
-
 def typed(content: Sections, origin: str) -> Settings:
     """Return a merged configuration as settings.
 
@@ -214,16 +129,19 @@ def typed(content: Sections, origin: str) -> Settings:
         section = {"redis": content["redis"], **section}
     # Functions get what they need in invocations; storage is for what is too large.
     if storage == LOCALHOST != general["mode"] and not (
-        _section(backend).open or of_functions(backend)
+        section_known(backend).open or of_functions(backend)
     ):
         raise ConfigurationError(f"the storage 'localhost' is not seen from {backend}")
     if backend in _OF_THIS_MACHINE:
         _check_runtime(section.get("runtime"))
     modules = general.get("include_modules", ())
+    place = place_of(general, of_channel(content, general.get("monitoring", "")))
     return Settings(
         backend=backend,
         mode=general["mode"],
-        options=_options(backend, general, section) | _of_backend(backend, general, section),
+        options=_options(backend, general, section)
+        | _of_backend(backend, general, section)
+        | ({"monitoring": place} if place else {}),
         storage=storage_settings(content, storage),
         runtime_memory=section.get("runtime_memory"),
         log=LogSettings(
@@ -242,7 +160,7 @@ def typed(content: Sections, origin: str) -> Settings:
 
 
 def _require_backend(name: str) -> None:
-    section = _section(name)
+    section = section_known(name)
     waits = any(key.fate is Fate.WAITING for key in section.keys.values())
     if waits and name not in COMPUTE:
         raise ConfigurationError(
@@ -256,7 +174,7 @@ def storage_settings(content: Mapping[str, Mapping[str, Any]], name: str) -> Sto
     Raises:
         ConfigurationError: a key that it cannot do without is missing.
     """
-    section, values = _section(name), with_cloud(content, name)
+    section, values = section_known(name), with_cloud(content, name)
     missing = [key for key in section.required if key not in values]
     if section.role is Role.STORAGE and missing:
         raise ConfigurationError(f"{name}: {missing[0]!r} is missing, which it cannot do without")
@@ -275,7 +193,7 @@ def of_functions(backend: str) -> bool:
 def _options(
     backend: str, general: Mapping[str, Any], section: Mapping[str, Any]
 ) -> dict[str, Any]:
-    known = _section(backend)
+    known = section_known(backend)
     own = [name for name in OWN_KEYS if name in section and not _needless(known, name)]
     options = {name: section[name] for name in own}
     if of_functions(backend) and not known.open:
@@ -306,7 +224,7 @@ def _of_backend(
     """Return what a backend of greenlithops' own is made with: the keys that are its own."""
     if name in _OF_THIS_MACHINE:
         return {}
-    known = _section(name)
+    known = section_known(name)
     dropped = OWN_KEYS | _OF_EXECUTOR if of_functions(name) and not known.open else ()
     own = {
         key: value

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.tracker import Tracker
     from greenlithops.dispatch.work import Work
     from greenlithops.durable.lease import Lease
+    from greenlithops.durable.telling import Telling
     from greenlithops.durable.vault import Vault
 
 FLUSH_SECONDS = 0.2
@@ -31,10 +32,12 @@ class Recorder:
         vault: where to.
         lease: the right to do so.
         work: the job.
+        telling: tells who follows it that there is something new.
     """
 
-    def __init__(self, vault: Vault, lease: Lease, work: Work) -> None:
+    def __init__(self, vault: Vault, lease: Lease, work: Work, telling: Telling) -> None:
         self._vault = vault
+        self._telling = telling
         self._lease = lease
         self._work = work
         self._offset = round(clock_offset() * 1e9)
@@ -117,9 +120,12 @@ class Recorder:
             await self._flush()
             await self._lease.release()
             raise
+        else:
+            await self._lease.release()
         finally:
             over.cancel()
-        await self._lease.release()
+            self._telling.tell()  # that it is over, or that nobody runs it any more
+            await to_the_end(self._telling.end())
 
     @property
     def _pending(self) -> bool:
@@ -144,6 +150,8 @@ class Recorder:
             await vault.write(name, encode(ended))
         if total is not None:
             await vault.write(end_name(vault.job), encode(total))
+        if arguments or ended or total is not None:
+            self._telling.tell()
 
 
 def _plain(stream: Any) -> tuple[bytes, list[bytes]]:

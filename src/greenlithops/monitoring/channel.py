@@ -10,13 +10,19 @@ those who use them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from greenlithops.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
+
+
+NONE = "storage"  #: where there is no channel, who waits looks at storage again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,28 @@ class Place:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def as_place(given: Place | Mapping[str, Any] | str | None) -> Place | None:
+    """Return the place that an argument `monitoring` names.
+
+    Args:
+        given: a place; the name of a channel that needs no options; or a mapping with ``name`` and
+            the channel's options. None, or ``"storage"``: there is no channel.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if isinstance(given, str):
+        given = Place(given)
+    elif isinstance(given, Mapping) and "name" in given:
+        given = Place(given["name"], {key: value for key, value in given.items() if key != "name"})
+    if given is not None and not isinstance(given, Place):
+        raise UsageError(
+            "monitoring must be the name of a push channel, or a mapping with 'name' and its "
+            f"options, not {type(given).__name__}"
+        )
+    return None if given is None or given.name == NONE else given
 
 
 class Subscription(Protocol):

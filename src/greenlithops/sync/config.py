@@ -8,15 +8,8 @@ from greenlithops.config.general import LOCALHOST as _SECTION
 from greenlithops.config.inherited import inherit
 from greenlithops.config.keys import Role
 from greenlithops.config.known import named
-from greenlithops.config.settings import (
-    LOCALHOST,
-    OWN_KEYS,
-    Settings,
-    merged,
-    of_functions,
-    storage_settings,
-    typed,
-)
+from greenlithops.config.merging import LOCALHOST, merged
+from greenlithops.config.settings import OWN_KEYS, Settings, of_functions, storage_settings, typed
 from greenlithops.sync.storage_config import usual_bucket
 
 if TYPE_CHECKING:

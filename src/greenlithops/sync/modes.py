@@ -5,7 +5,7 @@ from __future__ import annotations
 # ruff: noqa: PLR0917 - the parameters are Lithops'
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.config.settings import LOCALHOST
+from greenlithops.config.merging import LOCALHOST
 from greenlithops.sync.executors import FunctionExecutor
 
 if TYPE_CHECKING:
