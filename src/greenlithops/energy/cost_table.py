@@ -103,4 +103,16 @@ TARIFFS = {
             Meter("gb_seconds", ((_INFINITE, 0.000016),), free=400_000),
         ),
     ),
+    "azure-functions-flex": Tariff(
+        name="Azure Functions, flex consumption plan, on demand",
+        date="2025-05",
+        region="East US",
+        source="azure.microsoft.com/pricing/details/functions",
+        step_seconds=0.1,
+        least_seconds=1.0,
+        meters=(
+            Meter("requests", ((_INFINITE, 0.40e-6),), free=250_000),
+            Meter("gb_seconds", ((_INFINITE, 0.000026),), free=100_000),
+        ),
+    ),
 }

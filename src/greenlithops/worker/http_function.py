@@ -16,6 +16,7 @@ from greenlithops.worker.service import Service, key_of_environment
 
 TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     Answer = tuple[bytes | str, int, dict[str, str]]
@@ -27,14 +28,19 @@ _service: Service | None = None
 
 def answer(request: Any) -> Answer:
     """Answer a request of Flask's, as `greenlithops.worker.application` does."""
-    if request.method == "GET":
+    return respond(request.method, request.headers, request.get_data())
+
+
+def respond(method: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Return the body, the status and the headers of a response."""
+    if method == "GET":
         python = ".".join(map(str, sys.version_info[:2]))
         return f"greenlithops worker, Python {python}\n", 200, _TEXT
-    if request.method != "POST":
+    if method != "POST":
         return "invocations are POST requests\n", 405, _TEXT
     try:
-        service, body = _running(), request.get_data()
-        if request.headers.get("Prefer") == "respond-async":  # which it may do or not
+        service = _running()
+        if headers.get("Prefer") == "respond-async":  # which it may do or not
             body, _ = service.addressed(body)
         reply = service.answer(body)
     except ProtocolError as error:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import tarfile
+import urllib.error
 import urllib.request
 import zipfile
 
@@ -16,6 +17,7 @@ from support.servers.environment import FUNCTIONS
 from support.servers.process import Process, free_ports
 
 HOST = "127.0.0.1"
+SENT = ("Accept", "Content-Type", "x-functions-key")  #: headers of requests that are passed on
 KEPT = ("Content-Type", "Server-Timing")  #: headers of replies that are passed on
 
 
@@ -32,9 +34,10 @@ class Instances:
         self._guard = guard
         self._count = 0
         self.running = {}
+        self.gone = (503, "Service Unavailable")  #: what is answered when an instance died
         self.faults = []  #: (status, headers, text): what the next requests are answered
 
-    async def start(self, name, archive, command, variables, place="/"):
+    async def start(self, name, archive, command, variables, *, place="/", ready=frozenset()):
         """Run what an archive has.
 
         Args:
@@ -43,6 +46,7 @@ class Instances:
             command: what is run for a folder and a port: its words, and further variables.
             variables: the environment.
             place: the path that answers when it is ready.
+            ready: statuses from 400 that it answers then, too.
         """
         self._count += 1
         folder = self._folder / f"{name}-{self._count}"
@@ -56,7 +60,9 @@ class Instances:
             words, more = command(folder / "code", port)
             path = f"{FUNCTIONS / 'bin'}:{os.environ['PATH']}"
             own = {"PATH": path, "HOME": str(folder)} | variables | more
-            process = Process(words, folder, own, lambda: _ready(endpoint + place), self._guard)
+            process = Process(
+                words, folder, own, lambda: _ready(endpoint + place, ready), self._guard
+            )
             process.start()
             return process
 
@@ -85,15 +91,17 @@ class Instances:
             return web.Response(status=404, text="no such service")
         _, endpoint = self.running[name]
         url = f"{endpoint}/{path}"
+        sent = {name: request.headers[name] for name in SENT if name in request.headers}
         try:
             async with (
                 ClientSession(auto_decompress=False) as session,
-                session.request(request.method, url, data=body) as reply,
+                session.request(request.method, url, data=body, headers=sent) as reply,
             ):
                 kept = {name: reply.headers[name] for name in KEPT if name in reply.headers}
                 return web.Response(status=reply.status, body=await reply.read(), headers=kept)
-        except ClientError:  # the instance is gone, or does not answer
-            return web.Response(status=503, text="Service Unavailable")
+        except ClientError:
+            status, text = self.gone
+            return web.Response(status=status, text=text)
 
 
 def framework(entry_point):
@@ -128,9 +136,13 @@ def _unpack(archive, folder):
             tar.extractall(folder, filter="data")
 
 
-def _ready(url):
-    with urllib.request.urlopen(url, timeout=1):
-        pass
+def _ready(url, statuses):
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code not in statuses:
+            raise
 
 
 async def serve(app):

@@ -1,0 +1,1 @@
+"""Azure Functions: calls are requests, results come in the replies."""
