@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-VERSION = 1  #: of this protocol; services and clients of the same one work together
+VERSION = 2  #: of this protocol; services and clients of the same one work together
 MAC_BYTES = 32
 SMALL = 64 << 10  #: bytes that are copied rather than handled by themselves
 REQUEST, REPLY, ENVELOPE = b"glo-request", b"glo-reply", b"glo-envelope"
