@@ -43,6 +43,11 @@ COMPUTE = {
         "code_engine",
         "pip install 'greenlithops[http]'",
     ),
+    "azure_containers": (
+        "greenlithops.backends.compute.azure_containers.backend",
+        "azure_containers",
+        "pip install 'greenlithops[azure]'",
+    ),
     "azure_functions": (
         "greenlithops.backends.compute.azure_functions.backend",
         "azure_functions",
@@ -76,6 +81,11 @@ COMPUTE = {
         "greenlithops.backends.compute.openwhisk.backend",
         "openwhisk",
         "pip install 'greenlithops[http]'",
+    ),
+    "oracle_f": (
+        "greenlithops.backends.compute.oracle_f.backend",
+        "oracle_f",
+        "pip install 'greenlithops[oracle]'",
     ),
 }
 

@@ -139,7 +139,8 @@ class Rest:
         if status >= 300:  # noqa: PLR2004 - as above
             raise self._refused(method, url, status, text)
         found = json.loads(text) if text.strip() else {}
-        return found if isinstance(found, dict) else {"value": found}
+        # Where a list has no room for it, the next page is named in a header.
+        return found if isinstance(found, dict) else {"value": found, "headers": said}
 
     async def _request(
         self,

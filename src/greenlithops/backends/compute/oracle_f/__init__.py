@@ -1,0 +1,1 @@
+"""Oracle Functions: calls are invocations, and their results come in the replies."""

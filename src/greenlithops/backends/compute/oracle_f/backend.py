@@ -1,0 +1,47 @@
+"""Invokes a function of Oracle Functions, which is deployed when the backend is opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from greenlithops.backends.compute.oracle_f.deployment import OracleDeployer
+from greenlithops.backends.compute.oracle_f.options import OracleOptions
+from greenlithops.backends.compute.signed import SignedBackend
+from greenlithops.models import Limits, ServiceSize
+
+MOST_BODY = 6 << 20  #: bytes that an invocation takes
+
+
+def oracle_f(**options: Any) -> SignedBackend:
+    """Return a backend for a function of Oracle Functions.
+
+    What calls cost is not told: the service does not say for how long it bills an invocation.
+
+    Args:
+        options: see `OracleOptions`.
+
+    Raises:
+        ConfigurationError: an option is unknown, missing or impossible.
+    """
+    found = OracleOptions.of(options)
+    size = None
+    if found.vcpus is not None:
+        size = ServiceSize(
+            memory_mb=found.runtime_memory,
+            vcpus=found.vcpus,
+            architecture="arm64" if found.shape == "GENERIC_ARM" else "x86_64",
+            provider="other",
+            region=found.region,
+        )
+    return SignedBackend(
+        "oracle_f",
+        OracleDeployer(found),
+        limits=Limits(
+            payload_bytes=MOST_BODY,
+            concurrency=found.concurrency,
+            seconds=found.runtime_timeout,
+            memory_bytes=found.runtime_memory << 20,
+        ),
+        size=size,
+        patience=found.patience,
+    )
