@@ -270,7 +270,7 @@ def make_pipe(cls: Callable[..., Any], session: Session, *, duplex: bool) -> tup
 
 def __getattr__(name: str) -> Any:
     """Import `Listener` and `Client` when they are first used."""
-    if name in {"Listener", "Client"}:
+    if name in {"Listener", "Client", "families"}:
         from greenlithops.multiprocessing import listener  # noqa: PLC0415 - a circle
 
         return getattr(listener, name)

@@ -109,7 +109,13 @@ class DefaultContext:
         """Return: workers run the interpreter that this process runs."""
 
     def set_forkserver_preload(self, module_names: list[str]) -> None:
-        """Return: there is no fork server."""
+        """Return: there is no fork server.
+
+        Raises:
+            TypeError: these are no names.
+        """
+        if not all(isinstance(name, str) for name in module_names):
+            raise TypeError("module_names must be a list of strings")
 
     def get_logger(self) -> logging.Logger:
         """Return the standard library's logger for multiprocessing."""

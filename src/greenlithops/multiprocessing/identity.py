@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from dataclasses import dataclass, field
 from multiprocessing import process as standard
 from typing import Any
 
 from greenlithops.sync.place import in_worker
+
+LOGGER = "multiprocessing"  #: what the standard library calls its logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Parent:
     name: str
     pid: int
     authkey: bytes = field(default=b"", repr=False)
+    log_level: int = logging.WARNING  #: of the standard library's logger for multiprocessing
 
     @property
     def ident(self) -> int:
@@ -66,12 +70,15 @@ def become(name: str, parent: Parent, current: Any = None) -> None:
     _current = current
     standard.current_process().name = name  # what `logging` shows, too
     standard.current_process().authkey = parent.authkey
+    if parent.log_level != logging.WARNING:
+        logging.getLogger(LOGGER).setLevel(parent.log_level)
 
 
 def myself() -> Parent:
     """Return this process as its children will see it."""
     me = current_process()
-    return Parent(me.name, os.getpid(), bytes(me.authkey))
+    level = logging.getLogger(LOGGER).getEffectiveLevel()
+    return Parent(me.name, os.getpid(), bytes(me.authkey), level)
 
 
 __all__ = [

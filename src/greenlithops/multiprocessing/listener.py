@@ -18,7 +18,7 @@ from greenlithops.multiprocessing.streams import one
 if TYPE_CHECKING:
     from greenlithops.multiprocessing.session import Session
 
-FAMILIES = ("AF_INET", "AF_UNIX", "AF_PIPE", None)
+families = ["AF_INET", "AF_UNIX"]  #: accepted; all mean the same
 
 
 def _meeting(address: Any, authkey: bytes | None) -> tuple[Session, str]:
@@ -29,6 +29,15 @@ def _meeting(address: Any, authkey: bytes | None) -> tuple[Session, str]:
     secret = hashlib.sha256(b"greenlithops listener" + key).digest()
     meeting = sessions.joined(f"at-{name}-{_short(secret)}", secret, here.address, here.terms)
     return meeting, f"gl:{{{meeting.name}}}:listener"
+
+
+def _check_family(address: Any, family: str | None) -> None:
+    if family is None:
+        family = (
+            "AF_PIPE" if isinstance(address, str) and address.startswith("\\\\") else families[0]
+        )
+    if family not in families:
+        raise ValueError(f"Family {family} is not recognized.")
 
 
 def _short(secret: bytes) -> str:
@@ -53,8 +62,7 @@ class Listener:
         backlog: int = 1,  # noqa: ARG002 - the standard library's parameter
         authkey: bytes | None = None,
     ) -> None:
-        if family not in FAMILIES:
-            raise ValueError(f"Family {family} is not recognized.")
+        _check_family(address, family)
         if authkey is not None and not isinstance(authkey, bytes):
             raise TypeError("authkey should be a byte string")
         self._address = f"listener-{secrets.token_hex(8)}" if address is None else address
@@ -102,8 +110,7 @@ def Client(address: Any, family: str | None = None, authkey: bytes | None = None
         ConnectionRefusedError: nobody listens there, with this key.
         AuthenticationError: what is there is not signed with this key.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"Family {family} is not recognized.")
+    _check_family(address, family)
     if authkey is not None and not isinstance(authkey, bytes):
         raise TypeError("authkey should be a byte string")
     session, key = _meeting(address, authkey)
@@ -122,4 +129,4 @@ def Client(address: Any, family: str | None = None, authkey: bytes | None = None
     return connection
 
 
-__all__ = ["Client", "Listener"]
+__all__ = ["Client", "Listener", "families"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from greenlithops.backends.state.steps import Command, Run, Steps
 from greenlithops.errors import StateLost
 from greenlithops.multiprocessing import memory_lua as lua
+from greenlithops.multiprocessing.ctype_specs import described, fields, rebuilt
 from greenlithops.multiprocessing.shared import Shared, operation
 from greenlithops.multiprocessing.synchronize import RLock
 
@@ -80,22 +81,11 @@ class View:
         return self._type.from_buffer_copy(self._bytes())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, (type(self), self._memory, _spec(self._type), self._offset, self._lock)
-
-
-def _spec(ctype: Any) -> Any:
-    """Return what a type can be made from elsewhere: types of arrays cannot be pickled."""
-    if issubclass(ctype, ctypes.Array):
-        return [_spec(ctype._type_), ctype._length_]
-    return ctype
-
-
-def _typed(spec: Any) -> Any:
-    return _typed(spec[0]) * spec[1] if isinstance(spec, list) else spec
+        return _arrived, (type(self), self._memory, described(self._type), self._offset, self._lock)
 
 
 def _arrived(cls: type[View], memory: Memory, spec: Any, offset: int, lock: Any) -> View:
-    return cls(memory, _typed(spec), offset, lock)
+    return cls(memory, rebuilt(spec), offset, lock)
 
 
 class SharedValue(View):
@@ -119,27 +109,27 @@ class SharedStructure(View):
 
     def __getattr__(self, name: str) -> Any:
         field = _field(self, name)
-        kind = dict(_fields(self._type))[name]
+        kind = _parts(self._type)[name]
         return _part(self._memory, kind, self._offset + field.offset)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("_") or name not in dict(_fields(self._type)):
+        if name.startswith("_") or name not in _parts(self._type):
             super().__setattr__(name, value)
             return
         field = _field(self, name)
-        kind = dict(_fields(self._type))[name]
+        kind = _parts(self._type)[name]
         copy = self._type()
         setattr(copy, name, value)
         content = bytes(copy)[field.offset : field.offset + ctypes.sizeof(kind)]
         self._memory.write(self._offset + field.offset, content)
 
 
-def _fields(ctype: Any) -> list[tuple[str, Any]]:
-    return [entry[:2] for cls in reversed(ctype.__mro__) for entry in vars(cls).get("_fields_", ())]
+def _parts(ctype: Any) -> dict[str, Any]:
+    return {name: part for name, part, *_ in fields(ctype)}
 
 
 def _field(view: View, name: str) -> Any:
-    if name.startswith("_") or name not in dict(_fields(view._type)):  # noqa: SLF001 - our own
+    if name.startswith("_") or name not in _parts(view._type):  # noqa: SLF001 - our own
         raise AttributeError(f"{type(view).__name__!r} object has no attribute {name!r}")
     return getattr(view._type, name)  # noqa: SLF001 - our own
 
@@ -365,9 +355,11 @@ def synchronized(obj: View, lock: Any = None, ctx: object = None) -> Any:  # noq
     return _view(obj._memory, obj._type, obj._offset, lock or RLock())  # noqa: SLF001 - our own
 
 
-def copy(obj: View) -> Any:
-    """Return what a shared object is now, as an object of `ctypes`."""
-    return obj._copy()  # noqa: SLF001 - our own
+def copy(obj: Any) -> Any:
+    """Return what an object, shared or of `ctypes`, is now, as an object of `ctypes`."""
+    if isinstance(obj, View):
+        return obj._copy()  # noqa: SLF001 - our own
+    return type(obj).from_buffer_copy(obj)
 
 
 def _one(step: Any) -> Steps[Any]:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 UNBOUNDED = 0
 
 
+class ReleaseError(ValueError, RuntimeError):
+    """A lock or semaphore was released too often: either error, as the libraries have it."""
+
+
 class Units(Shared):
     """A number of units that processes take and give back.
 
@@ -74,7 +78,7 @@ class Units(Shared):
         """
         reply = yield Run(RELEASE, (self._key,), ("",))
         if reply == -1:
-            raise ValueError("semaphore or lock released too many times")
+            raise ReleaseError("semaphore or lock released too many times")
 
     @operation
     def get_value(self) -> Steps[int]:
@@ -232,7 +236,7 @@ class Lockable(Units):
 def settle(reply: int, lock: Lockable) -> None:
     """Raise what a refused release stands for."""
     if reply == -1:
-        raise ValueError("semaphore or lock released too many times")
+        raise ReleaseError("semaphore or lock released too many times")
     if reply == -2:  # noqa: PLR2004 - the scripts' reply
         raise StateLost(
             f"{lock!r} was held longer than this process was heard of: its lease of "

@@ -14,11 +14,14 @@ SECONDS = 60  #: of one test
 
 #: modules of the standard library for which ours stand while its tests run
 OURS = (
-    *("connection", "context", "dummy", "managers", "pool", "process", "queues", "shared_memory"),
+    *("connection", "context", "dummy", "managers", "pool", "process", "queues"),
     *("sharedctypes", "synchronize"),
 )
 #: modules whose insides its tests use
-THEIRS = ("heap", "reduction", "resource_tracker", "spawn", "util")
+THEIRS = (
+    *("heap", "popen_fork", "reduction", "resource_sharer", "resource_tracker", "shared_memory"),
+    *("spawn", "util"),
+)
 
 
 def take_the_place_of_multiprocessing():

@@ -58,9 +58,16 @@ def start_azurite(folder, guard):
     return _started(_azurite, folder, guard)
 
 
-def start_valkey(folder, guard, *, password=""):
+def start_azurite_queue(folder, guard):
+    """Azure's Queue service."""
+    return _started(lambda *place: _azurite(*place, service="queue"), folder, guard)
+
+
+def start_valkey(folder, guard, *, password="", cluster=False):
     """A server of Redis' protocol that has written every command to disk when it answers."""
-    return _started(lambda *place: _valkey(*place, password=password), folder, guard)
+    return _started(
+        lambda *place: _valkey(*place, password=password, cluster=cluster), folder, guard
+    )
 
 
 def _seaweedfs(folder, guard):
@@ -142,14 +149,19 @@ def _fake_gcs(folder, guard, *, on_disk):
     return Server(endpoint, folder, process)
 
 
-def _azurite(folder, guard):
+def _azurite(folder, guard, service="blob"):
     (port,) = free_ports(1)
     account, key = "tests", base64.b64encode(secrets.token_bytes(64)).decode()
     endpoint = f"http://{HOST}:{port}/{account}"
     command = [
-        *(node(), node_script("azurite/dist/src/blob/main.js"), "--silent", "--disableTelemetry"),
+        *(
+            node(),
+            node_script(f"azurite/dist/src/{service}/main.js"),
+            "--silent",
+            "--disableTelemetry",
+        ),
         *("--skipApiVersionCheck", f"--location={folder / 'data'}"),
-        *(f"--blobHost={HOST}", f"--blobPort={port}"),
+        *(f"--{service}Host={HOST}", f"--{service}Port={port}"),
     ]
     process = Process(
         command,
@@ -162,8 +174,8 @@ def _azurite(folder, guard):
     return Server(endpoint, folder, process, account, key)
 
 
-def _valkey(folder, guard, *, password):
-    (port,) = free_ports(1)
+def _valkey(folder, guard, *, password, cluster):
+    port, bus = free_ports(2)
     config = folder / "valkey.conf"
     lines = [
         f"bind {HOST}",
@@ -173,6 +185,7 @@ def _valkey(folder, guard, *, password):
         "appendfsync always",
         'save ""',
         *([f"requirepass {password}"] if password else []),
+        *(["cluster-enabled yes", f"cluster-port {bus}"] if cluster else []),
     ]
     config.write_text("\n".join(lines) + "\n")
     process = Process(

@@ -29,7 +29,10 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5.0
 MARGIN = 5.0  #: seconds that an answer may take besides the time that the server was to wait
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5  #: seconds between attempts to reach a server
-_LOST = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError)
+_LOST = (
+    *(redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError),
+    redis.exceptions.ClusterDownError,
+)
 
 
 class Client:
@@ -95,11 +98,12 @@ class Client:
         self._redis.close()
 
     def pause(self, command: tuple[Any, ...], descriptors: list[Any]) -> None:
-        """Send a blocking command; return when it is answered, or a descriptor is ready.
+        """Send a blocking command on a key; return when it is answered, or a descriptor is ready.
 
         What it answers is dropped: who calls looks at everything again.
         """
-        connection = self._redis.connection_pool.get_connection()
+        pool = self._pool(command[1])
+        connection = pool.get_connection()
         try:
             connection.send_packed_command(connection.pack_command(*command))
             with selectors.DefaultSelector() as selector:
@@ -112,7 +116,13 @@ class Client:
             time.sleep(FIRST_PAUSE)  # who calls will be told if it stays away
         finally:
             connection.disconnect()  # takes the command back, if it still waits
-            self._redis.connection_pool.release(connection)
+            pool.release(connection)
+
+    def _pool(self, key: str) -> Any:
+        """Return the connections to the server that has a key."""
+        if not self._address.cluster:
+            return self._redis.connection_pool
+        return self._redis.get_redis_connection(self._redis.get_node_from_key(key)).connection_pool
 
 
 class AsyncClient:
