@@ -21,7 +21,7 @@ MANAGED = "app.kubernetes.io/managed-by=greenlithops"
 IMAGE = os.environ.get("GREENLITHOPS_TEST_IMAGE", "localhost/greenlithops:test")
 #: this machine, as pods reach it
 HOST = os.environ.get("GREENLITHOPS_TEST_HOST", "10.90.0.1")
-GONE_SECONDS = 40
+GONE_SECONDS = 90
 
 
 def pytest_collection_modifyitems(items):
@@ -146,6 +146,7 @@ def options(kube, redis):
         "memory": "160Mi",
         "max_workers": 2,
         "lease_seconds": 5,
+        "grace_seconds": 3,
         "image_pull_policy": "IfNotPresent",
     }
 

@@ -1,12 +1,14 @@
 """A pool of pods on a real cluster: calls, their errors, and what nobody wants to happen."""
 
 import asyncio
+import json
 import os
 import signal
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import redis.asyncio as aioredis
@@ -195,10 +197,10 @@ async def test_a_quota_of_zero(options, kube):
 
 async def test_a_namespace_without_rights(options, tmp_path):
     file = tmp_path / "config"
-    text = await asyncio.to_thread(open(os.environ["KUBECONFIG"]).read)
+    text = await asyncio.to_thread(Path(os.environ["KUBECONFIG"]).read_text)
     file.write_text(text.replace("admintoken", "usertoken"))
     options["kubeconfig"] = str(file)
-    with pytest.raises(ServiceRefused, match="403.*rights"):
+    with pytest.raises(ServiceRefused, match=r"403.*rights"):
         async with kubernetes(**options):
             pass
 
@@ -226,8 +228,6 @@ asyncio.run(main())
 
 
 async def test_a_killed_client_leaves_nothing(options, kube):
-    import json  # noqa: PLC0415 - only here
-
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM, json.dumps(options)), stdout=subprocess.PIPE
     )
@@ -279,7 +279,7 @@ async def test_a_pool_goes_down_to_nothing_and_up_again(options, kube):
     options["idle_seconds"] = 1
     async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
         assert await executor.submit(abs, -1) == 1
-        while await kube.names("Pod"):
+        while await kube.names("Pod"):  # noqa: ASYNC110 - it is asked for
             await asyncio.sleep(0.2)
         assert await executor.submit(abs, -2) == 2
 

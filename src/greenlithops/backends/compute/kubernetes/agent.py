@@ -60,6 +60,8 @@ class Agent:
         self._redis = exchange.connected(settings["redis"])
         self._running: dict[str, tuple[str, Child]] = {}  #: by entry: the consumer, and its child
         self._leaving = asyncio.Event()
+        self._idle: set[asyncio.Task[Any] | None] = set()  #: slots that wait for something to do
+        self._over = False
         self._claimed = 0.0
         self._owner_seen = time.monotonic()
 
@@ -78,8 +80,12 @@ class Agent:
         try:
             await asyncio.wait([leaving, *slots], return_when=asyncio.FIRST_COMPLETED)
             self._leaving.set()
+            for slot in slots:
+                if slot in self._idle:
+                    slot.cancel()
             await asyncio.wait(slots, timeout=self._grace)
         finally:
+            self._over = True  # a cancellation may be taken for a time limit of Redis' client
             for task in (leaving, beating, *slots):
                 task.cancel()
             await asyncio.wait([leaving, beating, *slots])
@@ -96,7 +102,9 @@ class Agent:
             await child.start()  # before there is anything to run
             while not self._leaving.is_set():
                 try:
+                    self._idle.add(asyncio.current_task())
                     taken = await self._take(consumer)
+                    self._idle.discard(asyncio.current_task())
                     done = self._once and taken is None and not await self._redis.xlen(self._calls)
                 except _AWAY as error:
                     await self._wait_for_redis(error)
@@ -181,7 +189,7 @@ class Agent:
         replies = exchange.replies_key(self._pool, fields["c"].decode())
         more["worker"] = self.name
         words = ["n", fields["n"], "s", status, "b", body, "x", json.dumps(more)]
-        while True:
+        while not self._over:
             try:
                 await self._redis.eval(
                     exchange.ANSWER, 2, self._calls, replies, entry, REPLIES_SECONDS, *words
@@ -194,7 +202,7 @@ class Agent:
     # Signs of life, both ways.
 
     async def _beat(self) -> None:
-        while True:
+        while not self._over:
             await asyncio.sleep(min(1.0, self._lease / BEATS))
             with contextlib.suppress(RedisError, OSError):
                 held = [word for entry, (who, _) in self._running.items() for word in (who, entry)]

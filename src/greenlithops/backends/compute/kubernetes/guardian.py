@@ -8,6 +8,7 @@ cluster deletes by itself, some minutes later.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -15,8 +16,11 @@ import sys
 from typing import Any
 
 from greenlithops.backends.compute.kubernetes.naming import name_of
+from greenlithops.errors import GreenlithopsError
 
 SECONDS = 120.0  #: for which it tries to reach the server
+
+_left: list[subprocess.Popen[bytes]] = []  #: those that go on without this process
 
 
 class Guardian:
@@ -53,13 +57,14 @@ class Guardian:
     def leave(self) -> None:
         """Have it clean up now; this process does not wait for it."""
         os.close(self._lifeline)
+        _left.append(self._process)
 
 
 async def clean(options: dict[str, Any], session: str) -> None:
     """Delete a session."""
     from greenlithops.backends.compute.kubernetes.api import Api  # noqa: PLC0415 - only if needed
     from greenlithops.backends.compute.kubernetes.options import KubernetesOptions  # noqa: PLC0415
-    from greenlithops.errors import ServiceError  # noqa: PLC0415
+    from greenlithops.errors import ServiceUnavailable, Throttled  # noqa: PLC0415
 
     api = await Api.open(KubernetesOptions(image="none", **options))
     try:
@@ -67,7 +72,7 @@ async def clean(options: dict[str, Any], session: str) -> None:
             while True:
                 try:
                     return await api.delete("Job", name_of(session))
-                except ServiceError:
+                except (ServiceUnavailable, Throttled):
                     await asyncio.sleep(1.0)
     finally:
         await api.close()
@@ -79,7 +84,8 @@ def main(lifeline: int) -> None:
         options, session = json.loads(pipe.readline() or b"[null, null]")
         pipe.read()  # until the program is gone
     if options is not None:
-        asyncio.run(clean(options, session))
+        with contextlib.suppress(GreenlithopsError, TimeoutError):  # nobody is left to be told
+            asyncio.run(clean(options, session))
 
 
 if __name__ == "__main__":

@@ -94,6 +94,8 @@ class Link:
         self._last: bytes | str = "0-0"
         self._away_since: float | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        #: a cancellation that comes with a time limit of Redis' client is taken for that
+        self._closed = False
 
     async def open(self) -> None:
         """Begin to listen.
@@ -119,6 +121,7 @@ class Link:
         Args:
             whole: whether the pool ends with this client, so that nothing is left of it.
         """
+        self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -224,7 +227,7 @@ class Link:
 
     async def _read(self) -> None:
         pause = FIRST_PAUSE
-        while True:
+        while not self._closed:
             try:
                 found = await self._redis.xread(
                     {self._replies: self._last},
@@ -269,7 +272,7 @@ class Link:
     # Signs of life.
 
     async def _beat(self) -> None:
-        while True:
+        while not self._closed:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 await self._live()

@@ -64,6 +64,8 @@ class Session:
     async def open(self) -> None:
         """Create what is needed, after it was held against the server's schema.
 
+        Whether it succeeds or not, `close` has to follow.
+
         Raises:
             ConfigurationError: it does not fit the schema.
             ServiceError: the server refuses, or is not there.
@@ -72,13 +74,9 @@ class Session:
         anchor = manifests.anchor(self._options, self.name)
         await self.api.check([anchor, *self.manifests(), *self._example()])
         self._guardian = await off_loop(Guardian, _where(self._options, self.api), self.name)
-        try:
-            self._anchor = await self.api.create(anchor)
-            self._started = asyncio.get_running_loop().time()
-            await asyncio.gather(*map(self.api.create, self.manifests()))
-        except BaseException:
-            await self.close()
-            raise
+        self._anchor = await self.api.create(anchor)
+        self._started = asyncio.get_running_loop().time()
+        await asyncio.gather(*map(self.api.create, self.manifests()))
         self._replicas = self._options.min_workers
         self._spawn(self._extend())
 
@@ -102,10 +100,11 @@ class Session:
     async def close(self) -> None:
         """Delete everything."""
         await self._end_tasks()
-        deleted = False
+        deleted = self._guardian is None  # nothing was created
         try:
-            await self.api.delete("Job", name_of(self.name))
-            deleted = True
+            if not deleted:
+                await self.api.delete("Job", name_of(self.name))
+                deleted = True
         except GreenlithopsError as error:
             _log.warning(
                 "what %s has in the cluster is not deleted now, but some minutes later by the "

@@ -1,0 +1,37 @@
+import warnings
+
+import pytest
+
+from support.clouds.kubernetes import Cluster
+
+IMAGE = "registry.example.com/me/calls:1"
+
+
+@pytest.fixture(scope="session")
+def kubernetes_imported():
+    """What takes seconds, and warns, is imported before a test is blamed for it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import kubernetes_asyncio.client  # noqa: PLC0415 - see above
+        import kubernetes_asyncio.config  # noqa: F401, PLC0415 - see above
+
+
+@pytest.fixture
+async def cluster(kubernetes_imported, tmp_path):
+    """An API server that starts processes in place of pods."""
+    one = Cluster(tmp_path)
+    await one.start()
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+def options(cluster, valkey):
+    return {
+        "image": IMAGE,
+        "redis": valkey.endpoint,
+        "kubeconfig": str(cluster.kubeconfig),
+        "max_workers": 2,
+        "lease_seconds": 2,
+        "grace_seconds": 0,
+    }
