@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from greenlithops import __version__
+from greenlithops.cli import services
 from greenlithops.cli.failing import one_line_errors
 from greenlithops.cli.kubernetes.building import (
     PODS,
@@ -43,7 +44,6 @@ worker = typer.Typer(no_args_is_help=True, help="Virtual machines.")
 BuildFile = Annotated[
     Path | None, typer.Option("--file", "-f", help="What it is built from.", exists=True)
 ]
-_RUNTIME = ("Runtime Name", "Memory Size", "Version", "Worker Name")
 
 
 def chosen(
@@ -112,10 +112,13 @@ def runtime_deploy(
     memory: Annotated[int | None, typer.Option(help="MB of a worker.")] = None,
     timeout: Annotated[int | None, typer.Option(help="Seconds of a worker.")] = None,
     debug: Debug = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Deploy a runtime."""
+    """Deploy a runtime; "default" is the one whose name follows from its content."""
     with one_line_errors():
-        refuse(chosen(config, backend, debug, storage), f"runtime {name!r}", "serverless")
+        found = chosen(config, backend, debug, storage)
+        if not services.deploy(found, name, memory=memory, timeout=timeout, as_json=as_json):
+            refuse(found, f"runtime {name!r}", "serverless")
 
 
 @runtime.command("list")
@@ -131,19 +134,18 @@ def runtime_list(
     with one_line_errors():
         found = chosen(config, backend, debug, storage)
         if found.mode != "localhost":
-            raise ExecutorError(
-                f"this command does not list the runtimes of {found.backend!r}; the backend's "
-                "functions() does, see docs/functions.md"
-            )
+            if not services.show(found, name, as_json=as_json):
+                refuse(found, "runtimes to list", "serverless")
+            return
         row = dict(
             zip(
-                _RUNTIME,
+                services.COLUMNS,
                 (sys.executable, found.runtime_memory, __version__, "localhost"),
                 strict=True,
             )
         )
         rows = [row] if name in {"all", sys.executable} else []
-        print_rows(_RUNTIME, rows, as_json=as_json, total="runtimes")
+        print_rows(services.COLUMNS, rows, as_json=as_json, total="runtimes")
 
 
 @runtime.command("update")
@@ -153,10 +155,13 @@ def runtime_update(
     backend: Backend = None,
     storage: StorageName = None,
     debug: Debug = False,
+    as_json: AsJson = False,
 ) -> None:
     """Deploy a runtime anew, with this version."""
     with one_line_errors():
-        refuse(chosen(config, backend, debug, storage), f"runtime {name!r}", "serverless")
+        found = chosen(config, backend, debug, storage)
+        if not services.deploy(found, name, as_json=as_json):
+            refuse(found, f"runtime {name!r}", "serverless")
 
 
 @runtime.command("delete")
@@ -170,10 +175,29 @@ def runtime_delete(
     backend: Backend = None,
     storage: StorageName = None,
     debug: Debug = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a runtime."""
     with one_line_errors():
-        refuse(chosen(config, backend, debug, storage), f"runtime {name!r}", "serverless")
+        found = chosen(config, backend, debug, storage)
+        if not services.delete(found, name, as_json=as_json):
+            refuse(found, f"runtime {name!r}", "serverless")
+
+
+@runtime.command("logs")
+def runtime_logs(
+    name: Annotated[str, typer.Argument(help="The runtime.")],
+    config: ConfigFile = None,
+    backend: Backend = None,
+    seconds: Annotated[float, typer.Option(help="How far to go back.")] = 3600.0,
+    debug: Debug = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a runtime has logged, as its service has it by now."""
+    with one_line_errors():
+        found = chosen(config, backend, debug)
+        if not services.logs(found, name, seconds, as_json=as_json):
+            refuse(found, f"runtime {name!r}", "serverless")
 
 
 @image.command("build", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

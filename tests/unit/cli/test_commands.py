@@ -153,7 +153,7 @@ def test_objects_travel_both_ways(command, tmp_path):
         (("worker", "list"), 1, "standalone backends"),
         (("attach",), 1, "standalone backends"),
         (("runtime", "list", "-b", "aws_batch"), 2, "'aws_batch' is not available"),
-        (("runtime", "list", "-b", "aws_lambda"), 1, "does not list the runtimes"),
+        (("runtime", "list", "-b", "aws_lambda"), 2, "'execution_role' is missing"),
         (("logs", "get", "1a-0-M000"), 2, "call_logs"),
         (("logs", "get", "../x"), 2, "not the name of a job"),
         (("run", "none.py"), 2, "there is no script 'none.py'"),

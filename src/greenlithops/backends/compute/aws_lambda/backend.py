@@ -6,14 +6,12 @@ import json
 from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any, Self
 
-from greenlithops.backends.compute.aws_lambda import deployment
+from greenlithops.backends.compute.aws_lambda.control import Control
 from greenlithops.backends.compute.aws_lambda.endpoint import LARGE, Endpoint
 from greenlithops.backends.compute.aws_lambda.options import PYTHON, LambdaOptions
-from greenlithops.backends.compute.aws_lambda.package import package
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
 from greenlithops.backends.compute.http.depot import VALID_SECONDS, Messages, Place
 from greenlithops.backends.compute.http.mailbox import Mailbox
-from greenlithops.backends.storage.s3.account import Account
 from greenlithops.errors import (
     ConfigurationError,
     IncompatibleRuntime,
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
 
+    from greenlithops.backends.compute.aws_lambda.deployment import Deployed
     from greenlithops.protocols import Depot
 
 MOST_EVENT = 6 << 20  #: bytes of JSON that Lambda takes for an answer at once
@@ -81,8 +80,9 @@ class LambdaBackend:
             tariff="lambda-arm" if options.architecture == "arm64" else "lambda-x86",
         )
         self.key = b""
-        self.function: deployment.Deployed | None = None  #: what is invoked, while this is open
-        self._account = Account(options.access(), "lambda")
+        self.function: Deployed | None = None  #: what is invoked, while this is open
+        self.deployer = Control(options)
+        self._account = self.deployer.account
         self._messages: Messages | None = None
         self._mailbox: Mailbox | None = None
         self._endpoint: Endpoint | None = None
@@ -98,16 +98,13 @@ class LambdaBackend:
                 "aws_lambda: asynchronous invocations reply through storage: give the executor one "
                 "with a bucket that can sign URLs, such as S3"
             )
-        await self._account.open()
+        await self.deployer.open()
         try:
             client = await self._account.client()
-            wanted = await off_loop(
-                package, tuple(self.options.requirements), self.options.architecture
-            )
-            self.function = await deployment.ensure(client, self.options, wanted)
+            self.function = await self.deployer.ensure()
             self._check(self.function)
         except BaseException:
-            await self._account.close()
+            await self.deployer.close()
             raise
         self.key = (self.function.key or "").encode()
         if self.options.asynchronous and self._messages is not None:
@@ -134,9 +131,9 @@ class LambdaBackend:
         endpoint, self._endpoint = self._endpoint, None
         if endpoint is not None:
             await endpoint.close()
-        await self._account.close()
+        await self.deployer.close()
 
-    def _check(self, function: deployment.Deployed) -> None:
+    def _check(self, function: Deployed) -> None:
         mine = PYTHON.removeprefix("python")
         if function.python != mine:
             raise IncompatibleRuntime(
@@ -253,14 +250,14 @@ class LambdaBackend:
         reply, _ = await self._asked.ask({DESCRIBE: True})
         return await self._content(reply)
 
-    async def functions(self) -> AsyncIterator[deployment.Deployed]:
+    async def functions(self) -> AsyncIterator[Deployed]:
         """Give all functions of greenlithops in this account and region."""
-        async for one in deployment.functions(await self._account.client()):
+        async for one in self.deployer.services():
             yield one
 
     async def delete(self, name: str | None = None) -> None:
         """Delete a function, by default the one that is invoked; a missing one is fine."""
-        await deployment.delete(await self._account.client(), name or self._name)
+        await self.deployer.delete(name or self._name)
 
     async def logs(self, seconds: float = 3600.0) -> AsyncIterator[str]:
         """Give the lines that the function has logged, as CloudWatch has them by now.
@@ -268,9 +265,7 @@ class LambdaBackend:
         Args:
             seconds: how far to go back.
         """
-        from greenlithops.backends.compute.aws_lambda.logs import lines  # noqa: PLC0415 - rare
-
-        async for line in lines(self.options, self._name, seconds):
+        async for line in self.deployer.logs(self._name, seconds):
             yield line
 
     @property
