@@ -19,6 +19,7 @@ from greenlithops.config.keys import (
     whole,
 )
 from greenlithops.config.kubernetes import KUBERNETES
+from greenlithops.config.services import SERVICES
 
 RUNTIME = (
     text("runtime", "the container image, or the runtime's name"),
@@ -50,14 +51,6 @@ IBM = (
     text("resource_group_id", "the resource group"),
     secret("token", "an IAM token"),
     anything("token_expiry_time", "when it expires"),
-)
-_KUBE = (
-    text("namespace", "the namespace"),
-    text("kubecfg_path", "the cluster's configuration file"),
-    text("kubecfg_context", "the context in it"),
-    text("cluster", "the cluster"),
-    text("user", "the user"),
-    text("master_name", "the name of the coordinating pod"),
 )
 ADVICE = "leave backend out, or say 'localhost', to run on this machine"
 
@@ -123,46 +116,7 @@ SERVERLESS = (
         required="execution_role security_groups region",
     ),
     *CLOUDS,
-    _engine(
-        "aliyun_fc",
-        "Alibaba's Function Compute.",
-        *DOCKER,
-        text("account_id", "the account"),
-        secret("access_key_id", "the key's name"),
-        secret("access_key_secret", "the key"),
-        text("role_arn", "the functions' role"),
-        text("region", "the region"),
-        text("public_endpoint", "its URL"),
-        text("deploy_mode", "how functions are sent"),
-        cloud="aliyun",
-    ),
-    _engine(
-        "oracle_f",
-        "Oracle Functions.",
-        *DOCKER,
-        text("compartment_id", "the compartment"),
-        text("user", "the user"),
-        text("key_file", "the file with the private key"),
-        text("region", "the region"),
-        text("tenancy", "the tenancy"),
-        text("tenancy_namespace", "its namespace"),
-        text("fingerprint", "the key's fingerprint"),
-        text("subnet_id", "the subnet"),
-        text("application_name", "the application"),
-        cloud="oracle",
-    ),
-    _engine(
-        "code_engine",
-        "IBM Code Engine.",
-        *IBM,
-        *DOCKER,
-        CPU,
-        text("namespace", "the namespace"),
-        text("project_name", "the project"),
-        text("project_id", "its id"),
-        whole("connection_retries", "attempts to connect", least=0),
-        cloud="ibm",
-    ),
+    *SERVICES,
     _engine(
         "ibm_cf",
         "IBM Cloud Functions.",
@@ -173,28 +127,6 @@ SERVERLESS = (
         text("namespace_id", "its id"),
         cloud="ibm",
         advice="IBM has shut the service down; use 'localhost', or IBM's Code Engine",
-    ),
-    _engine(
-        "openwhisk",
-        "Apache OpenWhisk.",
-        *DOCKER,
-        text("endpoint", "its URL"),
-        text("namespace", "the namespace"),
-        secret("api_key", "the key"),
-        flag("insecure", "do not check certificates"),
-        required="endpoint namespace api_key",
-    ),
-    _engine(
-        "knative",
-        "Knative.",
-        *_KUBE,
-        *DOCKER,
-        CPU,
-        text("networking_layer", "kourier or istio"),
-        text("ingress_endpoint", "its URL"),
-        text("service_host_suffix", "a part of the names"),
-        text("git_url", "what images are built from"),
-        text("git_rev", "its revision"),
     ),
     *KUBERNETES,
     _engine(

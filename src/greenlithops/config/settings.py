@@ -225,7 +225,9 @@ def _of_backend(
     if name in _OF_THIS_MACHINE:
         return {}
     known = section_known(name)
-    dropped = OWN_KEYS | _OF_EXECUTOR if of_functions(name) and not known.open else ()
+    # A deployment may scale as far as the executor asks for.
+    executors = OWN_KEYS | (_OF_EXECUTOR - {"max_workers"})
+    dropped = executors if of_functions(name) and not known.open else ()
     own = {
         key: value
         for key, value in section.items()

@@ -30,6 +30,7 @@ def aliyun_fc(**options: Any) -> SignedBackend:
             concurrency=found.concurrency,
             seconds=found.runtime_timeout,
             memory_bytes=found.runtime_memory << 20,
+            processes=found.worker_processes,
         ),
         size=ServiceSize(
             memory_mb=found.runtime_memory / found.container_concurrency,

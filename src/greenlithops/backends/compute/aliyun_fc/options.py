@@ -23,7 +23,6 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here
 _OTHERS: Mapping[str, str | None] = {
     "max_workers": "concurrency",
-    "worker_processes": None,
     "public_endpoint": "endpoint",
     # The service has images from Alibaba's own registry by the account's rights.
     "docker_server": None,
@@ -56,6 +55,7 @@ class FunctionComputeOptions:
         runtime_cpu: virtual CPUs, a multiple of 0.05: at least one for every 4 GB, at most one for
             each; None for one for every 2 GB.
         runtime_timeout: seconds that an invocation may take.
+        worker_processes: calls of one invocation that run at a time, each in a process.
         ephemeral_storage: MB of the disk: 512 or 10240.
         container_concurrency: invocations at a time in one instance of an image.
         env_vars: environment variables: a mapping, or Lithops' list of names and values.
@@ -81,6 +81,7 @@ class FunctionComputeOptions:
     runtime_memory: int = 256
     runtime_cpu: float | None = None
     runtime_timeout: int = 300
+    worker_processes: int = 1
     ephemeral_storage: int = 512
     container_concurrency: int = 1
     env_vars: Any = ()
@@ -92,6 +93,7 @@ class FunctionComputeOptions:
 
     def __post_init__(self) -> None:
         within("aliyun_fc: runtime_memory", self.runtime_memory, (128, 32_768), "MB")
+        within("aliyun_fc: worker_processes", self.worker_processes, (1, 64), "processes")
         within("aliyun_fc: runtime_timeout", self.runtime_timeout, (1, 86_400), "seconds")
         within("aliyun_fc: concurrency", self.concurrency, (1, 1_000_000), "invocations")
         within("aliyun_fc: container_concurrency", self.container_concurrency, (1, 200), "calls")

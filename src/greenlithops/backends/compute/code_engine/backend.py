@@ -29,6 +29,7 @@ def code_engine(**options: Any) -> HostedBackend:
             concurrency=found.max_scale * found.container_concurrency,
             seconds=found.runtime_timeout,
             memory_bytes=found.runtime_memory << 20,
+            processes=found.worker_processes,
         ),
         size=ServiceSize(
             memory_mb=found.runtime_memory / found.container_concurrency,

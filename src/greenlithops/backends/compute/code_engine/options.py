@@ -22,7 +22,6 @@ _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here
 _OTHERS: Mapping[str, str | None] = {
     "max_workers": "max_scale",
-    "worker_processes": None,
     "connection_retries": None,  # see patience
     "namespace": None,  # the project has one
     "token_expiry_time": None,  # the token says it
@@ -46,6 +45,7 @@ class CodeEngineOptions:
         runtime_memory: MB of an instance; 2, 4 or 8 GB for each CPU.
         runtime_cpu: CPUs of an instance, from 0.125 to 12.
         runtime_timeout: seconds that a request may take, 600 at most.
+        worker_processes: calls of one invocation that run at a time, each in a process.
         min_scale: instances that stay when there is nothing to do.
         max_scale: instances at most.
         container_concurrency: invocations at a time in one instance.
@@ -72,6 +72,7 @@ class CodeEngineOptions:
     runtime_memory: int = 256
     runtime_cpu: float = 0.125
     runtime_timeout: int = 600
+    worker_processes: int = 1
     min_scale: int = 0
     max_scale: int = 100
     container_concurrency: int = 1
@@ -87,6 +88,7 @@ class CodeEngineOptions:
     patience: float = 60.0
 
     def __post_init__(self) -> None:
+        within("code_engine: worker_processes", self.worker_processes, (1, 64), "processes")
         within("code_engine: runtime_timeout", self.runtime_timeout, (1, 600), "seconds")
         within("code_engine: max_scale", self.max_scale, (1, 250), "instances")
         within("code_engine: min_scale", self.min_scale, (0, self.max_scale), "instances")

@@ -28,7 +28,6 @@ _OTHERS: Mapping[str, str | None] = {
     "user": None,
     "master_name": None,  # there is no coordinating pod
     "docker_namespace": None,  # the image's name says it
-    "worker_processes": None,
 }
 _BUILDS = (
     "images are not built in the cluster here: build one with greenlithops and uvicorn in it, and "
@@ -53,6 +52,7 @@ class KnativeOptions:
         runtime_cpu: CPUs of a pod.
         runtime_timeout: seconds that an invocation may take; Knative's own limit is 600, unless
             its administrator gave another.
+        worker_processes: calls of one invocation that run at a time, each in a process.
         min_scale: pods that stay when there is nothing to do.
         max_scale: pods at most.
         container_concurrency: invocations at a time in one pod.
@@ -82,6 +82,7 @@ class KnativeOptions:
     runtime_memory: int = 512
     runtime_cpu: float = 1.0
     runtime_timeout: int = 600
+    worker_processes: int = 1
     min_scale: int = 0
     max_scale: int = 100
     container_concurrency: int = 1
@@ -104,6 +105,7 @@ class KnativeOptions:
     def __post_init__(self) -> None:
         within("knative: runtime_memory", self.runtime_memory, (32, 1 << 22), "MB")
         within("knative: runtime_cpu", self.runtime_cpu, (0.01, 1024), "CPUs")
+        within("knative: worker_processes", self.worker_processes, (1, 64), "processes")
         within("knative: runtime_timeout", self.runtime_timeout, (1, 86_400), "seconds")
         within("knative: container_concurrency", self.container_concurrency, (1, 1000), "calls")
         within("knative: max_scale", self.max_scale, (1, 1_000_000), "pods")

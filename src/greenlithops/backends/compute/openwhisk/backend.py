@@ -65,6 +65,7 @@ class OpenWhiskBackend:
             concurrency=options.concurrency,
             seconds=options.runtime_timeout,
             memory_bytes=options.runtime_memory << 20,
+            processes=options.worker_processes,
         )
         self.size = (
             None

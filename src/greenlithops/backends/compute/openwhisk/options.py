@@ -16,7 +16,6 @@ _NAME = re.compile(r"[\w@ .-]+")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here
 _OTHERS: Mapping[str, str | None] = {
     "max_workers": "concurrency",
-    "worker_processes": None,
     # OpenWhisk's own images run what is sent; another one is had by its invokers.
     "docker_server": None,
     "docker_user": None,
@@ -39,6 +38,7 @@ class OpenWhiskOptions:
         runtime_memory: MB of the action.
         runtime_timeout: seconds that an activation may take; OpenWhisk's own limit is 300, unless
             its administrator gave another.
+        worker_processes: calls of one invocation that run at a time, each in a process.
         package: the package of the actions.
         name: the action's name, instead of one that follows from these options.
         env_vars: environment variables: a mapping, or Lithops' list of names and values.
@@ -60,6 +60,7 @@ class OpenWhiskOptions:
     runtime: str = f"openwhisk/action-python-v{PYTHON}"
     runtime_memory: int = 256
     runtime_timeout: int = 300
+    worker_processes: int = 1
     package: str = "greenlithops"
     name: str | None = None
     env_vars: Any = ()
@@ -74,6 +75,7 @@ class OpenWhiskOptions:
 
     def __post_init__(self) -> None:
         within("openwhisk: runtime_memory", self.runtime_memory, (128, 1 << 20), "MB")
+        within("openwhisk: worker_processes", self.worker_processes, (1, 64), "processes")
         within("openwhisk: runtime_timeout", self.runtime_timeout, (1, 86_400), "seconds")
         within("openwhisk: concurrency", self.concurrency, (1, 1_000_000), "activations")
         within("openwhisk: payload_bytes", self.payload_bytes, (1 << 14, 1 << 30), "bytes")

@@ -41,6 +41,7 @@ def oracle_f(**options: Any) -> SignedBackend:
             concurrency=found.concurrency,
             seconds=found.runtime_timeout,
             memory_bytes=found.runtime_memory << 20,
+            processes=found.worker_processes,
         ),
         size=size,
         patience=found.patience,

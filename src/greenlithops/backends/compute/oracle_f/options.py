@@ -16,7 +16,6 @@ SHAPES = ("GENERIC_X86", "GENERIC_ARM", "GENERIC_X86_ARM")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here
 _OTHERS: Mapping[str, str | None] = {
     "max_workers": "concurrency",
-    "worker_processes": None,
     # The service has images from Oracle's own registry by its policies; the name says where.
     "docker_server": None,
     "docker_user": None,
@@ -47,6 +46,7 @@ class OracleOptions:
         name: the function's name, instead of one that follows from these options.
         runtime_memory: MB: 128, 256, 512, 1024, 2048 or 3072.
         runtime_timeout: seconds that an invocation may take, 300 at most.
+        worker_processes: calls of one invocation that run at a time, each in a process.
         env_vars: environment variables: a mapping, or Lithops' list of names and values.
         concurrency: how many invocations at a time at most.
         endpoint: the service's URL, instead of Oracle's.
@@ -72,6 +72,7 @@ class OracleOptions:
     name: str | None = None
     runtime_memory: int = 256
     runtime_timeout: int = 300
+    worker_processes: int = 1
     env_vars: Any = ()
     concurrency: int = 300
     endpoint: str | None = None
@@ -81,6 +82,7 @@ class OracleOptions:
     vcpus: float | None = None
 
     def __post_init__(self) -> None:
+        within("oracle_f: worker_processes", self.worker_processes, (1, 64), "processes")
         within("oracle_f: runtime_timeout", self.runtime_timeout, (5, 300), "seconds")
         within("oracle_f: concurrency", self.concurrency, (1, 1_000_000), "invocations")
         if self.runtime_memory not in MEMORY:
