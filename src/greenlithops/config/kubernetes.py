@@ -76,7 +76,7 @@ _KEYS = (
     anything("pod_template", "a pod for all else: a YAML file, or a mapping"),
     flag("node_energy", "mount what the node's meter tells", default=False),
     text("region", "where the cluster is, for carbon"),
-    text("provider", "whose machines", choices=("AWS", "Azure", "GCP"), default="AWS"),
+    text("provider", "whose machines", choices=("AWS", "Azure", "GCP")),
     flag("rabbitmq_executor", "", fate=Fate.REFUSED, advice=_WARM, harmless=(False,)),
     Key("amqp_url", text("", "").kind, "", Fate.REFUSED, _WARM, secret=True),
     *needless(

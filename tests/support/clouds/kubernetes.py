@@ -117,6 +117,10 @@ class Cluster:
             return web.json_response({"major": "1", "minor": f"{self.minor}+"})
         if request.path == "/openapi/v2":
             return web.json_response(self._document)
+        if request.path == "/api/v1/nodes":
+            labels = {"topology.kubernetes.io/region": "eu-west-3"}
+            node = {"metadata": {"labels": labels}, "spec": {"providerID": "aws:///eu-west-3a/i-1"}}
+            return web.json_response({"items": [node]})
         parts = request.path.split(f"/namespaces/{NAMESPACE}/")[1].split("/")
         kind, name = KINDS[parts[0]], parts[1] if parts[1:] else None
         handler = getattr(self, f"_{request.method.lower()}")

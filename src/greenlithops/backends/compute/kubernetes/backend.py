@@ -16,8 +16,8 @@ from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.api import Api, path
 from greenlithops.backends.compute.kubernetes.link import Link, Pending
 from greenlithops.backends.compute.kubernetes.naming import ROLE_POOL
-from greenlithops.backends.compute.kubernetes.options import KubernetesOptions, amount
-from greenlithops.backends.compute.kubernetes.pods import template, worker_of
+from greenlithops.backends.compute.kubernetes.nodes import size_there
+from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
 from greenlithops.backends.compute.kubernetes.scaling import Scaler
 from greenlithops.backends.compute.kubernetes.session import Session
 from greenlithops.backends.compute.kubernetes.state import Pods
@@ -27,7 +27,7 @@ from greenlithops.errors import (
     PayloadTooLarge,
     ServiceUnavailable,
 )
-from greenlithops.models import Limits, Reply, ServiceSize
+from greenlithops.models import Limits, Reply
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from greenlithops.backends.compute.kubernetes.failures import Trouble
+    from greenlithops.models import ServiceSize
 
 MOST_BYTES = 256 << 20  #: of one invocation in Redis
 MOST_JOBS_CALLS = 10_000  #: invocations at a time where each has a pod of its own
@@ -105,7 +106,7 @@ class KubernetesBackend:
         try:
             if options.pool is None:
                 await self.session.open()
-                self.size = _size(options)
+                self.size = await size_there(api, options)
             await self.session.watch(self._pods, self._deaf)
         except BaseException:
             await self._close()
@@ -332,17 +333,3 @@ def with_template(options: KubernetesOptions) -> KubernetesOptions:
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"kubernetes: pod_template cannot be read: {error}") from error
     return replace(options, pod_template=content)
-
-
-def _size(options: KubernetesOptions) -> ServiceSize:
-    """Return what a pod reserves for one of its calls."""
-    worker = worker_of(template(options, "x", ROLE_POOL)["spec"])
-    wanted = worker["resources"]["requests"]
-    share = options.worker_processes
-    return ServiceSize(
-        memory_mb=amount(wanted["memory"]) / (1 << 20) / share,
-        vcpus=amount(wanted["cpu"]) / share,
-        architecture="arm64" if options.architecture == "arm64" else "x86_64",
-        provider=options.provider,
-        region=options.region,
-    )

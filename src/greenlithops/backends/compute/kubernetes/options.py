@@ -98,8 +98,10 @@ class KubernetesOptions:
         pod_template: a pod, or a pod's template, as a mapping or a YAML file, for all else: what is
             said here goes over it. The workers' container in it is called ``worker``.
         node_energy: mount the node's meter, ``/run/greenlithops``, which the DaemonSet publishes.
-        region: where the cluster is, as its provider names it; for carbon.
-        provider: whose machines they are: ``AWS``, ``Azure`` or ``GCP``; for the energy model.
+        region: where the cluster is, as its provider names it, for carbon; None: as its nodes'
+            labels say.
+        provider: whose machines they are, for the energy model: ``AWS``, ``Azure`` or ``GCP``;
+            None: as its nodes say.
     """
 
     image: str | None = None
@@ -151,7 +153,7 @@ class KubernetesOptions:
     pod_template: Any = None
     node_energy: bool = False
     region: str | None = None
-    provider: Literal["AWS", "Azure", "GCP"] = "AWS"
+    provider: Literal["AWS", "Azure", "GCP"] | None = None
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -229,7 +231,7 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "mode": ("pool", "jobs"),
     "architecture": (*ARCHITECTURES, None),
     "image_pull_policy": ("Always", "IfNotPresent", "Never", None),
-    "provider": ("AWS", "Azure", "GCP"),
+    "provider": ("AWS", "Azure", "GCP", None),
 }
 
 
