@@ -10,10 +10,10 @@ COUNTER = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
 def burn(seconds: float) -> dict[str, float]:
     """Use CPU time; return what the machine's counter said, and what was used."""
-    begin, joules, cpu = time.monotonic(), _joules(), time.process_time()
-    while time.process_time() < cpu + seconds:
+    begin, joules, cpu = time.monotonic(), _joules(), time.thread_time()
+    while time.thread_time() < cpu + seconds:
         sum(range(1000))
-    used = time.process_time() - cpu
+    used = time.thread_time() - cpu
     return {
         "cpu": used,
         "begin": begin,
@@ -21,6 +21,12 @@ def burn(seconds: float) -> dict[str, float]:
         "joules_before": joules,
         "joules_after": _joules(),
     }
+
+
+def rest(seconds: float) -> dict[str, float]:
+    """Do nothing for a while, and import what `burn` needs."""
+    time.sleep(seconds)
+    return burn(0.0)
 
 
 def together(calls: list[dict[str, float]]) -> dict[str, float]:

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-from burning import burn, together
+from burning import burn, rest, together
 
 import greenlithops as gl
 
@@ -20,7 +20,7 @@ async def main(calls: int, seconds: float) -> dict[str, float]:
     """Map over so many calls at once; return the truth and what was told."""
     before = time.perf_counter()
     async with gl.AsyncExecutor(max_workers=calls, energy="powercap") as executor:
-        await executor.map(time.sleep, [0.2] * calls)  # starts the workers
+        await executor.map(rest, [0.2] * calls)  # starts the workers
         opened = time.perf_counter() - before
         await asyncio.sleep(SETTLE)
         job = executor.map(burn, [seconds] * calls)

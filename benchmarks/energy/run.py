@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 from environments import PeerEnvironmentError, python_of  # noqa: E402 - of the folder above
+from greenlithops.energy.kept import VARIABLE, KeptIdle, keep_idle, machine_key  # noqa: E402 - ours
 from greenlithops.testing.meters import LiveMachine, LivePowercap, seen_by  # noqa: E402
 
 MACHINE = LiveMachine(idle_watts=20.0, watts_per_cpu=50.0)
 PATIENCE = 120.0
+KEPT = "greenlithops, kept"  #: with the machine's idle watts known from a calibration
 RESULTS = ROOT / ".bench" / "energy.json"
 FORK = (
     "Green Computing Lithops (the fork that metered energy before) is in no package registry: "
@@ -44,7 +47,8 @@ def main() -> int:
     except PeerEnvironmentError as error:
         carbon = None
         print(f"CodeCarbon could not be installed: {error}")
-    tools: dict[str, list[str]] = {"greenlithops": [sys.executable, str(HERE / "ours.py")]}
+    ours = [sys.executable, str(HERE / "ours.py")]
+    tools: dict[str, list[str]] = {"greenlithops": ours, KEPT: ours}
     if carbon is not None:
         program = [str(carbon), str(HERE / "codecarbon_tasks.py")]
         tools |= {f"codecarbon, {mode}": [*program, mode] for mode in ("machine", "process")}
@@ -52,8 +56,10 @@ def main() -> int:
     turns = itertools.product(range(options.rounds), options.calls, tools.items())
     with tempfile.TemporaryDirectory() as name, LivePowercap(Path(name) / "live", MACHINE) as live:
         tree = kernel_layout(Path(name) / "kernel", live)
+        idle = _keep(Path(name) / "idle.json")
         for number, calls, (tool, command) in turns:
-            found = _run(command, tree, calls, options.seconds)
+            variables = {VARIABLE: str(idle) if tool == KEPT else "off"}
+            found = _run(command, tree, calls, options.seconds, variables)
             rounds.append(found | {"tool": tool, "calls": calls, "round": number})
     _print(rounds, options.calls, list(tools), options)
     RESULTS.parent.mkdir(exist_ok=True)
@@ -87,10 +93,28 @@ def kernel_layout(folder: Path, live: Path) -> Path:
     return folder
 
 
-def _run(command: list[str], tree: Path, calls: int, seconds: float) -> dict[str, Any]:
+def _keep(place: Path) -> Path:
+    """Write down what `greenlithops energy calibrate --idle` would find on a quiet machine."""
+    row = {"package": MACHINE.idle_watts}
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    cpus = os.cpu_count() or 1
+    found = KeptIdle(row, {"package": 0.0}, "powercap", moment, 0.0, 1.0, cpus, machine_key())
+    return keep_idle(found, place)
+
+
+def _run(
+    command: list[str], tree: Path, calls: int, seconds: float, variables: dict[str, str]
+) -> dict[str, Any]:
     python, program, *mode = command
     line = seen_by([python, program, str(calls), str(seconds), *mode], powercap=tree)
-    done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env=os.environ | variables,
+    )
     if done.returncode != 0:
         words = done.stderr.strip().splitlines() or ["it said nothing"]
         return {"failed": words[-1]}
@@ -130,7 +154,7 @@ def _print(
 
 def _print_sums(rounds: list[dict[str, Any]]) -> None:
     good = [r for r in rounds if "failed" not in r]
-    ours = [r for r in good if r["tool"] == "greenlithops"]
+    ours = [r for r in good if r["tool"].startswith("greenlithops")]
     if ours:
         gaps = [abs(r["told"] + r["idle"] + r["other"] - r["machine_told"]) for r in ours]
         print(

@@ -79,13 +79,15 @@ def test_switched_off_nothing_of_it_is_imported(tmp_path):
     out = scripts.run(
         tmp_path,
         """
-        import asyncio, sys
+        import asyncio, sys, threading
         import greenlithops as gl
 
         async def main():
+            before = asyncio.all_tasks(), threading.enumerate()
             async with gl.AsyncExecutor(max_workers=1, energy="off") as executor:
                 await executor.map(abs, range(5))
-            print([name for name in sys.modules if "energy.meters" in name or "sampler" in name])
+                assert (asyncio.all_tasks(), threading.enumerate()) == before
+            print([name for name in sys.modules if name.startswith("greenlithops.energy")])
 
         asyncio.run(main())
         """,

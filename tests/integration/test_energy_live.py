@@ -74,6 +74,7 @@ def machine(tmp_path, monkeypatch):
         await asyncio.to_thread(live.start)
         served.append(live)
         monkeypatch.setenv(SYSFS, str(live.folder))
+        monkeypatch.setenv("GREENLITHOPS_RUNTIME_DIR", str(tmp_path))
         monkeypatch.setenv("GREENLITHOPS_IDLE", str(tmp_path / "idle.json"))
 
     yield serve

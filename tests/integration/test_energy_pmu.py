@@ -71,3 +71,28 @@ def test_the_perf_program_reads_the_same_events(tmp_path):
     done = subprocess.run(seen_by(command, pmu=pmu), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stderr.split(",")[0]) == pytest.approx(21.0, rel=0.2)
+
+
+PUBLISH = """
+import asyncio, os
+from greenlithops.energy.sampler import shared_sampler
+async def main():
+    async with shared_sampler() as sampler:
+        print(sampler.selection.meter.name, sampler._publisher is not None)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_nobody_else_is_told_of_them_unless_a_folder_for_it_is_named(tmp_path, named):
+    pmu = emulate_pmu(tmp_path, {"energy-pkg": 42.0})
+    tree = PowercapTree(tmp_path / "sys")
+    tree.zone("intel-rapl:0", "package-0")
+    for places in ({"pmu": pmu}, {"powercap": tree.root}):
+        variables = {k: v for k, v in os.environ.items() if k != "GREENLITHOPS_RUNTIME_DIR"}
+        if named:
+            variables["GREENLITHOPS_RUNTIME_DIR"] = str(tmp_path)
+        command = seen_by([sys.executable, "-c", PUBLISH], **places)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=variables)
+        name = "perf" if "pmu" in places else "powercap"
+        assert done.stdout == f"{name} {named}\n"

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+from greenlithops.energy.meters import sysfs
 
 if TYPE_CHECKING:
     from greenlithops.energy.kept import KeptIdle
     from greenlithops.energy.meters import Selection
     from greenlithops.energy.meters.node import Publisher
+
+
+#: Below sysfs: what these meters read.
+_PLACES = {"powercap": "class/powercap", "perf": "bus/event_source/devices/power"}
+
+
+def _laid_over(name: str) -> bool:
+    """Return whether counters are not sysfs' own but mounted there, for who sees the mount."""
+    place = _PLACES.get(name)
+    try:
+        return place is not None and _device(f"{sysfs()}/{place}") != _device(sysfs())
+    except OSError:
+        return False
+
+
+def _device(path: str) -> int:
+    return os.stat(path).st_dev  # noqa: PTH116 - no pathlib for one question
 
 
 def find_idle(selection: Selection) -> KeptIdle | None:
@@ -24,7 +44,10 @@ def open_publisher(selection: Selection, idle: float | KeptIdle | None) -> Publi
     meter = selection.meter
     if meter is None or meter.kind != "measured" or meter.name.startswith("node:"):
         return None
-    from greenlithops.energy.meters.node import Publisher  # noqa: PLC0415 - POSIX only
+    from greenlithops.energy.meters.node import VARIABLE, Publisher  # noqa: PLC0415 - POSIX only
+
+    if not os.environ.get(VARIABLE) and _laid_over(meter.name):
+        return None
 
     watts = None if idle is None or isinstance(idle, float | int) else idle.watts
     try:

@@ -53,3 +53,31 @@ def test_a_named_meter_that_cannot_be_used_is_an_error_with_the_reason(monkeypat
 
 def test_a_refusal_reads_well():
     assert str(Refusal("powercap", "there is none")) == "powercap: there is none"
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("prometheus", "PROMETHEUS", "garbage"),
+        ("prometheus", "PROMETHEUS", "http://[::"),
+        ("prometheus", "PROMETHEUS", "http://127.0.0.1:1/metrics"),
+        ("powerapi", "POWERAPI", "/dev/null"),
+        ("powerapi", "POWERAPI", ":::"),
+        ("calibrated", "CALIBRATION", "/etc/passwd"),
+        ("calibrated", "CALIBRATION", "/"),
+    ],
+)
+def test_what_is_set_wrongly_changes_the_reason_never_the_run(
+    name, variable, value, monkeypatch, tmp_path
+):
+    monkeypatch.setenv(f"GREENLITHOPS_{variable}", value)
+    monkeypatch.setenv("GREENLITHOPS_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv(meters.SYSFS, str(tmp_path))
+    selection = select_meter()
+    assert selection.meter.name == "model"
+    reasons = {refusal.name: refusal.reason for refusal in selection.refusals}
+    assert list(reasons) == list(meters.SOURCES[:-1])
+    assert reasons[name] != f"GREENLITHOPS_{variable} is not set"
+    selection.meter.close()
+    with pytest.raises(ConfigurationError, match=f"The energy meter {name}: "):
+        select_meter(name)

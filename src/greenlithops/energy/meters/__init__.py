@@ -104,8 +104,8 @@ def select_meter(choice: str = "auto") -> Selection:
             continue
         try:
             return Selection(choice, _open(name), tuple(refusals))
-        except MeterRefused as refused:
-            refusals.append(Refusal(name, str(refused)))
+        except (MeterRefused, OSError, ValueError, ImportError) as refused:
+            refusals.append(Refusal(name, str(refused) or type(refused).__name__))
     if choice != "auto":
         raise ConfigurationError(f"The energy meter {refusals[0]}")
     return Selection(choice, None, tuple(refusals))
