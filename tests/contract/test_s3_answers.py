@@ -156,8 +156,31 @@ async def test_an_answer_without_a_length_is_not_taken_for_a_whole_one():
         return answer
 
     async with Serving(handle) as storage:
-        with pytest.raises(StorageUnavailable, match="length"):
-            await storage.backend.open("bucket", "key").__aenter__()
+        with pytest.raises(NotSupported, match="length"):
+            await storage.get("bucket", "key")
+
+
+@pytest.mark.parametrize(("length", "right"), [(None, True), (7, True), (3, False)])
+async def test_the_length_of_a_range_is_told_twice(length, right):
+    """A server that contradicts itself is refused at once; it will not change its mind."""
+
+    async def handle(request):
+        headers = {"Content-Range": "bytes 3-9/10", "Etag": '"1"'}
+        answer = web.StreamResponse(status=206, headers=headers)
+        if length is None:
+            answer.enable_chunked_encoding()
+        else:
+            answer.content_length = length
+        await answer.prepare(request)
+        await answer.write(b"3456789"[:length])
+        return answer
+
+    async with Serving(handle) as storage:
+        if right:
+            assert await storage.get("bucket", "key", 3) == b"3456789"
+            return
+        with pytest.raises(NotSupported, match="3 bytes as the range"):
+            await storage.get("bucket", "key", 3)
 
 
 async def test_a_server_that_stored_something_else():

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from greenlithops.backends.storage.s3 import documents
 from greenlithops.backends.storage.s3.checksums import crc32c_text, stored_check
-from greenlithops.backends.storage.s3.failures import answered, retry_after
+from greenlithops.backends.storage.s3.failures import answered
 from greenlithops.backends.storage.s3.places import place
+from greenlithops.backends.storage.web import retry_after
 from greenlithops.errors import (
     AccessDenied,
     BucketTaken,
@@ -191,13 +192,16 @@ def test_answers_as_errors(status, code, key, kind):
     assert getattr(error, "retry_after", 3.0) == 3.0
 
 
-def test_retry_after():
-    assert retry_after(None) is None
-    assert retry_after("soon") is None
-    assert retry_after("2.5") == 2.5
-    assert retry_after("-1") == 0
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(None, None), ("soon", None), ("2.5", 2.5), ("-1", 0)]
+)
+def test_retry_after(text, seconds):
+    assert retry_after({"Retry-After": text}) == seconds
+
+
+def test_retry_after_a_date():
     in_a_minute = email.utils.formatdate(time.time() + 60, usegmt=True)
-    assert 55 < retry_after(in_a_minute) <= 60
+    assert 55 < retry_after({"Retry-After": in_a_minute}) <= 60
 
 
 # XML.
@@ -267,19 +271,27 @@ def _by_path(key):
 
 
 def test_which_checksum_says_something_of_the_bytes():
-    whole = "d41d8cd98f00b204e9800998ecf8427e"
+    whole = {"ETag": '"900150983cd24fb0d6963f7d28e17f72"'}  # the MD5 of "abc"
     crc = {"x-amz-checksum-crc32c": crc32c_text(b"abc")}
-    assert stored_check(crc, whole).name == "crc32c"
-    assert stored_check({}, whole).name == "md5"
-    assert stored_check({"x-amz-checksum-crc32c": "abc=-3"}, "x-3") is None
-    assert stored_check({**crc, "x-amz-checksum-type": "COMPOSITE"}, "x-3") is None
-    assert stored_check({"x-amz-server-side-encryption": "aws:kms"}, whole) is None
-    assert stored_check({"x-amz-server-side-encryption": "AES256"}, whole).name == "md5"
+    for headers, name in [
+        ({**crc, **whole}, "crc32c"),
+        (whole, "md5"),
+        ({**whole, "x-amz-server-side-encryption": "AES256"}, "md5"),
+    ]:
+        check = stored_check(headers)
+        check.take(b"abc")
+        assert check.wrong() == ""
+        check.take(b"d")
+        assert name in check.wrong()
+    parts = {"ETag": '"x-3"'}
+    assert stored_check({"x-amz-checksum-crc32c": "abc=-3", **parts}) is None
+    assert stored_check({**crc, "x-amz-checksum-type": "COMPOSITE", **parts}) is None
+    assert stored_check({"x-amz-server-side-encryption": "aws:kms", **whole}) is None
 
 
 def test_checks_follow_pieces():
-    check = stored_check({"x-amz-checksum-crc64nvme": "rosUhgp5mIg="}, "")
+    check = stored_check({"x-amz-checksum-crc64nvme": "rosUhgp5mIg="})
     for piece in (b"123", memoryview(b"456"), bytearray(b"789")):
         check.take(piece)
-    assert check.result() == check.expected  # the check value of CRC-64/NVME
+    assert check.wrong() == ""  # the check value of CRC-64/NVME
     assert crc32c_text(b"123456789") == "4waSgw=="  # and that of CRC-32C: e3069283

@@ -16,11 +16,12 @@ def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C
         ranges: whether it answers requests for parts with parts.
         etags: whether it tells versions.
         length: whether it tells how long contents are.
-        faults: what happens to the first requests, one each: a status, or ``"cut"`` for an
-            answer that breaks off in the middle.
+        faults: what happens to the first requests, one each: a status, ``"cut"`` for an answer
+            that breaks off in the middle, ``"stall"`` for one that stops there until the client
+            hangs up, ``"shifted"`` for one that brings the last half whatever was asked for.
     """
     coming = list(faults)
-    asked = []
+    asked, hung_up = [], []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1" if length else "HTTP/1.0"
@@ -37,15 +38,18 @@ def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C
             if content is None:
                 self.send_error(404)
                 return
-            self.answer(content, cut=fault == "cut")
+            self.answer(content, fault)
 
-        def answer(self, content, *, cut):
+        def answer(self, content, fault):
             start, stop, status = 0, len(content), 200
+            cut = fault in ("cut", "stall")
             wanted = self.headers.get("Range") if ranges else None
             if wanted is not None:
                 first, _, last = wanted.removeprefix("bytes=").partition("-")
                 start, status = int(first), 206
                 stop = min(int(last) + 1, stop) if last else stop
+                if fault == "shifted":
+                    start, stop = len(content) // 2, len(content)
                 if start >= len(content):
                     self.send_response(416)
                     self.send_header("Content-Range", f"bytes */{len(content)}")
@@ -63,6 +67,8 @@ def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C
             body = content[start:stop]
             with contextlib.suppress(ConnectionError):  # who has enough hangs up
                 self.wfile.write(body[: len(body) // 2] if cut else body)
+                if fault == "stall":
+                    hung_up.append(not self.rfile.read(1))
             if cut:
                 self.close_connection = True
 
@@ -71,6 +77,7 @@ def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.asked = asked
+    server.hung_up = hung_up
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -1,11 +1,15 @@
 """Objects of web servers, with ranges and without, through faults."""
 
+import threading
+import time
+
 import pytest
 
 import greenlithops as gl
 from greenlithops.errors import (
     AccessDenied,
     NoSuchKey,
+    NotSupported,
     ObjectChanged,
     StorageUnavailable,
 )
@@ -103,6 +107,35 @@ def test_faults_that_do_not_pass():
         web.look(url + "/page")
     with serve({"/page": DATA}, faults=[403]) as url, pytest.raises(AccessDenied):
         web.look(url + "/page")
+
+
+def test_who_reads_no_more_holds_nobody():
+    """Neither the server's connection nor the thread that was reading ahead."""
+    page = bytes(8 << 20)
+    with serve({"/page": page}, faults=["stall"]) as url:
+        reader = opened(url + "/page", 0, len(page), len(page))
+        assert len(reader.read(7 << 19)) == 7 << 19
+        time.sleep(0.1)
+        assert reading_ahead()  # for a minute, if nobody ended it: the server is silent
+        reader.close()
+        last = time.monotonic() + 10
+        while reading_ahead():
+            assert time.monotonic() < last
+            time.sleep(0.01)
+
+
+def reading_ahead():
+    return [t for t in threading.enumerate() if t.name.startswith("greenlithops-reader")]
+
+
+@pytest.mark.parametrize("faults", [[None, "shifted"], ["shifted"]])
+def test_a_server_that_gives_another_range_than_asked_for(faults):
+    with serve({"/page": DATA}, faults=faults) as url:
+        reader = opened(url + "/page", 10, 20_000, len(DATA))
+        if faults[0] is None:
+            web.look(url + "/page")
+        with reader, pytest.raises(NotSupported, match="later"):
+            reader.read()
 
 
 def test_a_page_that_was_changed():

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
-from greenlithops.backends.storage.web import broken, where
+from greenlithops.backends.storage.connections import broken, where
 from greenlithops.errors import (
     ChecksumMismatch,
     InvalidRange,
     NotSupported,
-    StorageUnavailable,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +34,11 @@ class Check(Protocol):
     def wrong(self) -> str:
         """Return what is wrong with all that came; empty if nothing is."""
         ...
+
+
+def difference(name: str, found: str, expected: str) -> str:
+    """Return in which checksum what came is not what was stored; empty if it is."""
+    return "" if found == expected else f"came with the {name} {found}, was stored with {expected}"
 
 
 def check_span(span: Span | None, bucket: str, key: str) -> None:
@@ -88,14 +92,17 @@ class Reading:
     def _body(self, response: aiohttp.ClientResponse) -> Body:
         headers = response.headers
         length = headers.get("Content-Length")
-        if length is None:
-            raise StorageUnavailable("an answer came without its length")
-        found = None
         if response.status == PARTIAL:
             found = _RANGE.fullmatch(headers.get("Content-Range", ""))
             if found is None:
                 raise NotSupported("the storage gave a range of unknown place")
-        start, last, size = map(int, found.groups()) if found else (0, int(length) - 1, int(length))
+            start, last, size = map(int, found.groups())
+            if length is not None and int(length) != last + 1 - start:
+                raise NotSupported(f"the storage gave {length} bytes as the range {found[0]!r}")
+        elif length is None:
+            raise NotSupported("the storage gave an object without telling its length")
+        else:
+            start, last, size = 0, int(length) - 1, int(length)
         info = self._info(size, headers)
         if self._span is not None:
             _check_given(self._span, info, (start, last + 1))

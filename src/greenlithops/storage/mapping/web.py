@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import http.client
 import re
-import time
+import socket
+import threading
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import (
     AccessDenied,
     NoSuchKey,
+    NotSupported,
     ObjectChanged,
     StorageError,
     StorageTimeout,
@@ -29,7 +32,7 @@ TIMEOUT = 60.0  #: seconds that a server may be silent
 ATTEMPTS = 4
 WAIT = 0.5  #: seconds before the second attempt; twice as long before each further one
 SKIP = 1 << 20
-_TOTAL = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
+_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 _GONE = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE)
 _DENIED = (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN)
 _LATER = (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS)
@@ -60,7 +63,7 @@ def look(url: str) -> Page:
         try:
             return _look(url)
         except StorageUnavailable as error:
-            _pause(error, attempt)
+            _pause(error, attempt, threading.Event())
     raise AssertionError  # the last pause raises
 
 
@@ -94,6 +97,7 @@ class WebOrigin:
         self._response: Any = None
         self._position = 0
         self._background = Background()
+        self._closed = threading.Event()
 
     def read(self, start: int, stop: int) -> bytes:
         """Return bytes of the object."""
@@ -104,7 +108,9 @@ class WebOrigin:
                 piece = self._piece(start, stop)
             except StorageUnavailable as error:
                 self._hang_up()
-                _pause(error, attempt)
+                if self._closed.is_set():
+                    raise
+                _pause(error, attempt, self._closed)
                 attempt += 1
                 continue
             if not piece:
@@ -142,8 +148,12 @@ class WebOrigin:
         except _Unsatisfiable:
             raise changed(part) from None
         self._response = response
-        partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        self._position = start if partial else 0
+        if self._closed.is_set():
+            raise StorageUnavailable(f"{self._url}: nobody reads it any more")
+        self._position = _first(response)
+        if self._position > start:
+            self._hang_up()
+            raise NotSupported(f"{self._url}: asked for byte {start}, the server gives a later one")
         total = _total(response)
         other_size = total is not None and part.size is not None and total != part.size
         version = _version(response)
@@ -161,8 +171,21 @@ class WebOrigin:
             response.close()
 
     def close(self) -> None:
-        """Hang up, when what is being read has come."""
+        """Hang up, also on what is being read: neither server nor thread is held any longer."""
+        self._closed.set()
+        response = self._response
+        if response is not None:
+            _shut_down(response)
         self._background.finish(self._hang_up)
+
+
+def _shut_down(response: Any) -> None:
+    """End a connection under whoever reads from it in another thread."""
+    # Its number may be another connection's by now. The socket itself has no public name.
+    sock = getattr(getattr(response.fp, "raw", None), "_sock", None)
+    if sock is not None:
+        with suppress(OSError):  # it is closed already
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Unsatisfiable(ObjectChanged):
@@ -207,16 +230,27 @@ def _unavailable(url: str, reason: object) -> StorageUnavailable:
     return StorageUnavailable(f"{url}: {reason}")
 
 
-def _pause(error: StorageUnavailable, attempt: int) -> None:
+def _pause(error: StorageUnavailable, attempt: int, ended: threading.Event) -> None:
     if attempt >= ATTEMPTS:
         raise error
-    time.sleep(max(WAIT * 2 ** (attempt - 1), min(error.retry_after or 0.0, TIMEOUT)))
+    ended.wait(max(WAIT * 2 ** (attempt - 1), min(error.retry_after or 0.0, TIMEOUT)))
+
+
+def _first(response: Any) -> int:
+    """Return the first byte that an answer brings."""
+    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+        return 0
+    found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if found is None or found[1] is None:
+        response.close()
+        raise NotSupported(f"{response.url}: the server gives a range of unknown place")
+    return int(found[1])
 
 
 def _total(response: Any) -> int | None:
-    found = _TOTAL.fullmatch(response.headers.get("Content-Range", ""))
-    if found is not None:
-        return int(found[1])
+    found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if found is not None and found[2] != "*":
+        return int(found[2])
     length = response.headers.get("Content-Length")
     return int(length) if length and response.status == http.HTTPStatus.OK else None
 

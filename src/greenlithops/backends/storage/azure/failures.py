@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from greenlithops.backends.storage.web import retry_after, where
+from greenlithops.backends.storage.connections import where
+from greenlithops.backends.storage.web import retry_after
 from greenlithops.errors import (
     AccessDenied,
     BucketTaken,

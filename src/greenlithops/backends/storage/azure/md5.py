@@ -6,6 +6,7 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING
 
+from greenlithops.backends.storage.reading import difference
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
@@ -30,9 +31,7 @@ class Md5:
     def wrong(self) -> str:
         """Return what is wrong with all that came; empty if nothing is."""
         found = base64.b64encode(self._hash.digest()).decode()
-        if found == self._expected:
-            return ""
-        return f"the bytes have the MD5 {found}, but were stored with {self._expected}"
+        return difference("MD5", found, self._expected)
 
 
 def stored_check(headers: Mapping[str, str]) -> Md5 | None:

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
+from greenlithops.backends.storage.connections import where
 from greenlithops.backends.storage.gcs import uploads
 from greenlithops.backends.storage.gcs.access import Access
 from greenlithops.backends.storage.gcs.crc32c import checksum, stored_check
@@ -29,7 +30,7 @@ from greenlithops.backends.storage.gcs.values import (
 )
 from greenlithops.backends.storage.names import without_parts
 from greenlithops.backends.storage.reading import Reading, check_span
-from greenlithops.backends.storage.web import Web, where
+from greenlithops.backends.storage.web import Web
 from greenlithops.errors import (
     BucketTaken,
     ChecksumMismatch,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import google_crc32c
 
+from greenlithops.backends.storage.reading import difference
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -40,9 +42,7 @@ class Crc32c:
     def wrong(self) -> str:
         """Return what is wrong with all that came; empty if nothing is."""
         found = _text(self._value)
-        if found == self._expected:
-            return ""
-        return f"the bytes have the CRC-32C {found}, but were stored with {self._expected}"
+        return difference("CRC-32C", found, self._expected)
 
 
 def stored_check(headers: Mapping[str, str]) -> Crc32c | None:

@@ -6,7 +6,8 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.storage.web import http_moment, where
+from greenlithops.backends.storage.connections import where
+from greenlithops.backends.storage.web import http_moment
 from greenlithops.errors import PreconditionFailed
 from greenlithops.objects import ObjectInfo
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from greenlithops.backends.storage.names import check_key
+from greenlithops.backends.storage.reading import Reading, check_span
 from greenlithops.backends.storage.s3 import documents, rare, uploads
 from greenlithops.backends.storage.s3.account import Account
-from greenlithops.backends.storage.s3.body import Reading, info_of
-from greenlithops.backends.storage.s3.checksums import content_md5, md5
+from greenlithops.backends.storage.s3.checksums import content_md5, md5, stored_check
 from greenlithops.backends.storage.s3.conditions import Conditions, condition
 from greenlithops.backends.storage.s3.failures import answered
 from greenlithops.backends.storage.s3.sigv4 import query_string
+from greenlithops.backends.storage.s3.values import info_of
 from greenlithops.backends.storage.s3.wire import Request, Wire
 from greenlithops.backends.storage.s3.writing import object_headers, verified, with_checksum
 from greenlithops.errors import (
     AccessDenied,
     BucketTaken,
     InvalidName,
-    InvalidRange,
     NoSuchBucket,
     NoSuchKey,
     StorageError,
@@ -131,16 +132,12 @@ class S3Storage:
     ) -> Reading:
         """Read an object."""
         self._check(bucket, key)
-        headers = {}
-        if span is None:
-            headers["x-amz-checksum-mode"] = "ENABLED"
-        elif span.stop is not None and span.stop <= span.start:
-            raise InvalidRange(f"{bucket}/{key}: nothing is in {span}", bucket=bucket, key=key)
-        else:
-            headers["range"] = span.header()
+        check_span(span, bucket, key)
+        headers = {"x-amz-checksum-mode": "ENABLED"} if span is None else {"range": span.header()}
         if if_match is not None:
             headers["if-match"] = f'"{if_match}"'
-        return Reading(self._wire, bucket, key, span, headers)
+        asked = partial(self._wire.send, Request("GET", bucket, key, "", headers))
+        return Reading(asked, partial(info_of, bucket, key), stored_check, span)
 
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""

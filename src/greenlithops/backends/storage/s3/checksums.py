@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from awscrt.checksums import crc32, crc32c, crc64nvme
 
+from greenlithops.backends.storage.reading import difference
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from greenlithops.backends.storage.reading import Check
     from greenlithops.objects import Buffer
 
 CRC32C = "x-amz-checksum-crc32c"
@@ -28,27 +30,15 @@ _STORED: dict[str, tuple[Callable[[Buffer, int], int], int]] = {
 }
 
 
-class Check(Protocol):
-    """Follows the bytes of an object."""
-
-    name: str
-    expected: str
-
-    def take(self, piece: Buffer) -> None:
-        """Take note of the next bytes."""
-        ...
-
-    def result(self) -> str:
-        """Return the checksum of all that came, as `expected` is written."""
-        ...
+def etag_of(headers: Mapping[str, str]) -> str:
+    """Return the etag that comes with an answer, without quotes."""
+    return headers.get("ETag", "").removeprefix("W/").strip('"')
 
 
-def stored_check(headers: Mapping[str, str], etag: str) -> Check | None:
+def stored_check(headers: Mapping[str, str]) -> Check | None:
     """Return what checks the whole object that an answer brings; None if there is nothing.
 
-    Args:
-        headers: of the answer.
-        etag: the object's, which is the MD5 of its bytes where they came in one request.
+    Its etag is the MD5 of its bytes where they came in one request.
     """
     if headers.get(TYPE) != "COMPOSITE":
         for header in _STORED:
@@ -56,35 +46,35 @@ def stored_check(headers: Mapping[str, str], etag: str) -> Check | None:
             # With a number of parts it is a checksum of theirs, and says nothing of the bytes.
             if expected is not None and "-" not in expected:
                 return _Crc(header, expected)
+    etag = etag_of(headers)
     return _Md5(etag) if is_md5(headers, etag) else None
 
 
 class _Crc:
     def __init__(self, header: str, expected: str) -> None:
-        self.name = header.removeprefix("x-amz-checksum-")
-        self.expected = expected
+        self._name = header.removeprefix("x-amz-checksum-")
+        self._expected = expected
         self._function, self._bytes = _STORED[header]
         self._value = 0
 
     def take(self, piece: Buffer) -> None:
         self._value = self._function(piece, self._value)
 
-    def result(self) -> str:
-        return _base64(self._value.to_bytes(self._bytes, "big"))
+    def wrong(self) -> str:
+        found = _base64(self._value.to_bytes(self._bytes, "big"))
+        return difference(self._name, found, self._expected)
 
 
 class _Md5:
-    name = "md5"
-
     def __init__(self, expected: str) -> None:
-        self.expected = expected
+        self._expected = expected
         self._hash = hashlib.md5(usedforsecurity=False)
 
     def take(self, piece: Buffer) -> None:
         self._hash.update(piece)
 
-    def result(self) -> str:
-        return self._hash.hexdigest()
+    def wrong(self) -> str:
+        return difference("md5", self._hash.hexdigest(), self._expected)
 
 
 def crc32c_text(data: Buffer) -> str:

@@ -1,16 +1,12 @@
-"""What S3 says went wrong, as errors of the one tree; and what broke on the way to it."""
+"""What S3 says went wrong, as errors of the one tree."""
 
 from __future__ import annotations
 
-import ssl
-import time
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-import aiohttp
-
 from greenlithops.backends.storage.s3.documents import texts
+from greenlithops.backends.storage.web import retry_after
 from greenlithops.errors import (
     AccessDenied,
     BucketTaken,
@@ -108,7 +104,7 @@ def answered(
     said = ": ".join(filter(None, (code, document.get("Message")))) or f"HTTP {status}"
     what = f"{bucket}/{key}" if key else bucket
     if issubclass(kind, StorageUnavailable):
-        wait = retry_after(headers.get("Retry-After"))
+        wait = retry_after(headers)
         return kind(f"{what}: {said}", bucket=bucket, key=key, retry_after=wait)
     return kind(f"{what}: {said}", bucket=bucket, key=key)
 
@@ -119,28 +115,3 @@ def document_of(data: bytes) -> dict[str, str]:
         return texts(ET.fromstring(data))  # noqa: S314 - expat refuses entities that grow
     except ET.ParseError:
         return {}  # a proxy's page, or nothing: the status tells enough
-
-
-def retry_after(text: str | None) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks to wait; it may be a number or a date."""
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def broken(error: Exception, bucket: str, key: str | None) -> StorageError:
-    """Return the error that a failure of the connection stands for."""
-    what = f"{bucket}/{key}" if key else bucket
-    if isinstance(error, (ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError)):
-        return StorageError(f"the storage's certificate cannot be trusted: {error}", bucket=bucket)
-    if isinstance(error, TimeoutError):
-        return StorageTimeout(f"{what}: the storage did not answer in time", bucket=bucket, key=key)
-    text = str(error) or type(error).__name__
-    return StorageUnavailable(f"{what}: {text}", bucket=bucket, key=key)

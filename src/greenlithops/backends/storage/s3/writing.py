@@ -8,6 +8,7 @@ from greenlithops.backends.storage.s3.checksums import (
     CRC32C,
     content_md5,
     crc32c_text,
+    etag_of,
     is_md5,
     md5,
 )
@@ -56,7 +57,7 @@ async def verified(
     Raises:
         ChecksumMismatch: the server has something else.
     """
-    etag = headers.get("ETag", "").removeprefix("W/").strip('"')
+    etag = etag_of(headers)
     echoed = headers.get(CRC32C)
     if not checksum or echoed == checksum:
         return etag, echoed is not None
