@@ -5,6 +5,7 @@ import ctypes
 import pytest
 
 import greenlithops.multiprocessing as mp
+from greenlithops.multiprocessing import sharedctypes
 
 
 class Point(ctypes.Structure):
@@ -111,3 +112,68 @@ def test_locks_of_values():
         mp.Value("i", lock="no lock")
     with pytest.raises(ValueError, match="typecode"):
         mp.Value("x")
+
+
+class Place(ctypes.Structure):
+    """Where something is."""
+
+    _pack_ = 1
+    _fields_ = (("x", ctypes.c_double), ("y", ctypes.c_int))
+    scale = 2
+
+    def moved(self, by):
+        return Place(self.x + by * self.scale, self.y)
+
+
+class Track(Place):
+    _fields_ = (("start", Place), ("steps", ctypes.c_int * 3))
+
+
+class Word(ctypes.Union):
+    _fields_ = (("number", ctypes.c_int), ("parts", ctypes.c_byte * 4))
+
+
+def square_all(number, places):
+    number.value **= 2
+    for place in places:
+        place.x **= 2
+
+
+def test_structures_of_the_program_are_shared():
+    number, places = mp.Value("i", 7), mp.Array(Place, [(1.5, 1), (2.0, 2)])
+    process = mp.Process(target=square_all, args=(number, places))
+    process.start()
+    process.join(30)
+    process.close()
+    assert number.value == 49
+    assert [(place.x, place.y) for place in places] == [(2.25, 1), (4.0, 2)]
+    outbox = mp.Queue()
+    outbox.put(places)
+    assert [place.y for place in outbox.get()] == [1, 2]
+
+
+def use_structures(x):
+    track, word = Track(x, 2, Place(5, 6), (1, 2, 3)), Word(number=258)
+    values = (track.moved(1).x, track.start.y, list(track.steps), word.parts[1], Place.__doc__)
+    return values, ctypes.sizeof(track), isinstance(track, Place)
+
+
+def test_functions_that_use_structures_travel():
+    with mp.Pool(1) as pool:
+        assert pool.apply(use_structures, (1.5,)) == use_structures(1.5)
+        assert pool.map(use_structures, [2.5, 3.5]) == [use_structures(2.5), use_structures(3.5)]
+    pool.join()
+
+
+def test_what_ctypes_has_is_copied_and_given_a_lock():
+    plain = Place(1.0, 2)
+    twin = sharedctypes.copy(plain)
+    plain.x = 0.0
+    assert (twin.x, twin.y) == (1.0, 2)
+    raw = mp.RawValue(Place, 3.0, 4)
+    locked = sharedctypes.synchronized(raw)
+    with locked.get_lock():
+        locked.x += 1
+    assert sharedctypes.copy(raw).x == 4.0
+    with pytest.raises(TypeError, match="already"):
+        sharedctypes.synchronized(locked)

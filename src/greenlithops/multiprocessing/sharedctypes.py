@@ -152,7 +152,9 @@ class SharedArray(View):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self._copy()[index]
+            if _is_simple(self._element):
+                return self._copy()[index]
+            return [self[place] for place in range(*index.indices(len(self)))]
         return _part(self._memory, self._element, self._place(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -177,7 +179,7 @@ class SharedArray(View):
         self._memory.write(*pieces)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._copy()[:])
+        return iter(self[:])  # of structures, views: what is assigned to their fields is shared
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._element.__name__} * {len(self)}>"

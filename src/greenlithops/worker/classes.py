@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import operator
+import os
 import pickle
+import sys
 import weakref
 
 from greenlithops.errors import SerializationError
@@ -22,9 +25,15 @@ if TYPE_CHECKING:
     Stream = tuple[bytes, list[Any]]
     NameClass = Callable[[type], bytes | None]
 
+#: what says how the memory of a structure is laid out, in the order in which it must be known
+_LAYOUT = ("_pack_", "_align_", "_anonymous_", "_fields_")
+
 _classes: weakref.WeakValueDictionary[bytes, type] = weakref.WeakValueDictionary()
 _digests: weakref.WeakKeyDictionary[type, bytes] = weakref.WeakKeyDictionary()
 _announced: dict[bytes, Stream] = {}
+#: structures of `ctypes` that travelled, since they must stay one class each
+_marks: weakref.WeakKeyDictionary[type, bytes] = weakref.WeakKeyDictionary()
+_marked: weakref.WeakValueDictionary[bytes, type] = weakref.WeakValueDictionary()
 _kept: list[type] = []  #: classes that nothing else in a worker may hold
 
 
@@ -100,6 +109,45 @@ def set_attributes(obj: Any, state: dict[str, Any]) -> None:
         object.__setattr__(obj, name, value)
 
 
+def _of_ctypes(cls: Any) -> tuple[Any, ...] | None:
+    """Return how a structure or array of `ctypes` is made anew; None if the class is none.
+
+    The descriptors of a structure's fields cannot travel: they come from ``_fields_`` again.
+    """
+    ctypes = sys.modules.get("ctypes")
+    if ctypes is None or not issubclass(cls, (ctypes.Array, ctypes.Structure, ctypes.Union)):
+        return None
+    if issubclass(cls, ctypes.Array):
+        return operator.mul, (cls._type_, cls._length_)
+    members = dict(vars(cls))
+    fields = {name for name, *_ in members.get("_fields_", ())}
+    core = {name: members[name] for name in _LAYOUT if name in members}
+    left_out = {*core, *fields, "__dict__", "__weakref__"}
+    rest = {name: value for name, value in members.items() if name not in left_out}
+    mark = _marks.setdefault(cls, os.urandom(16))
+    _marked[mark] = cls
+    made_from = (mark, cls.__name__, cls.__bases__, core)
+    return new_class, made_from, rest, None, None, set_members
+
+
+def new_class(mark: bytes, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> type:
+    """Return the class of a mark: it may have come before, or from here; else a new one."""
+    cls = _marked.get(mark)
+    if cls is None:
+        import types  # noqa: PLC0415 - rarely needed
+
+        cls = types.new_class(name, bases, None, lambda space: space.update(members))
+        _marks[cls] = mark
+        _marked[mark] = cls
+    return cls
+
+
+def set_members(cls: type, members: dict[str, Any]) -> None:
+    """Give a new class its other members, which may refer to it."""
+    for name, value in members.items():
+        setattr(cls, name, value)
+
+
 @functools.cache
 def object_pickler() -> Any:
     """Return cloudpickle's pickler, which names classes instead of describing them."""
@@ -116,6 +164,9 @@ def object_pickler() -> Any:
             if _lost_slots(obj):
                 state = dict(obj.__dict__)
                 return new_object, (type(obj),), state, None, None, set_attributes
-            return super().reducer_override(obj)
+            how = super().reducer_override(obj)
+            if isinstance(obj, type) and how is not NotImplemented:  # it would go by value
+                return _of_ctypes(obj) or how
+            return how
 
     return ObjectPickler

@@ -55,6 +55,8 @@ MULTIPROCESSING = {
     "_TestConnection.test_missing_fd_transfer": DESCRIPTORS,
     "_TestPicklingConnections.test_pickling": DESCRIPTORS,
     "_TestHeap": INSIDES,
+    "_TestSharedMemory.test_shared_memory_SharedMemoryManager_basics": NOT_OURS,
+    "_TestSharedMemory.test_shared_memory_SharedMemoryServer_ignores_sigint": NOT_OURS,
     "_TestFinalize": NOT_OURS,
     "_TestImportStar.test_import": INSIDES,
     "TestInvalidHandle.test_invalid_handles": "a connection has no handle",
