@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: bench-multiprocessing hello test test-heavy test-integration check format bench bench-storage bench-energy bench-functions lithops-suites clean
+.PHONY: bench-multiprocessing hello test test-heavy test-integration test-kubernetes check format bench bench-storage bench-energy bench-functions lithops-suites clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
@@ -19,6 +19,10 @@ test-heavy: $(VENV)/.dev
 test-integration: $(VENV)/.data
 	bash tests/integration/setup
 	$(BIN)/python -m pytest -m integration -rs
+
+# CLUSTER=path of a program that runs a cluster here, or KUBECONFIG of any; see tests/kubernetes/setup
+test-kubernetes: $(VENV)/.dev
+	eval "$$(bash tests/kubernetes/setup $(BIN)/python)" && $(BIN)/python -m pytest -m kubernetes --durations=10 tests/kubernetes
 
 # RUNNER=path of a program that runs Lithops' own tests; ARGS=--versions … --storages …
 lithops-suites: $(VENV)/.dev

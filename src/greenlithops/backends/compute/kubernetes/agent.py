@@ -42,9 +42,12 @@ class Agent:
     Args:
         settings: what the Secret says.
         role: of a Job whose calls are run, one in each pod; None for a pool's.
+        idle: seconds without calls after which it ends; None: it stays.
     """
 
-    def __init__(self, settings: dict[str, Any], role: str | None = None) -> None:
+    def __init__(
+        self, settings: dict[str, Any], role: str | None = None, idle: float | None = None
+    ) -> None:
         self.name = os.environ.get("GREENLITHOPS_POD") or os.uname().nodename
         self._pool = settings["pool"]
         self._key = bytes.fromhex(settings["key"])
@@ -57,6 +60,8 @@ class Agent:
         self._processes = 1 if role else int(settings.get("processes", 1))
         self._calls = exchange.calls_key(self._pool, role)
         self._once = role is not None
+        self._longest_idle = idle
+        self._busy_at = time.monotonic()
         self._redis = exchange.connected(settings["redis"])
         self._running: dict[str, tuple[str, Child]] = {}  #: by entry: the consumer, and its child
         self._leaving = asyncio.Event()
@@ -111,6 +116,7 @@ class Agent:
                     continue
                 if taken is not None:
                     await self._answer(consumer, child, *taken)
+                    self._busy_at = time.monotonic()
                 if done or (self._once and taken is not None):
                     return
         finally:
@@ -214,6 +220,9 @@ class Agent:
                     exchange.life_key(self._pool, self._owner)
                 ):
                     self._owner_seen = time.monotonic()
+            unused = not self._running and time.monotonic() - self._busy_at
+            if self._longest_idle is not None and unused > self._longest_idle:
+                self._leaving.set()
             if self._owner and time.monotonic() - self._owner_seen > self._owner_seconds:
                 _log.warning("the program of these calls is gone")
                 for entry in list(self._running):
@@ -231,10 +240,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Run greenlithops' calls in this pod.")
     parser.add_argument("settings", type=Path, help="a JSON file: how Redis is reached, and more")
     parser.add_argument("--once", metavar="ROLE", help="run one call of a Job, and end")
+    parser.add_argument("--idle", type=float, help="end after so many seconds without calls")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=os.environ.get("GREENLITHOPS_LOG", "WARNING"), stream=sys.stderr)
     settings = json.loads(given.settings.read_text("utf-8"))
-    asyncio.run(Agent(settings, given.once).run())
+    asyncio.run(Agent(settings, given.once, given.idle).run())
 
 
 if __name__ == "__main__":
