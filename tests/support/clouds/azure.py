@@ -205,6 +205,52 @@ class AzureStandIn:
         await self.instances.stop(parts["name"])
         return await self._delete(path, body)
 
+    # Container apps.
+
+    async def container_apps_create_or_update(self, path, parts, body):
+        name, properties = path.rpartition("/")[2], body["properties"]
+        assert properties["managedEnvironmentId"] in self.resources
+        configuration = dict(properties["configuration"])
+        held = {one["name"]: one["value"] for one in configuration.pop("secrets")}
+        for registry in configuration.get("registries", ()):
+            assert held[registry["passwordSecretRef"]]
+        broken = self.broken
+        made = await self._put(path, body)
+        found = self.resources[path]
+        fqdn = await self._front(name)
+        configuration["ingress"] = configuration["ingress"] | {"fqdn": fqdn}
+        configuration["secrets"] = [{"name": one} for one in held]
+        found["properties"]["configuration"] = configuration
+        self.settings[name] = held
+        if not broken:
+            await self.restart(name)
+        return made
+
+    async def restart(self, name):
+        """Start the replica of a container app."""
+        path = f"{ROOT}/providers/Microsoft.App/containerApps/{name}"
+        (container,) = self.resources[path]["properties"]["template"]["containers"]
+        held = self.settings[name]
+        variables = {
+            one["name"]: one.get("value") or held[one["secretRef"]] for one in container["env"]
+        }
+        await self.instances.start(name, None, _container(container), variables)
+
+    async def container_apps_list_secrets(self, path, parts, body):
+        held = self.settings[parts["containerAppName"]]
+        found = [{"name": name, "value": value} for name, value in held.items()]
+        return web.json_response({"value": found})
+
+    async def container_apps_delete(self, path, parts, body):
+        await self.instances.stop(parts["containerAppName"])
+        return await self._delete(path, body)
+
+    async def shared_keys_get_shared_keys(self, path, parts, body):
+        return web.json_response({"primarySharedKey": "the workspace's key"})
+
+    async def workspaces_get(self, path, parts, body):
+        return web.json_response({"properties": {"customerId": "the-workspace"}})
+
     def _component(self, path, query):
         assert query == {"api-version": "2020-02-02"}
         properties = {"AppId": "the-app-id", "ConnectionString": "InstrumentationKey=1"}
@@ -227,6 +273,18 @@ class AzureStandIn:
 
 def _functions_host(folder, port):
     return [sys.executable, "-P", _HERE / "azure_host.py", folder, port], {}
+
+
+def _container(container):
+    """Return the command of a container, with a Python that has nothing installed."""
+
+    def command(folder, port):
+        words = container["command"]
+        python = Path(sys._base_executable)
+        assert words[0] == "python"
+        return [python, *words[1:]], {"UVICORN_HOST": HOST, "UVICORN_PORT": str(port)}
+
+    return command
 
 
 def _fetched(url):

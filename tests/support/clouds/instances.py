@@ -98,7 +98,11 @@ class Instances:
                 session.request(request.method, url, data=body, headers=sent) as reply,
             ):
                 kept = {name: reply.headers[name] for name in KEPT if name in reply.headers}
-                return web.Response(status=reply.status, body=await reply.read(), headers=kept)
+                passed = web.StreamResponse(status=reply.status, headers=kept)
+                await passed.prepare(request)
+                async for part in reply.content.iter_any():
+                    await passed.write(part)
+                return passed
         except ClientError:
             status, text = self.gone
             return web.Response(status=status, text=text)

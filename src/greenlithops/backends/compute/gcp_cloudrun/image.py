@@ -10,6 +10,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.aws_lambda.package import Package, package
+from greenlithops.backends.compute.hosted import SERVER
 from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
 from greenlithops.offload import off_loop
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from greenlithops.backends.compute.gcp_cloudrun.options import CloudRunOptions
     from greenlithops.backends.compute.google import Google
 
-SERVER = "uvicorn==0.38.0"  #: what runs the worker's application
 IMAGE = "worker"
 PORT = 8080
 _GZIP = {"Content-Type": "application/gzip"}
@@ -48,7 +48,7 @@ class Images:
         self._bucket = options.source_bucket
         self._files = {
             "Dockerfile": _RECIPE,
-            "requirements.txt": "\n".join([SERVER, *options.requirements, ""]),
+            "requirements.txt": "\n".join([*SERVER, *options.requirements, ""]),
         }
 
     async def ensure(self) -> str:
