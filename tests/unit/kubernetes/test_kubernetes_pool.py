@@ -246,3 +246,13 @@ async def test_no_redis_no_cluster(options, cluster):
             pass
     with pytest.raises(ConfigurationError, match="redis"):
         kubernetes(image="x")
+
+
+async def test_what_lost_machines_left_is_deleted_by_the_next_program(options, cluster):
+    async with soon(50), kubernetes(**options) as backend:
+        left = dict(cluster.objects)
+        anchor = cluster.of("Job")[0]
+        assert anchor["metadata"]["name"] == f"greenlithops-{backend.session.name}"
+        anchor["status"] = {"conditions": [{"type": "Failed", "status": "True"}]}
+        async with kubernetes(**options):
+            assert not left.keys() & cluster.objects.keys()

@@ -151,7 +151,7 @@ def test_rights_are_those_that_are_used():
     }
     assert rules == {
         *((kind, "create") for kind in ("jobs", "deployments", "secrets")),
-        *(("jobs", verb) for verb in ("patch", "delete")),
+        *(("jobs", verb) for verb in ("patch", "delete", "list")),
         *(("deployments", verb) for verb in ("patch", "list", "watch")),
         ("secrets", "get"),
         *((kind, verb) for kind in ("pods", "events") for verb in ("list", "watch")),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.kubernetes.naming import (
     ROLE,
+    ROLE_ANCHOR,
     ROLE_POOL,
     SESSION,
     labels,
@@ -36,13 +37,13 @@ def anchor(options: KubernetesOptions, session: str) -> Manifest:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": name_of(session), "labels": labels(session, "anchor")},
+        "metadata": {"name": name_of(session), "labels": labels(session, ROLE_ANCHOR)},
         "spec": {
             "parallelism": 0,
             "activeDeadlineSeconds": ANCHOR_SECONDS,
             "ttlSecondsAfterFinished": 0,
             "template": {
-                "metadata": {"labels": labels(session, "anchor")},
+                "metadata": {"labels": labels(session, ROLE_ANCHOR)},
                 "spec": {
                     "restartPolicy": "Never",
                     "containers": [{"name": "none", "image": options.image or "none"}],

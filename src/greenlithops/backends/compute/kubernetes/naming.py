@@ -11,7 +11,7 @@ Manifest = dict[str, Any]
 
 SESSION = "greenlithops.io/session"  #: the label of everything that belongs to one executor
 ROLE = "greenlithops.io/role"
-ROLE_POOL = "pool"
+ROLE_POOL, ROLE_ANCHOR = "pool", "anchor"
 WORKER = "worker"  #: the container in which calls run
 
 

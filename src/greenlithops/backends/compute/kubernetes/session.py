@@ -10,7 +10,7 @@ from greenlithops.backends.compute.kubernetes import manifests
 from greenlithops.backends.compute.kubernetes.api import Api, path
 from greenlithops.backends.compute.kubernetes.failures import Exists
 from greenlithops.backends.compute.kubernetes.guardian import Guardian
-from greenlithops.backends.compute.kubernetes.naming import SESSION, name_of
+from greenlithops.backends.compute.kubernetes.naming import ROLE, ROLE_ANCHOR, SESSION, name_of
 from greenlithops.backends.compute.kubernetes.watch import Watch
 from greenlithops.errors import GreenlithopsError, ServiceUnavailable, Throttled
 from greenlithops.offload import off_loop
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from greenlithops.backends.compute.kubernetes.state import Pods
 
 INDEXED = (1, 21)  #: the first version of Kubernetes that has indexed Jobs
+EXPIRING = (1, 21)  #: the first that deletes Jobs whose time to live is over
 _PACE = 0.2  #: seconds after which a server that asked for less is asked again, at first
 
 _log = logging.getLogger(__name__)
@@ -73,12 +74,25 @@ class Session:
         self.version = await self.api.version()
         anchor = manifests.anchor(self._options, self.name)
         await self.api.check([anchor, *self.manifests(), *self._example()])
+        if self.version < EXPIRING:
+            await self._sweep()
         self._guardian = await off_loop(Guardian, _where(self._options, self.api), self.name)
         self._anchor = await self.api.create(anchor)
         self._started = asyncio.get_running_loop().time()
         await asyncio.gather(*map(self.api.create, self.manifests()))
         self._replicas = self._options.min_workers
         self._spawn(self._extend())
+
+    async def _sweep(self) -> None:
+        """Delete what programs left whose machine was lost, where the cluster does not."""
+        place = path("Job", self.api.namespace)
+        found = await self.api.list(place, [("labelSelector", f"{ROLE}={ROLE_ANCHOR}")])
+        for one in found["items"]:
+            if any(
+                condition["type"] == "Failed" and condition["status"] == "True"
+                for condition in one.get("status", {}).get("conditions", ())
+            ):
+                await self.api.delete("Job", one["metadata"]["name"])
 
     def _example(self) -> list[Manifest]:
         if self._options.mode == "pool" and not self._options.more_memory:
