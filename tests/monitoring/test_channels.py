@@ -27,6 +27,31 @@ class TestRedis(ChannelContract):
         return Place("redis", {"host": "127.0.0.1", "port": valkey.port})
 
 
+class TestSqs(ChannelContract):
+    """Against an emulator of AWS."""
+
+    shared = False  # a message of a queue goes to one of those who take from it
+    many = 60  # ten in a request
+
+    @pytest.fixture
+    def place(self, ministack):
+        options = {"region": "us-east-1", "endpoint": ministack.endpoint}
+        options |= {"access_key_id": ministack.user, "secret_access_key": ministack.secret}
+        return Place("aws_sqs", options)
+
+
+class TestAzureQueue(ChannelContract):
+    """Against Azurite."""
+
+    shared = False  # as with SQS
+    many = 60  # one in a request
+
+    @pytest.fixture
+    def place(self, azurite_queue):
+        options = {"storage_account_name": azurite_queue.user, "endpoint": azurite_queue.endpoint}
+        return Place("azure_queue", {**options, "storage_account_key": azurite_queue.secret})
+
+
 async def test_a_server_that_comes_back(guard, tmp_path, server_guard):
     server = start_valkey(tmp_path / "valkey", guard)
     place = Place("redis", {"host": "127.0.0.1", "port": server.port})
@@ -69,7 +94,7 @@ async def test_a_server_that_cannot_be_used(valkey_with_password, monkeypatch, o
 
 
 def test_what_is_said_of_wrong_places():
-    with pytest.raises(BackendNotFound, match="there are redis"):
+    with pytest.raises(BackendNotFound, match="there are redis, rabbitmq"):
         channel(Place("carrier-pigeon"))
     with pytest.raises(ConfigurationError, match="host"):
         channel(Place("redis"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.config.keys import Role, Section, keyed, secret, text
+from greenlithops.config.keys import Fate, Key, Role, Section, keyed, secret, text
 from greenlithops.errors import ConfigurationError
 from greenlithops.monitoring.channel import Place, as_place
 
@@ -16,11 +16,16 @@ REQUIRED = {
     "redis": (),  # a host, or a socket: it says so itself
     "rabbitmq": ("amqp_url",),
     "aws_sqs": ("region",),
-    "gcp_pubsub": ("project_name",),
     "azure_queue": ("storage_account_name", "storage_account_key"),
 }
+_NO_PUBSUB = "this version has no channel by Pub/Sub, so who waits looks at storage"
 #: keys of a section that are about storage
 _OF_STORAGE = {"storage_bucket", "bucket", "connections", "url"}
+
+
+def _needless(*keys: Key) -> dict[str, Key]:
+    return {key.name: key._replace(fate=Fate.NEEDLESS, advice=_NO_PUBSUB) for key in keys}
+
 
 CHANNELS = (
     Section(
@@ -47,11 +52,10 @@ CHANNELS = (
         "gcp_pubsub",
         Role.CHANNEL,
         "Monitoring by Pub/Sub.",
-        keyed(
+        _needless(
             text("credentials_path", "the service account's file"),
-            text("project_name", "the project", default="that of the service account"),
-            text("region", "accepted; Pub/Sub is global"),
-            text("endpoint", "another place that speaks Pub/Sub", default="Google's"),
+            text("project_name", "the project"),
+            text("region", "the region"),
         ),
         cloud="gcp",
     ),
@@ -80,6 +84,8 @@ def place_of(general: Mapping[str, Any], values: Mapping[str, Any]) -> Place | N
         ConfigurationError: a key is missing that it cannot do without.
     """
     name = general.get("monitoring")
+    if name == "gcp_pubsub":
+        return None
     if name not in REQUIRED:
         return as_place(name)
     missing = [key for key in REQUIRED[name] if key not in values]

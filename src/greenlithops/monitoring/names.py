@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from greenlithops.errors import BackendNotFound, ConfigurationError
+from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from greenlithops.monitoring.channel import Channel, Place
 
 _PACKAGE = "greenlithops.backends.monitoring"
@@ -15,7 +19,26 @@ _PACKAGE = "greenlithops.backends.monitoring"
 #: name: module, class, how to install what it needs
 CHANNELS = {
     "redis": (f"{_PACKAGE}.redis", "RedisChannel", "pip install 'greenlithops[redis]'"),
+    "rabbitmq": (
+        f"{_PACKAGE}.rabbitmq",
+        "RabbitmqChannel",
+        "pip install 'greenlithops[rabbitmq]'",
+    ),
+    "aws_sqs": (f"{_PACKAGE}.aws_sqs", "SqsChannel", "pip install 'greenlithops[aws]'"),
+    "azure_queue": (
+        f"{_PACKAGE}.azure_queue",
+        "AzureQueueChannel",
+        "pip install 'greenlithops[azure]'",
+    ),
 }
+
+
+@asynccontextmanager
+async def opened(place: Place) -> AsyncIterator[Channel]:
+    """Give a channel that is open inside ``async with``. Raises as `channel` does."""
+    one = await off_loop(channel, place)  # clients of servers read files when they are imported
+    async with one:
+        yield one
 
 
 def channel(place: Place) -> Channel:

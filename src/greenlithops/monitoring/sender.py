@@ -10,7 +10,7 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from greenlithops.monitoring.names import channel
+from greenlithops.monitoring.names import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Sender:
             self._opening = asyncio.Lock()
         async with self._opening:
             if self._channel is None:
-                self._channel = await self._stack.enter_async_context(channel(self._place))
+                self._channel = await self._stack.enter_async_context(opened(self._place))
         await self._channel.send(topic, messages)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from greenlithops.monitoring.names import channel
+from greenlithops.monitoring.names import opened
 
 if TYPE_CHECKING:
     from greenlithops.monitoring.channel import Channel, Place
@@ -36,7 +36,7 @@ class SharedChannel:
             return None
         async with self._opening:
             if self._channel is None:
-                self._channel = await self._stack.enter_async_context(channel(self.place))
+                self._channel = await self._stack.enter_async_context(opened(self.place))
         return self._channel
 
     async def close(self) -> None:

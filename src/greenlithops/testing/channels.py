@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
-from greenlithops.monitoring.names import channel
+from greenlithops.monitoring.names import opened
 from greenlithops.monitoring.news import news_of
 from greenlithops.monitoring.sender import Sender
 from greenlithops.offload import off_loop
@@ -27,12 +27,12 @@ class ChannelContract:
 
     async def test_what_is_sent_is_received(self, place: Place) -> None:
         sent = [b"%d" % number for number in range(self.many)]
-        async with channel(place) as one, one.listen(topic := _topic()) as subscription:
+        async with opened(place) as one, one.listen(topic := _topic()) as subscription:
             await one.send(topic, sent)
             assert sorted(await _received(subscription, len(sent))) == sorted(sent)
 
     async def test_any_bytes_up_to_the_limit(self, place: Place) -> None:
-        async with channel(place) as one, one.listen(topic := _topic()) as subscription:
+        async with opened(place) as one, one.listen(topic := _topic()) as subscription:
             sent = [bytes(range(256)), b"", secrets.token_bytes(one.limit), b"\n \t"]
             for message in sent:
                 await one.send(topic, [message])
@@ -40,7 +40,7 @@ class ChannelContract:
 
     async def test_topics_are_apart_and_nothing_is_kept_for_nobody(self, place: Place) -> None:
         mine, other = _topic(), _topic()
-        async with channel(place) as one:
+        async with opened(place) as one:
             await one.send(mine, [b"too early"])
             async with one.listen(mine) as subscription, one.listen(other):
                 await one.send(other, [b"not mine"])
@@ -50,7 +50,7 @@ class ChannelContract:
     async def test_all_who_listen_are_told(self, place: Place) -> None:
         topic = _topic()
         async with (
-            channel(place) as one,
+            opened(place) as one,
             one.listen(topic) as first,
             one.listen(topic) as second,
         ):
@@ -66,7 +66,7 @@ class ChannelContract:
             await asyncio.wait(left)
 
     async def test_a_cancelled_wait_loses_nothing(self, place: Place) -> None:
-        async with channel(place) as one, one.listen(topic := _topic()) as subscription:
+        async with opened(place) as one, one.listen(topic := _topic()) as subscription:
             for seconds in (0, 0.01, 0.3):
                 wait = asyncio.create_task(subscription.receive())
                 await asyncio.sleep(seconds)
@@ -78,7 +78,7 @@ class ChannelContract:
 
     async def test_code_without_an_event_loop_sends_too(self, place: Place) -> None:
         sender = Sender(place)
-        async with channel(place) as one, one.listen(topic := _topic()) as subscription:
+        async with opened(place) as one, one.listen(topic := _topic()) as subscription:
             for number in range(3):
                 await off_loop(sender.send, topic, [b"from a thread %d" % number])
             assert len(await _received(subscription, 3)) == 3  # noqa: PLR2004 - as many as sent
@@ -86,7 +86,7 @@ class ChannelContract:
 
     async def test_who_waits_for_news_wakes_up(self, place: Place) -> None:
         topic = _topic()
-        async with channel(place) as one, news_of(one, topic) as news:
+        async with opened(place) as one, news_of(one, topic) as news:
             while not news.listening:
                 await news.wait(0.1)
             await news.wait(0)

@@ -5,6 +5,7 @@ import pytest
 from support.servers import (
     environment,
     start_azurite,
+    start_azurite_queue,
     start_fake_gcs,
     start_juicefs,
     start_seaweedfs,
@@ -13,7 +14,15 @@ from support.servers import (
 from support.servers.functions import start_ministack
 from support.servers.process import Guard
 
-STARTERS = {"seaweedfs", "juicefs", "fake_gcs", "azurite", "valkey", "valkey_with_password"}
+STARTERS = {
+    "seaweedfs",
+    "juicefs",
+    "fake_gcs",
+    "azurite",
+    "azurite_queue",
+    "valkey",
+    "valkey_with_password",
+}
 OF_FUNCTIONS = {"ministack", "function_guard"}
 OF_SDKS = {"sdk"}
 
@@ -92,6 +101,14 @@ def fake_gcs(server_guard, server_folder):
 def azurite(server_guard, server_folder):
     """Azure's Blob service."""
     server = start_azurite(server_folder / "azurite", server_guard)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def azurite_queue(server_guard, server_folder):
+    """Azure's Queue service."""
+    server = start_azurite_queue(server_folder / "azurite-queue", server_guard)
     yield server
     server.kill()
 
