@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 import greenlithops as gl
 from greenlithops.backends.compute.oracle_f.backend import oracle_f
 from greenlithops.backends.compute.oracle_f.options import OracleOptions
-from greenlithops.backends.compute.oracle_f.replies import read
-from greenlithops.backends.compute.services import Answer
+from greenlithops.backends.compute.oracle_f.replies import meaning
 from greenlithops.errors import (
     CallTimeout,
     ConfigurationError,
@@ -141,7 +140,7 @@ async def test_faults(cloud):
         with pytest.raises(CallTimeout, match="runtime_timeout"):
             await ex.submit(nap, 20)
         cloud.next.append(("POST", url, Said(200, None)))
-        with pytest.raises(WorkerLost, match="broke the connection"):
+        with pytest.raises(WorkerLost, match="broke while calls ran"):
             await ex.submit(abs, 1)
         assert await ex.submit(len, bytes(3 << 20)) == 3 << 20
 
@@ -262,9 +261,9 @@ async def test_requests_are_those_of_oracles_own_client(cloud, sdk):
     ],
 )
 def test_what_errors_mean(code, kind):
-    body = json.dumps({"code": code, "message": "so it is"}).encode()
+    body = json.dumps({"code": code, "message": "so it is"})
     with pytest.raises(kind, match=code):
-        read(Answer(502, {}, body), "calls")
+        raise meaning(502, {}, f"https://functions: {body}")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pickle
 import sys
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
 from greenlithops.backends.compute.http.backend import HttpBackend
 from greenlithops.backends.compute.services import PYTHON
@@ -105,6 +106,19 @@ class Deployer(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsSignatures(Protocol):
+    """A deployer whose service takes signed requests, and has a form of its own for replies."""
+
+    async def sign(self, url: str, body: bytes) -> Mapping[str, str]:
+        """Return the headers of an invocation, its signature among them."""
+        ...
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return the reply in an answer with status 200, or raise what it means."""
+        ...
+
+
 class HostedBackend:
     """Runs calls in a service, which is deployed when this is opened.
 
@@ -147,6 +161,7 @@ class HostedBackend:
                 )
             if found.url is None:
                 raise ServiceRefused(f"the service {found.name} has no URL")
+            signs = self.deployer if isinstance(self.deployer, SupportsSignatures) else None
             http = HttpBackend(
                 found.url,
                 found.key,
@@ -157,6 +172,8 @@ class HostedBackend:
                 size=self.size,
                 meaning=self.deployer.meaning,
                 worker_processes=self.limits.processes,
+                sign=None if signs is None else partial(signs.sign, found.url),
+                read=None if signs is None else signs.read,
             )
             self.key = http.key
             self._http = await stack.enter_async_context(http)

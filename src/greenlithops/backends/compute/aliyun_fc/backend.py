@@ -6,13 +6,13 @@ from typing import Any
 
 from greenlithops.backends.compute.aliyun_fc.deployment import FunctionComputeDeployer
 from greenlithops.backends.compute.aliyun_fc.options import FunctionComputeOptions
-from greenlithops.backends.compute.signed import SignedBackend
+from greenlithops.backends.compute.hosted import HostedBackend
 from greenlithops.models import Limits, ServiceSize
 
 MOST_BODY = 32 << 20  #: bytes that an invocation takes
 
 
-def aliyun_fc(**options: Any) -> SignedBackend:
+def aliyun_fc(**options: Any) -> HostedBackend:
     """Return a backend for a function of Function Compute 3.0.
 
     Args:
@@ -22,7 +22,7 @@ def aliyun_fc(**options: Any) -> SignedBackend:
         ConfigurationError: an option is unknown, missing or impossible.
     """
     found = FunctionComputeOptions.of(options)
-    return SignedBackend(
+    return HostedBackend(
         "aliyun_fc",
         FunctionComputeDeployer(found),
         limits=Limits(

@@ -10,9 +10,9 @@ from greenlithops.backends.compute.aliyun_fc import replies
 from greenlithops.backends.compute.aliyun_fc.signing import sign
 from greenlithops.backends.compute.aws_lambda.package import Package, package
 from greenlithops.backends.compute.hosted import PACKAGE_VARIABLE, Service
-from greenlithops.backends.compute.http.backend import LARGE
+from greenlithops.backends.compute.http.backend import LARGE, refusal
 from greenlithops.backends.compute.rest import Rest, becomes
-from greenlithops.backends.compute.services import PYTHON, Answer, digest_of, with_files
+from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
 from greenlithops.errors import ConfigurationError, NotSupported, ServiceRefused
 from greenlithops.offload import off_loop
 from greenlithops.worker.application import CONCURRENCY_VARIABLE
@@ -70,9 +70,17 @@ class FunctionComputeDeployer:
             return await off_loop(self._signed, "POST", url, body, BYTES)
         return self._signed("POST", url, body, BYTES)
 
-    def read(self, answer: Answer) -> Reply:
-        """Return the reply in an answer, or raise what its failure means."""
-        return replies.read(answer, self._name)
+    async def headers(self) -> Mapping[str, str]:
+        """Return nothing: a signature has all."""
+        return {}
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return the reply in an answer with status 200, or raise what it means."""
+        return replies.read(headers, body, self._name)
+
+    def meaning(self, status: int, headers: Mapping[str, Any], text: str) -> Exception:
+        """Return what an HTTP status other than 200 means for the calls of an invocation."""
+        return refusal(status, headers, text)
 
     async def ensure(self) -> Service:
         """Return the function with these options, when it can be invoked."""

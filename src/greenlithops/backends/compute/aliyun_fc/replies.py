@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.compute.http.backend import refusal
 from greenlithops.errors import (
     CallTimeout,
     OutOfMemory,
@@ -17,40 +16,39 @@ from greenlithops.errors import (
 from greenlithops.models import Reply
 
 if TYPE_CHECKING:
-    from greenlithops.backends.compute.services import Answer
+    from collections.abc import Mapping
 
 _TIMEOUT = re.compile(r"timed out after ([\d.]+) seconds", re.IGNORECASE)
 _MEMORY = re.compile(r"out of memory|\bOOM", re.IGNORECASE)
 _NOT_STARTED = {"ImportModuleError", "HandlerNotFound", "InvalidHandlerName", "ProtocolError"}
 
 
-def read(answer: Answer, name: str) -> Reply:
-    """Return the reply in an answer.
+def read(headers: Mapping[str, str], body: bytes, name: str) -> Reply:
+    """Return the reply in an answer with status 200.
 
     Args:
-        answer: what the service answered.
+        headers: of the answer.
+        body: its content.
         name: the function's.
 
     Raises:
         CallError: there is none; which, says why.
     """
-    if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
-        raise refusal(answer.status, answer.headers, f"{name}: {answer.text()}")
-    if "X-Fc-Error-Type" in answer.headers:
-        raise failure(answer, name)
-    duration = answer.headers.get("X-Fc-Invocation-Duration")
-    return Reply(answer.body, float(duration) / 1000 if duration else None)
+    if "X-Fc-Error-Type" in headers:
+        raise failure(headers["X-Fc-Error-Type"], body, name)
+    duration = headers.get("X-Fc-Invocation-Duration")
+    return Reply(body, float(duration) / 1000 if duration else None)
 
 
-def failure(answer: Answer, name: str) -> Exception:
+def failure(kind: str, body: bytes, name: str) -> Exception:
     """Return what a function's error means that did not come from a call."""
     try:
-        content: Any = json.loads(answer.body)
+        content: Any = json.loads(body)
     except ValueError:
         content = None
     content = content if isinstance(content, dict) else {}
-    message = str(content.get("errorMessage") or answer.text())
-    kind = str(content.get("errorType") or answer.headers["X-Fc-Error-Type"])
+    message = str(content.get("errorMessage") or body[:2000].decode("utf-8", "replace"))
+    kind = str(content.get("errorType") or kind)
     said = f"the function {name}: {kind}: {message}"
     if _TIMEOUT.search(message):
         return CallTimeout(f"{said}; give more runtime_timeout, or fewer calls at a time")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from greenlithops.protocols import Depot
 
     Headers = Callable[[], Awaitable[Mapping[str, str]]]
+    Sign = Callable[[bytes], Awaitable[Mapping[str, str]]]
+    Read = Callable[[Mapping[str, str], bytes], Reply]
     Meaning = Callable[[int, Mapping[str, Any], str], Exception]
 
 CONNECT_SECONDS = 10.0
@@ -66,6 +68,9 @@ class HttpBackend:
         queue_seconds: how long an asynchronous invocation may wait for its turn.
         runtime_timeout: seconds that an invocation may take; a reply that has not come a minute
             later, or the next part of one, will not come.
+        sign: gives the headers of a request with this body, its signature among them.
+        read: returns the reply in an answer with status 200, from its headers and body, or raises
+            what it means; the body is the reply, by default.
     """
 
     name = "http"
@@ -85,6 +90,8 @@ class HttpBackend:
         asynchronous: bool = False,
         queue_seconds: float = 3600.0,
         runtime_timeout: float = 3600.0,
+        sign: Sign | None = None,
+        read: Read | None = None,
     ) -> None:
         text = key or os.environ.get(KEY_VARIABLE, "")
         if not text:
@@ -101,6 +108,8 @@ class HttpBackend:
         self._endpoint = endpoint
         self._headers = headers
         self._meaning = meaning or refusal
+        self._sign = sign
+        self._read = read or _whole
         self._session: aiohttp.ClientSession | None = None
         self._asynchronous = asynchronous
         self._seconds = (queue_seconds, runtime_timeout)
@@ -152,7 +161,7 @@ class HttpBackend:
             with self._explained():
                 async with await self._request(body) as response:
                     await self._check(response)
-                    return Reply(await response.read())
+                    return self._read(response.headers, await response.read())
 
         async def post(url: str) -> bytes | None:
             asked = invocation.address(self.key, body, url)
@@ -173,7 +182,7 @@ class HttpBackend:
             async with await self._request(body, _STREAMS) as response:
                 await self._check(response)
                 if response.content_type != STREAM:
-                    yield Reply(await response.read())
+                    yield self._read(response.headers, await response.read())
                     return
                 while head := await response.content.read(LENGTH.size):
                     head += await response.content.readexactly(LENGTH.size - len(head))
@@ -194,6 +203,8 @@ class HttpBackend:
                 "into storage, and pass a CloudObject"
             )
         headers = more if self._headers is None else {**await self._headers(), **(more or {})}
+        if self._sign is not None:
+            headers = {**(headers or {}), **await self._sign(body)}
         # What is large is written in pieces, so that the event loop is not held for long.
         data = body if len(body) < LARGE else io.BytesIO(body)
         return session.post(self._endpoint, data=data, headers=headers)
@@ -225,6 +236,10 @@ class HttpBackend:
 
     def __repr__(self) -> str:
         return f"<HttpBackend {self._endpoint}>"
+
+
+def _whole(_: Mapping[str, str], body: bytes) -> Reply:
+    return Reply(body)
 
 
 def refusal(status: int, headers: Mapping[str, Any], text: str) -> Exception:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from greenlithops.backends.compute.hosted import HostedBackend
 from greenlithops.backends.compute.oracle_f.deployment import OracleDeployer
 from greenlithops.backends.compute.oracle_f.options import OracleOptions
-from greenlithops.backends.compute.signed import SignedBackend
 from greenlithops.models import Limits, ServiceSize
 
 MOST_BODY = 6 << 20  #: bytes that an invocation takes
 
 
-def oracle_f(**options: Any) -> SignedBackend:
+def oracle_f(**options: Any) -> HostedBackend:
     """Return a backend for a function of Oracle Functions.
 
     What calls cost is not told: the service does not say for how long it bills an invocation.
@@ -33,7 +33,7 @@ def oracle_f(**options: Any) -> SignedBackend:
             provider="other",
             region=found.region,
         )
-    return SignedBackend(
+    return HostedBackend(
         "oracle_f",
         OracleDeployer(found),
         limits=Limits(

@@ -11,7 +11,7 @@ from greenlithops.backends.compute.http.backend import LARGE
 from greenlithops.backends.compute.oracle_f import replies
 from greenlithops.backends.compute.oracle_f.signing import Signer
 from greenlithops.backends.compute.rest import Rest, becomes
-from greenlithops.backends.compute.services import PYTHON, Answer, digest_of
+from greenlithops.backends.compute.services import PYTHON, digest_of
 from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable
 from greenlithops.offload import off_loop
 from greenlithops.worker.service import KEY_VARIABLE
@@ -69,9 +69,17 @@ class OracleDeployer:
             signed = self._signed("POST", url, body, BYTES)
         return {**signed, "accept": "*/*", "fn-invoke-type": "sync"}
 
-    def read(self, answer: Answer) -> Reply:
-        """Return the reply in an answer, or raise what its failure means."""
-        return replies.read(answer, self._name)
+    async def headers(self) -> Mapping[str, str]:
+        """Return nothing: a signature has all."""
+        return {}
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return the reply in an answer with status 200, or raise what it means."""
+        return replies.read(headers, body, self._name)
+
+    def meaning(self, status: int, headers: Mapping[str, Any], text: str) -> Exception:
+        """Return what an HTTP status other than 200 means for the calls of an invocation."""
+        return replies.meaning(status, headers, text)
 
     # The application.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.http.backend import refusal
@@ -11,43 +11,39 @@ from greenlithops.models import Reply
 from greenlithops.worker.fdk_function import REFUSAL
 
 if TYPE_CHECKING:
-    from greenlithops.backends.compute.services import Answer
+    from collections.abc import Mapping
 
 _TIMEOUT = "FunctionInvokeExecutionTimeout"
 #: nothing was run, nor will be
-_NOT_STARTED = {
-    "FunctionInvokeContainerInitFail",
-    "FunctionInvokeImageNotAvailable",
-    "FunctionInvokeImageNotFound",
-    "FunctionInvokeSubnetNotAvailable",
-}
+_NOT_STARTED = re.compile(
+    "FunctionInvoke(ContainerInitFail|ImageNotAvailable|ImageNotFound|SubnetNotAvailable)"
+)
+_MEMORY = re.compile("OutOfMemory|out of memory", re.IGNORECASE)
 
 
-def read(answer: Answer, name: str) -> Reply:
-    """Return the reply in an answer.
+def read(headers: Mapping[str, str], body: bytes, name: str) -> Reply:
+    """Return the reply in an answer with status 200.
 
     Args:
-        answer: what the service answered.
+        headers: of the answer.
+        body: its content.
         name: the function's.
 
     Raises:
-        CallError: there is none; which, says why.
+        ServiceRefused: the function has refused the message.
     """
-    if answer.status == 200:  # noqa: PLR2004 - HTTP's OK
-        if answer.headers.get("Content-Type", "").startswith(REFUSAL):
-            raise ServiceRefused(f"the function {name} refused: {answer.text()}")
-        return Reply(answer.body)
-    try:
-        content: Any = json.loads(answer.body)
-    except ValueError:
-        content = None
-    content = content if isinstance(content, dict) else {}
-    code, message = str(content.get("code") or ""), str(content.get("message") or answer.text())
-    said = f"the function {name}: {code}: {message}"
-    if code == _TIMEOUT:
-        raise CallTimeout(f"{said}; give more runtime_timeout, or fewer calls at a time")
-    if code in _NOT_STARTED:
-        raise ServiceRefused(said)
-    if "OutOfMemory" in code or "out of memory" in message.lower():
-        raise OutOfMemory(f"{said}; give more runtime_memory")
-    raise refusal(answer.status, answer.headers, said)
+    if headers.get("Content-Type", "").startswith(REFUSAL):
+        said = body[:2000].decode("utf-8", "replace")
+        raise ServiceRefused(f"the function {name} refused: {said}")
+    return Reply(body)
+
+
+def meaning(status: int, headers: Mapping[str, Any], text: str) -> Exception:
+    """Return what another status means for the calls of an invocation."""
+    if _TIMEOUT in text:
+        return CallTimeout(f"{text}; give more runtime_timeout, or fewer calls at a time")
+    if _NOT_STARTED.search(text):
+        return ServiceRefused(text)
+    if _MEMORY.search(text):
+        return OutOfMemory(f"{text}; give more runtime_memory")
+    return refusal(status, headers, text)
