@@ -1,6 +1,5 @@
 """Azure's operations and bodies, as its SDK for Python describes them; held to by stand-ins."""
 
-import ast
 import enum
 import importlib
 import importlib.util
@@ -66,37 +65,20 @@ class Arm:
 
 def _operations(package):
     origin = Path(importlib.util.find_spec(f"azure.mgmt.{package}").origin).parent
-    tree = ast.parse((origin / "operations" / "_operations.py").read_text())
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("build_"):
-            yield from _operation(node)
-
-
-def _operation(node):
-    texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
-    texts = [text for text in texts if isinstance(text, str)]
-    paths = [text for text in texts if re.match(r"/(subscriptions|providers|\{)", text)]
-    versions = [text for text in texts if re.fullmatch(r"20\d\d-\d\d-\d\d(-preview)?", text)]
-    verbs = [
-        keyword.value.value
-        for one in ast.walk(node)
-        if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "HttpRequest"
-        for keyword in one.keywords
-        if keyword.arg == "method"
-    ]
-    parameters = {
-        one.slice.value
-        for one in ast.walk(node)
-        if isinstance(one, ast.Subscript) and getattr(one.value, "id", "") == "_params"
-    }
-    if paths and versions and verbs:
-        yield {
-            "name": node.name.removeprefix("build_").removesuffix("_request"),
-            "verb": verbs[0],
-            "path": _pattern(paths[0]),
-            "version": versions[0],
-            "parameters": parameters,
-        }
+    text = (origin / "operations" / "_operations.py").read_text()
+    # The builders of requests come first; to parse it all would take seconds.
+    for block in text.partition("\nclass ")[0].split("\ndef build_")[1:]:
+        path = re.search(r'_url = \(?\s*((?:"[^"]*"\s*)+)', block)
+        version = re.search(r'"api-version", "([\d-]+(?:-preview)?)"', block)
+        verb = re.search(r'HttpRequest\(\s*method="(\w+)"', block)
+        if path and version and verb:
+            yield {
+                "name": re.match(r"(\w+)_request\(", block)[1],
+                "verb": verb[1],
+                "path": _pattern("".join(re.findall(r'"([^"]*)"', path[1]))),
+                "version": version[1],
+                "parameters": set(re.findall(r'_params\["([^"]+)"\]', block)),
+            }
 
 
 def _pattern(path):

@@ -20,7 +20,7 @@ TIMEOUT = (1, 230)  #: seconds for which Azure's front end waits for a reply
 #: virtual CPUs by MB (learn.microsoft.com/azure/azure-functions/flex-consumption-plan)
 FLEX = {512: 0.25, 2048: 1.0, 4096: 2.0}
 CONSUMPTION = {1536: 1.0}  #: the only size of the older plan
-_APP = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,58}[a-zA-Z0-9]")
+_APP = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,58}[a-zA-Z0-9])?")
 #: Lithops' names, and which of ours they are; None for those that are not needed
 _OTHERS: Mapping[str, str | None] = {"location": "region", "trigger": None}
 
