@@ -112,15 +112,15 @@ async def test_nothing_is_made_twice_and_what_differs_is_brought_up_to_date(whis
             assert again.key == key
         assert [one.method for one in whisk.asked[before:]] == ["GET"]
         async with openwhisk(**options(whisk, runtime_timeout=60)) as changed:
-            assert changed.function.name == again.function.name
-            assert changed.function.timeout_seconds == 60
+            assert changed.service.name == again.service.name
+            assert changed.service.timeout_seconds == 60
             assert changed.key == key
         async with openwhisk(**options(whisk, runtime="python:3.12", runtime_memory=512)) as other:
-            names = {one.name async for one in other.functions()}
-            assert names == {other.function.name, again.function.name}
+            names = {one.name async for one in other.services()}
+            assert names == {other.service.name, again.service.name}
             await other.delete()
             await other.delete()  # a missing one is fine
-            assert {one.name async for one in other.functions()} == {again.function.name}
+            assert {one.name async for one in other.services()} == {again.service.name}
 
 
 async def test_logs(whisk):

@@ -1,4 +1,4 @@
-"""What function services with a deployer have in common: their options, and one signed request."""
+"""What function services with a deployer have in common: options, under Lithops' names too."""
 
 from __future__ import annotations
 
@@ -8,18 +8,10 @@ import io
 import json
 import sys
 import zipfile
-from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
-
-from greenlithops.backends.compute.http.backend import LARGE
-from greenlithops.errors import (
-    ConfigurationError,
-    PayloadTooLarge,
-    ServiceUnavailable,
-    WorkerLost,
-)
+from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +19,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  #: pickled functions need the same one
-CONNECT_SECONDS = 10.0
 #: Lithops' keys that say nothing where one event loop invokes and functions travel with calls
 NEEDLESS: Mapping[str, str | None] = dict.fromkeys(
     ("backend", "invoke_pool_threads", "remote_invoker", "runtime_include_function", "storage")
@@ -99,82 +90,3 @@ def with_files(archive: bytes, files: Mapping[str, str]) -> bytes:
             entry.external_attr = 0o644 << 16
             zipped.writestr(entry, text)
     return room.getvalue()
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """A function that is there.
-
-    Attributes:
-        name: its name.
-        runtime: what it runs: an image, or the name of a runtime.
-        memory_mb: its memory in MB.
-        timeout_seconds: what an invocation may take; None if the service does not say.
-        made_of: the digest of all that it was made with; None if it does not say.
-        state: in the service's own words.
-        url: where it is invoked.
-    """
-
-    name: str
-    runtime: str
-    memory_mb: float
-    timeout_seconds: float | None
-    made_of: str | None
-    state: str
-    url: str = ""
-
-
-class Answer(NamedTuple):
-    """What a service answered to an invocation."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def text(self) -> str:
-        """Return the beginning of the content."""
-        return self.body[:2000].decode("utf-8", "replace").strip()
-
-
-async def post(
-    session: aiohttp.ClientSession | None,
-    url: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    *,
-    wait: float | None,
-) -> Answer:
-    """Return the answer to one invocation.
-
-    Args:
-        session: the connections; None if the backend is not open.
-        url: where to.
-        body: what is sent.
-        headers: signatures among them.
-        wait: seconds for which the service may be silent; None for any.
-
-    Raises:
-        ServiceUnavailable: the service is not reached.
-        WorkerLost: the connection broke, or the service was silent for too long.
-    """
-    if session is None:
-        raise ServiceUnavailable("the backend is not open")
-    # What is large is written in pieces, so that the event loop is not held for long.
-    data: Any = body if len(body) < LARGE else io.BytesIO(body)
-    limit = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=wait)
-    try:
-        async with session.post(url, data=data, headers=headers, timeout=limit) as response:
-            return Answer(response.status, response.headers, await response.read())
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise ServiceUnavailable(f"{url} is not reached: {error}") from error
-    except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-        raise WorkerLost(f"{url} broke the connection, or was silent: {error!r}") from error
-
-
-def fits(service: str, body: bytes, most: int) -> None:
-    """Raise a `PayloadTooLarge` if a message is more than a service takes."""
-    if len(body) > most:
-        raise PayloadTooLarge(
-            f"the arguments take {len(body)} bytes, and {service} takes {most}: put them into "
-            "storage, and pass a CloudObject"
-        )

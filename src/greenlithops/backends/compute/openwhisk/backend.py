@@ -12,8 +12,8 @@ from greenlithops.backends.compute.http.depot import Messages, Place
 from greenlithops.backends.compute.openwhisk.activations import result, seconds, start_seconds
 from greenlithops.backends.compute.openwhisk.deployment import Actions
 from greenlithops.backends.compute.openwhisk.options import OpenWhiskOptions
+from greenlithops.backends.compute.openwhisk.posting import post
 from greenlithops.backends.compute.rest import becomes
-from greenlithops.backends.compute.services import post
 from greenlithops.errors import (
     NotSupported,
     PayloadTooLarge,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
 
-    from greenlithops.backends.compute.services import Deployed
+    from greenlithops.backends.compute.hosted import Service
     from greenlithops.protocols import Depot
 
 WAIT_MS = 60_000  #: for which OpenWhisk holds a request until it is answered, at most
@@ -78,7 +78,7 @@ class OpenWhiskBackend:
             )
         )
         self.key = b""
-        self.function: Deployed | None = None  #: what is invoked, while this is open
+        self.service: Service | None = None  #: what is invoked, while this is open
         self._actions = Actions(options)
         self._messages: Messages | None = None
         self._url = ""
@@ -91,12 +91,12 @@ class OpenWhiskBackend:
     async def __aenter__(self) -> Self:
         await self._actions.rest.open()
         try:
-            self.function, key = await self._actions.ensure()
+            self.service, key = await self._actions.ensure()
         except BaseException:
             await self._actions.rest.close()
             raise
         self.key = key.encode()
-        self._url = f"{self._actions.url(self.function.name)}?blocking=true&timeout={WAIT_MS}"
+        self._url = f"{self._actions.url(self.service.name)}?blocking=true&timeout={WAIT_MS}"
         return self
 
     async def __aexit__(
@@ -200,7 +200,7 @@ class OpenWhiskBackend:
         """Return what the runtime is like: ``python``, ``machine`` and its ``packages``."""
         return result(await self._activate({DESCRIBE: True}))
 
-    async def functions(self) -> AsyncIterator[Deployed]:
+    async def services(self) -> AsyncIterator[Service]:
         """Give all actions of greenlithops in the package."""
         async for one in self._actions.all():
             yield one
@@ -220,9 +220,9 @@ class OpenWhiskBackend:
 
     @property
     def _name(self) -> str:
-        if self.function is None:
+        if self.service is None:
             raise ServiceUnavailable("the backend is not open")
-        return self.function.name
+        return self.service.name
 
     def __repr__(self) -> str:
         return f"<OpenWhiskBackend {self.options.endpoint}>"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from greenlithops.backends.compute.aws_lambda.package import package
+from greenlithops.backends.compute.hosted import Service
 from greenlithops.backends.compute.rest import Rest
-from greenlithops.backends.compute.services import PYTHON, Deployed, digest_of, with_files
+from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
 from greenlithops.errors import ConfigurationError
 from greenlithops.offload import off_loop
 from greenlithops.worker.openwhisk_action import VARIABLES
@@ -58,7 +59,7 @@ class Actions:
         """Return where the record of an activation is, or those of all."""
         return f"{self._base}/activations" + (f"/{_quoted(activation)}" if activation else "")
 
-    async def ensure(self) -> tuple[Deployed, str]:
+    async def ensure(self) -> tuple[Service, str]:
         """Return the action with these options, made or brought up to date if need be, and its key.
 
         Raises:
@@ -98,7 +99,7 @@ class Actions:
                 key = variables_of(found)[KEY_VARIABLE]
         return deployed(found), key
 
-    async def all(self) -> AsyncIterator[Deployed]:
+    async def all(self) -> AsyncIterator[Service]:
         """Give the actions of the package that are greenlithops'."""
         skip = 0
         while True:
@@ -187,18 +188,17 @@ def variables_of(found: Mapping[str, Any]) -> dict[str, str]:
     return said
 
 
-def deployed(found: Mapping[str, Any]) -> Deployed:
-    """Return an action as what is deployed."""
-    executed, limits = found.get("exec") or {}, found.get("limits") or {}
-    said = notes(found)
-    timeout = limits.get("timeout")
-    return Deployed(
+def deployed(found: Mapping[str, Any]) -> Service:
+    """Return an action as a service that is there."""
+    limits, timeout = found.get("limits") or {}, (found.get("limits") or {}).get("timeout")
+    updated = found.get("updated")
+    return Service(
         name=found["name"],
-        runtime=str(executed.get("image") or executed.get("kind") or said.get("exec") or ""),
-        memory_mb=float(limits.get("memory") or 0),
+        url=None,  # it takes the API's own requests
+        memory_mb=limits.get("memory"),
         timeout_seconds=None if timeout is None else timeout / 1000,
-        made_of=said.get(MADE_OF),
-        state="Active",
+        package=notes(found).get(MADE_OF),
+        modified="" if updated is None else str(updated),
     )
 
 
