@@ -193,7 +193,7 @@ class Source:
         now = datetime.now(UTC)
         change, end = now + timedelta(seconds=self.wait), now + timedelta(hours=1)
         return [
-            IntensityPeriod(now - timedelta(seconds=1), change, 500.0),
+            IntensityPeriod(now, change, 500.0),
             IntensityPeriod(change, end, 100.0),
         ]
 

@@ -6,7 +6,8 @@ from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from array import array
+    from collections.abc import Iterable, Sequence
 
     from greenlithops.energy.attribution import Claim, Interval
 
@@ -71,3 +72,22 @@ class MachineAccount:
                 self.idle_known_ns += span
                 self.idle = list(map(add, self.idle, interval.idle))
             self.until_ns = interval.end_ns
+
+
+def covered_ns(
+    intervals: Sequence[Interval], starts: array[int], ends: array[int], call_ns: int
+) -> int:
+    """Return the part of the calls' durations that intervals cover, in nanoseconds."""
+    if not intervals:
+        return 0
+    low, high = intervals[0].start_ns, intervals[-1].end_ns
+    if min(starts) >= low and max(ends) <= high:
+        return call_ns
+    return sum(max(0, min(e, high) - max(s, low)) for s, e in zip(starts, ends, strict=True))
+
+
+def known_sum(values: Iterable[float | None]) -> float | None:
+    """Return the sum, or None if there is nothing to add or a part is unknown."""
+    parts = list(values)
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None

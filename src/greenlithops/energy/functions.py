@@ -53,6 +53,11 @@ class Totals:
             self.cpu_seconds += energy.cpu_s
             self.last = block
 
+    def __str__(self) -> str:
+        calls = f"{self.calls:,} call{'' if self.calls == 1 else 's'}"
+        joules = "energy unknown" if self.joules is None else f"{self.joules:.3g} J"
+        return f"{calls}: {joules}, CPU {self.cpu_seconds:.3g} s of {self.seconds:.3g} s"
+
 
 class Measured(Protocol[P, R_co]):
     """A function that measures its calls; made by `measured`.

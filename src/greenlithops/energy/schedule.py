@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -100,9 +101,12 @@ async def wait_for_low_carbon(
     Raises:
         ConfigurationError: the work cannot end in time however soon it starts.
     """
-    now = datetime.now(UTC)
+    asked = time.monotonic()
     try:
-        start = best_start(await source.forecast(), now, seconds=seconds, deadline=deadline)
+        forecast = await source.forecast()
+        if deadline >= seconds:  # a slow answer does not make it too late, only later
+            deadline = max(seconds, deadline - (time.monotonic() - asked))
+        start = best_start(forecast, datetime.now(UTC), seconds=seconds, deadline=deadline)
     except IntensityUnavailable:
         if seconds > deadline:
             raise ConfigurationError(

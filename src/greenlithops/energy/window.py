@@ -8,15 +8,15 @@ from math import isnan
 from operator import add
 from typing import TYPE_CHECKING
 
-from greenlithops.energy.account import MachineAccount, Tally
+from greenlithops.energy.account import MachineAccount, Tally, covered_ns, known_sum
 from greenlithops.energy.attribution import attribute
 from greenlithops.energy.carbon import grams_co2e
 from greenlithops.energy.records import AGGREGATE_BELOW, CallEnergy, EnergyReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from greenlithops.energy.attribution import Claim, Interval
+    from greenlithops.energy.attribution import Claim
     from greenlithops.energy.sampler import EnergySampler
 
 #: How many calls are attributed at a time while others run: about a millisecond's work.
@@ -24,6 +24,7 @@ CHUNK = 1000
 
 _SECONDS = 1e-9
 _NAN = float("nan")
+_COVERED = 0.99  # samples at the edges are milliseconds off
 _NOT_COVERED = "the meter was not read while the call ran"
 
 
@@ -123,7 +124,8 @@ class EnergyWindow:
                 None, None, None, "unavailable", meter.name if meter else "none",
                 window_s, cpu_s, coverage=0.0, reason=reason,
             )  # fmt: skip
-        low, high = self._bounds(joules, window_s)
+        coverage = self._coverage(start, end)
+        low, high = self._bounds(joules, window_s, coverage)
         columns = self._by_domain or (self._joules,)
         return CallEnergy(
             joules,
@@ -133,7 +135,7 @@ class EnergyWindow:
             meter.name,
             window_s,
             cpu_s,
-            coverage=self._coverage(start, end),
+            coverage=coverage,
             domains={
                 name: column[index] for name, column in zip(self._domains, columns, strict=True)
             },
@@ -151,10 +153,10 @@ class EnergyWindow:
         window_s = sum(record.window_s for record in records)
         return replace(
             known[-1] if known else records[-1],
-            joules=_sum(record.joules for record in known),
-            joules_low=_sum(record.joules_low for record in known),
-            joules_high=_sum(record.joules_high for record in known),
-            gco2e=_sum(record.gco2e for record in known),
+            joules=known_sum(record.joules for record in known),
+            joules_low=known_sum(record.joules_low for record in known),
+            joules_high=known_sum(record.joules_high for record in known),
+            gco2e=known_sum(record.gco2e for record in known),
             domains={
                 name: sum(record.domains[name] for record in known)
                 for name in (known[0].domains if known else ())
@@ -183,7 +185,8 @@ class EnergyWindow:
                 window_s, cpu_s, tally.calls, coverage=0.0, reason=reason,
             )  # fmt: skip
         joules, machine, idle = map(self._total, (tally.joules, account.joules, account.idle))
-        low, high = self._bounds(joules, window_s)
+        coverage = tally.covered_ns / tally.call_ns if tally.call_ns else 1.0
+        low, high = self._bounds(joules, window_s, coverage)
         return EnergyReport(
             joules,
             low,
@@ -193,7 +196,7 @@ class EnergyWindow:
             window_s,
             cpu_s,
             tally.calls,
-            coverage=tally.covered_ns / tally.call_ns if tally.call_ns else 1.0,
+            coverage=coverage,
             domains=dict(zip(self._domains, tally.joules, strict=True)),
             idle_joules=idle if account.idle_known_ns else None,
             other_joules=machine - idle - joules,
@@ -264,11 +267,9 @@ class EnergyWindow:
             self._keep(shares.joules)
             claims = shares.claims
         call_ns, cpu_ns = sum(ends) - sum(starts), sum(cpu)
-        covered_ns = _covered(intervals, starts, ends, call_ns)
+        covered = covered_ns(intervals, starts, ends, call_ns)
         for tally in self._tallies:
-            tally.add(
-                claims, calls=len(starts), cpu_ns=cpu_ns, call_ns=call_ns, covered_ns=covered_ns
-            )
+            tally.add(claims, calls=len(starts), cpu_ns=cpu_ns, call_ns=call_ns, covered_ns=covered)
         self._earliest = min(self._starts[stop:], default=None)
 
     def _keep(self, joules: Sequence[array[float]]) -> None:
@@ -291,11 +292,14 @@ class EnergyWindow:
     def _total(self, by_domain: list[float]) -> float:
         return sum(by_domain[i] for i in self._totals)
 
-    def _bounds(self, joules: float, window_s: float) -> tuple[float | None, float]:
+    def _bounds(
+        self, joules: float, window_s: float, coverage: float
+    ) -> tuple[float | None, float | None]:
         """Return what the joules are at least and at most.
 
         The counters step every so often, so at either edge of the window the energy of one step
-        may be missing or too much; and the meter's own figures have bounds of their own.
+        may be missing or too much; and the meter's own figures have bounds of their own. Where the
+        meter was not read all the time, nothing is known of the rest.
         """
         meter = self._sampler.selection.meter
         assert meter is not None  # noqa: S101 - there are joules, hence a meter
@@ -304,7 +308,7 @@ class EnergyWindow:
         low, high = meter.bounds
         return (
             None if self._machine.idle_unknown_ns else joules * low * (1 - blur),
-            joules * high * (1 + blur),
+            joules * high * (1 + blur) if coverage > _COVERED else None,
         )
 
     def _coverage(self, start: int, end: int) -> float:
@@ -324,22 +328,3 @@ class EnergyWindow:
         if unknown:
             remarks.append(f"idle energy of {unknown:.2g} s is included: its power was not known")
         return "; ".join(remarks) or None
-
-
-def _covered(
-    intervals: Sequence[Interval], starts: array[int], ends: array[int], call_ns: int
-) -> int:
-    """Return the part of the calls' durations that intervals cover, in nanoseconds."""
-    if not intervals:
-        return 0
-    low, high = intervals[0].start_ns, intervals[-1].end_ns
-    if min(starts) >= low and max(ends) <= high:
-        return call_ns
-    return sum(max(0, min(e, high) - max(s, low)) for s, e in zip(starts, ends, strict=True))
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    """Return the sum, or None if there is nothing to add or a part is unknown."""
-    parts = list(values)
-    known = [part for part in parts if part is not None]
-    return sum(known) if known and len(known) == len(parts) else None

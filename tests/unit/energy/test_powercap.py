@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -196,6 +197,27 @@ def test_however_often_it_is_read_it_adds_up_across_wraps(tmp_path_factory, step
     for meter in meters:
         assert meter.read()["package"] == pytest.approx((burned - start) / 1e6, abs=1e-9)
         meter.close()
+
+
+def test_a_counter_that_begins_anew_is_no_wrap(tree):
+    zone = tree.zone("intel-rapl:0", "package-0", energy=100_000_000_000)
+    meter = open_meter(str(tree.root))
+    (zone / "energy_uj").write_text("5000000")  # after a suspension: not 162 kJ, but 5 J at least
+    assert meter.read() == pytest.approx({"package": 5.0})
+    assert meter.notes == ("package-0 has begun anew: some of it is not counted",)
+    (zone / "energy_uj").write_text("6000000")
+    assert meter.read() == pytest.approx({"package": 6.0})
+    meter.close()
+
+
+def test_a_gap_in_which_a_counter_may_have_wrapped_is_told(tree):
+    zone = tree.zone("intel-rapl:0", "package-0", energy=0, limit=999_999)
+    meter = open_meter(str(tree.root))
+    time.sleep(1.1)  # at 1000 W it wraps each millisecond
+    (zone / "energy_uj").write_text("500000")
+    assert meter.read() == pytest.approx({"package": 0.5})
+    assert meter.notes == ("not read for 1 s, in which counters may have wrapped unseen",)
+    meter.close()
 
 
 def test_without_a_range_a_counter_may_not_go_backwards(tree):

@@ -14,6 +14,7 @@ The counters step about once a millisecond (Khan et al. 2018, "RAPL in Action"),
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from greenlithops.energy.meters import MeterRefused, sysfs
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _MICRO = 1e-6
 _PLAUSIBLE_WATTS = 1000.0  # of one zone: what the wrap of a counter is reckoned with
+_PLAUSIBLE_JOULES = 1000.0  # more than what readings late by a moment may have to tell
+_LATE = 1.0  # seconds that a reading may be late, though small counters wrap in less
+_NOTES = 32
 _CONTAINER_HINT = "in a container, mount /sys/devices/virtual/powercap too: /sys/class has links"
 
 
@@ -62,8 +66,15 @@ class Zone:
         """Seconds in which the counter wraps at a plausible highest power."""
         return self._modulus * _MICRO / _PLAUSIBLE_WATTS if self._modulus else float("inf")
 
-    def advance(self) -> None:
+    def advance(self, elapsed: float) -> bool:
         """Read the counter and add what it counted since the last time.
+
+        Args:
+            elapsed: seconds since then.
+
+        Returns:
+            Whether it has gone on: after a suspension, counters may begin anew, and what they
+            counted before is not known.
 
         Raises:
             OSError: the zone is gone.
@@ -75,11 +86,16 @@ class Zone:
             if not self._modulus:
                 raise ValueError("it went backwards, and max_energy_range_uj is missing")
             delta %= self._modulus
+            if delta * _MICRO > _PLAUSIBLE_WATTS * elapsed + _PLAUSIBLE_JOULES:
+                self.joules += now * _MICRO
+                self._last = now
+                return False
         elif delta == 0 and os.fstat(self._fd).st_nlink == 0:
             # An unlinked file can be read for ever; sysfs says ENODEV, other file systems this.
             raise FileNotFoundError("its file has been removed")
         self.joules += delta * _MICRO
         self._last = now
+        return True
 
     def close(self) -> None:
         """Close the counter's file."""
@@ -103,8 +119,9 @@ class PowercapMeter:
         self.domains = tuple(zones)
         self.totals = totals(zones)
         self.notes = notes
-        wrap = min(zone.wrap_seconds for members in zones.values() for zone in members)
-        self.max_interval = wrap / 4
+        self._wrap = min(zone.wrap_seconds for members in zones.values() for zone in members)
+        self.max_interval = self._wrap / 4
+        self._read_at = time.monotonic()
 
     def read(self) -> Mapping[str, float]:
         """Return joules by domain since the meter was opened.
@@ -112,10 +129,15 @@ class PowercapMeter:
         Raises:
             OSError: no zone is left of those that add up to the machine.
         """
+        now = time.monotonic()
+        elapsed, self._read_at = now - self._read_at, now
+        if elapsed > max(self._wrap, _LATE):
+            self._note(f"not read for {elapsed:.0f} s, in which counters may have wrapped unseen")
         for domain, members in self._zones.items():
             for zone in members[:]:
                 try:
-                    zone.advance()
+                    if not zone.advance(elapsed):
+                        self._note(f"{zone.label} has begun anew: some of it is not counted")
                 except (OSError, ValueError) as error:
                     self._drop(domain, zone, error)
         if not any(self._zones[domain] for domain in self.totals):
@@ -130,7 +152,11 @@ class PowercapMeter:
         self._zones[domain].remove(zone)
         self._gone[domain] += zone.joules
         zone.close()
-        self.notes += (f"{zone.label} has stopped contributing: {error}",)
+        self._note(f"{zone.label} has stopped contributing: {error}")
+
+    def _note(self, text: str) -> None:
+        if len(self.notes) < _NOTES:
+            self.notes += (text,)
 
     def close(self) -> None:
         """Close the counters' files."""
