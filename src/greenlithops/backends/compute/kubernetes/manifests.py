@@ -11,6 +11,7 @@ from greenlithops.backends.compute.kubernetes.naming import (
     ROLE_ANCHOR,
     ROLE_POOL,
     SESSION,
+    UNTIL,
     labels,
     name_of,
     owned_by,
@@ -28,16 +29,26 @@ FINISHED_SECONDS = 30  #: for which a finished Job can be looked at
 _MOST_FAILURES = (1 << 31) - 1
 
 
-def anchor(options: KubernetesOptions, session: str) -> Manifest:
+def anchor(options: KubernetesOptions, session: str, until: float = 0.0) -> Manifest:
     """Return the Job that owns all else: without pods, and with a deadline that is moved on.
 
     When the program is lost, nobody moves the deadline on. The Job fails, is deleted since its
-    time to live is over, and the garbage collector deletes what it owns.
+    time to live is over, and the garbage collector deletes what it owns. Where the cluster does
+    not do that, the next program does.
+
+    Args:
+        options: what pods are like.
+        session: the executor's.
+        until: when it may be deleted by others unless it is moved on, in seconds since the epoch.
     """
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": name_of(session), "labels": labels(session, ROLE_ANCHOR)},
+        "metadata": {
+            "name": name_of(session),
+            "labels": labels(session, ROLE_ANCHOR),
+            "annotations": {UNTIL: str(round(until))},
+        },
         "spec": {
             "parallelism": 0,
             "activeDeadlineSeconds": ANCHOR_SECONDS,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 
 SESSION = "greenlithops.io/session"  #: the label of everything that belongs to one executor
+UNTIL = "greenlithops.io/until"  #: the annotation that says when an anchor may be deleted
 ROLE = "greenlithops.io/role"
 ROLE_POOL, ROLE_ANCHOR = "pool", "anchor"
 WORKER = "worker"  #: the container in which calls run

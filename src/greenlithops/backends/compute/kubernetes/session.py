@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.kubernetes import manifests
 from greenlithops.backends.compute.kubernetes.api import Api, path
 from greenlithops.backends.compute.kubernetes.failures import Exists
 from greenlithops.backends.compute.kubernetes.guardian import Guardian
-from greenlithops.backends.compute.kubernetes.naming import ROLE, ROLE_ANCHOR, SESSION, name_of
+from greenlithops.backends.compute.kubernetes.naming import (
+    ROLE,
+    ROLE_ANCHOR,
+    SESSION,
+    UNTIL,
+    name_of,
+)
 from greenlithops.backends.compute.kubernetes.watch import Watch
-from greenlithops.errors import GreenlithopsError, ServiceUnavailable, Throttled
+from greenlithops.errors import (
+    GreenlithopsError,
+    ServiceRefused,
+    ServiceUnavailable,
+    Throttled,
+)
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
@@ -23,7 +35,7 @@ if TYPE_CHECKING:
     from greenlithops.backends.compute.kubernetes.state import Pods
 
 INDEXED = (1, 21)  #: the first version of Kubernetes that has indexed Jobs
-EXPIRING = (1, 21)  #: the first that deletes Jobs whose time to live is over
+SKEW_SECONDS = 120  #: by which the clocks of two programs may differ
 _PACE = 0.2  #: seconds after which a server that asked for less is asked again, at first
 
 _log = logging.getLogger(__name__)
@@ -72,27 +84,28 @@ class Session:
             ServiceError: the server refuses, or is not there.
         """
         self.version = await self.api.version()
-        anchor = manifests.anchor(self._options, self.name)
+        until = time.time() + manifests.ANCHOR_SECONDS
+        anchor = manifests.anchor(self._options, self.name, until)
         await self.api.check([anchor, *self.manifests(), *self._example()])
-        if self.version < EXPIRING:
-            await self._sweep()
         self._guardian = await off_loop(Guardian, _where(self._options, self.api), self.name)
         self._anchor = await self.api.create(anchor)
         self._started = asyncio.get_running_loop().time()
         await asyncio.gather(*map(self.api.create, self.manifests()))
         self._replicas = self._options.min_workers
         self._spawn(self._extend())
+        self._spawn(self._sweep())
 
     async def _sweep(self) -> None:
         """Delete what programs left whose machine was lost, where the cluster does not."""
-        place = path("Job", self.api.namespace)
-        found = await self.api.list(place, [("labelSelector", f"{ROLE}={ROLE_ANCHOR}")])
-        for one in found["items"]:
-            if any(
-                condition["type"] == "Failed" and condition["status"] == "True"
-                for condition in one.get("status", {}).get("conditions", ())
-            ):
-                await self.api.delete("Job", one["metadata"]["name"])
+        selector = [("labelSelector", f"{ROLE}={ROLE_ANCHOR}")]
+        try:
+            found = await self.api.list(path("Job", self.api.namespace), selector)
+            for one in found["items"]:
+                until = one["metadata"].get("annotations", {}).get(UNTIL, "")
+                if until.isdigit() and int(until) + SKEW_SECONDS < time.time():
+                    await self.api.delete("Job", one["metadata"]["name"])
+        except GreenlithopsError as error:
+            _log.debug("what others may have left is not looked for: %s", error)
 
     def _example(self) -> list[Manifest]:
         if self._options.mode == "pool" and not self._options.more_memory:
@@ -119,6 +132,10 @@ class Session:
             if not deleted:
                 await self.api.delete("Job", name_of(self.name))
                 deleted = True
+        except ServiceRefused as error:
+            deleted = True  # the guardian would be refused, too
+            if self._anchor is not None:
+                _log.warning("what %s has is not deleted: %s", name_of(self.name), error)
         except GreenlithopsError as error:
             _log.warning(
                 "what %s has in the cluster is not deleted now, but some minutes later by the "
@@ -168,7 +185,11 @@ class Session:
         while True:
             await asyncio.sleep(manifests.ANCHOR_SECONDS / 4)
             lived = round(loop.time() - self._started)
-            change = {"spec": {"activeDeadlineSeconds": lived + manifests.ANCHOR_SECONDS}}
+            until = round(time.time()) + manifests.ANCHOR_SECONDS
+            change = {
+                "metadata": {"annotations": {UNTIL: str(until)}},
+                "spec": {"activeDeadlineSeconds": lived + manifests.ANCHOR_SECONDS},
+            }
             try:
                 await self.api.patch("Job", name_of(self.name), change)
             except GreenlithopsError as error:
