@@ -88,6 +88,15 @@ async def test_markers_of_folders_are_left_out_and_empty_objects_are_not(storage
     assert await inline.map(whole, "data/folder/", obj_chunk_size=1) == [("folder/empty", 1, b"")]
 
 
+async def test_what_is_ours_is_left_out_unless_it_is_asked_for(storage, inline):
+    await put(storage, "a", "greenlithops.jobs/1/record", "greenlithops.tmp/x", "greenlithopsbook")
+    assert await inline.map(names, "data") == ["a", "greenlithopsbook"]
+    assert await inline.map(names, "data/*o*") == ["greenlithopsbook"]
+    assert await inline.map(names, "data/greenlithops.tmp/") == ["greenlithops.tmp/x"]
+    handle = await storage.put_cloudobject(b"mine", "data")
+    assert await inline.map(content, [handle, "data/a"]) == [b"mine", b"a"]
+
+
 async def test_files_folders_and_globs_of_this_machine(tmp_path, inline):
     folder = tmp_path / "files"
     (folder / "below").mkdir(parents=True)

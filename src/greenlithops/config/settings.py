@@ -176,7 +176,8 @@ def storage_settings(content: Mapping[str, Mapping[str, Any]], name: str) -> Sto
     """
     section, values = section_known(name), with_cloud(content, name)
     missing = [key for key in section.required if key not in values]
-    if section.role is Role.STORAGE and missing:
+    # A URL says it all, as Redis' does.
+    if section.role is Role.STORAGE and missing and "url" not in values:
         raise ConfigurationError(f"{name}: {missing[0]!r} is missing, which it cannot do without")
     bucket = values.pop("storage_bucket", None)
     if name == LOCALHOST:  # the section is about workers as well

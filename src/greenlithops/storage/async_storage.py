@@ -18,7 +18,7 @@ from greenlithops.storage.cloudobject import CloudObject
 from greenlithops.storage.download import download
 from greenlithops.storage.listing import listing
 from greenlithops.storage.operations import RETRIES, Operations
-from greenlithops.storage.resume import resume_upload
+from greenlithops.storage.resume import abandon_upload, resume_upload
 from greenlithops.storage.upload import upload
 
 if TYPE_CHECKING:
@@ -341,7 +341,8 @@ class AsyncStorage:
             bucket: where to.
             key: the object's name; by default the file's.
             resume: go on where an interrupted upload of the unchanged file was, and let what was
-                sent be found by a later one if this one is interrupted.
+                sent be found by a later one if this one is interrupted. It stays in the storage
+                until then, or until `abandon_upload`.
             content_type: its media type.
             metadata: text by name, kept with the object.
             on_progress: told the bytes written so far, and the total.
@@ -368,6 +369,22 @@ class AsyncStorage:
             parallel=self._part_concurrency,
             told=Teller(on_progress, size_of(file)),
         )
+
+    async def abandon_upload(
+        self, path: str | os.PathLike[str], bucket: str, key: str | None = None
+    ) -> bool:
+        """Drop what an interrupted ``upload_file(…, resume=True)`` of this user has sent.
+
+        Args:
+            path: the file, which may be gone by now.
+            bucket: where to.
+            key: the object's name; by default the file's.
+
+        Returns:
+            Whether there was such an upload.
+        """
+        operations, file = await self._open(bucket), Path(path)
+        return await abandon_upload(operations, bucket, key or file.name, file)
 
     async def download_file(
         self,

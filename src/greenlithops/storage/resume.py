@@ -74,6 +74,17 @@ async def resume_upload(
     return info
 
 
+async def abandon_upload(operations: Operations, bucket: str, key: str, path: Path) -> bool:
+    """Drop what an interrupted upload of a file has sent; return whether there was anything."""
+    record = await off_loop(_record, operations, bucket, key, path)
+    state = await off_loop(_remembered, record)
+    if state is None:
+        return False
+    await operations.abort_upload(Upload(**state["upload"]))
+    await off_loop(partial(record.unlink, missing_ok=True))
+    return True
+
+
 async def _started(
     operations: Operations,
     bucket: str,
@@ -84,7 +95,10 @@ async def _started(
     identity: list[int],
 ) -> tuple[Upload, PutOptions, list[Part]]:
     """Return the upload to go on with, its options, and the parts that storage has of it."""
-    if state := await off_loop(_remembered, record, identity):
+    state = await off_loop(_remembered, record)
+    if state is not None and state["of"] != identity:
+        await operations.abort_upload(Upload(**state["upload"]))  # of another content
+    elif state is not None:
         upload = Upload(**state["upload"])
         options = replace(options, metadata={**options.metadata, WRITER: state["mark"]})
         try:
@@ -102,12 +116,12 @@ async def _started(
     return upload, options, []
 
 
-def _remembered(record: Path, identity: list[int]) -> dict[str, Any] | None:
+def _remembered(record: Path) -> dict[str, Any] | None:
     try:
         state = json.loads(record.read_text())
     except (FileNotFoundError, ValueError):
         return None  # there was none, or it was cut short
-    return state if isinstance(state, dict) and state.get("of") == identity else None
+    return state if isinstance(state, dict) and {"of", "upload", "mark"} <= state.keys() else None
 
 
 def _record(operations: Operations, bucket: str, key: str, path: Path) -> Path:

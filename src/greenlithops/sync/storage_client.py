@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.errors import NoSuchBucket, NoSuchKey, NotSupported, StorageError, UsageError
 from greenlithops.objects import ObjectInfo
 from greenlithops.sync.storage_calls import entry, put_arguments
+from greenlithops.sync.storage_pages import Paginator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from greenlithops.storage.async_storage import AsyncStorage
     from greenlithops.sync.storage import Storage
@@ -134,11 +135,11 @@ class StorageClient:
             answer["NextMarker"] = answer.pop("NextContinuationToken")
         return answer
 
-    def get_paginator(self, operation_name: str) -> _Pages:
+    def get_paginator(self, operation_name: str) -> Paginator:
         """Return what gives all parts of a listing: ``.paginate(Bucket=…, Prefix=…)``."""
         if operation_name not in ("list_objects", "list_objects_v2"):
             raise NotSupported(f"there is no paginator for {operation_name!r}; only for listings")
-        return _Pages(self)
+        return Paginator(self.list_objects_v2)
 
     # Files.
 
@@ -199,20 +200,6 @@ class StorageClient:
 
     def _ask(self, operation: Any, bucket: str, key: str) -> Any:
         return self._storage.ask(operation, bucket, key)
-
-
-class _Pages:
-    def __init__(self, client: StorageClient) -> None:
-        self._client = client
-
-    def paginate(self, **wanted: Any) -> Iterator[dict[str, Any]]:
-        """Give the parts of a listing."""
-        while True:
-            page = self._client.list_objects_v2(**wanted)
-            yield page
-            if not page["IsTruncated"]:
-                return
-            wanted["ContinuationToken"] = page["NextContinuationToken"]
 
 
 async def _part(  # noqa: PLR0917 - bound by position above

@@ -330,6 +330,30 @@ class StorageContract(TogetherContract):
             await storage.download_file(bucket, "missing", target)
         assert not await off_loop(target.exists)
 
+    async def test_an_interrupted_upload_may_be_abandoned(
+        self, storage: AsyncStorage, bucket: str, tmp_path: Path
+    ) -> None:
+        if not storage.backend.limits.resumable:
+            return
+        source = tmp_path / "source"
+        await off_loop(source.write_bytes, os.urandom(20 << 20))
+        sent = asyncio.Event()
+
+        def told(done: int, _: int | None) -> None:
+            if done:
+                sent.set()
+
+        uploading = asyncio.create_task(
+            storage.upload_file(source, bucket, "file", resume=True, on_progress=told)
+        )
+        await sent.wait()
+        uploading.cancel()
+        await asyncio.wait([uploading])
+        await off_loop(source.unlink)
+        assert await storage.abandon_upload(source, bucket, "file")
+        assert not await storage.abandon_upload(source, bucket, "file")
+        assert not await storage.exists(bucket, "file")
+
     # Sharing.
 
     async def test_presigned_urls(self, storage: AsyncStorage, bucket: str) -> None:

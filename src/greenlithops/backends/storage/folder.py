@@ -20,7 +20,6 @@ from greenlithops.errors import (
     NoSuchKey,
     PreconditionFailed,
     StorageError,
-    StorageFull,
 )
 from greenlithops.files import file_version
 from greenlithops.objects import ObjectInfo, PutOptions
@@ -68,6 +67,8 @@ class Folder:
         """Make a bucket."""
         path = os.path.join(self.root, folder_of(bucket))
         os.makedirs(path, mode=0o700, exist_ok=True)
+        if not os.path.isdir(os.path.join(self.root, TEMPORARY)):
+            self.prepare()  # somebody has cleared everything away
 
     def delete_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
@@ -83,27 +84,17 @@ class Folder:
     def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
         """Write an object."""
         self.bucket(bucket)
-        with self.temporary(bucket, key) as (path, descriptor):
+        with self.temporary() as (path, descriptor):
             write(descriptor, body)
             return self.named(path, descriptor, bucket, key, options)
 
     @contextlib.contextmanager
-    def temporary(self, bucket: str, key: str) -> Iterator[tuple[str, int]]:
+    def temporary(self) -> Iterator[tuple[str, int]]:
         """Give a new file, path and descriptor; it is gone in the end, unless it got a name."""
         path = os.path.join(self.root, TEMPORARY, _temporary_name())
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             yield path, descriptor
-        except OSError as error:
-            if not isinstance(error, StorageError) and error.errno in (
-                errno.ENOSPC,
-                errno.EDQUOT,
-                errno.EFBIG,
-            ):
-                raise StorageFull(
-                    f"no space is left in {self.root} for {key}", bucket=bucket, key=key
-                ) from error
-            raise
         finally:
             os.close(descriptor)
             with contextlib.suppress(FileNotFoundError):
@@ -222,7 +213,7 @@ class Folder:
             if opened.info.etag != source.etag:
                 raise PreconditionFailed(f"{source.key} is another one by now", bucket=bucket)
             info = opened.info
-            with self.temporary(bucket, key) as (path, descriptor):
+            with self.temporary() as (path, descriptor):
                 append(opened.descriptor, descriptor)
                 options = PutOptions(info.content_type, info.metadata)
                 return self.named(path, descriptor, bucket, key, options)

@@ -7,21 +7,24 @@ import secrets
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from greenlithops.backends.storage import folder, parts
+from greenlithops.backends.storage.local_failures import told
 from greenlithops.backends.storage.names import check_bucket, check_key
 from greenlithops.backends.storage.paths import folder_of, path_of
 from greenlithops.errors import NotSupported, PreconditionFailed
-from greenlithops.objects import StorageLimits, Upload
+from greenlithops.objects import ObjectInfo, StorageLimits, Upload
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from types import TracebackType
 
     from greenlithops.errors import StorageError
-    from greenlithops.objects import Buffer, ListQuery, ObjectInfo, Page, Part, PutOptions, Span
+    from greenlithops.objects import Buffer, ListQuery, Page, Part, PutOptions, Span
+
+T = TypeVar("T")
 
 CHUNK = 1 << 20
 EAGER = 256 << 10  #: bytes that are read together with opening
@@ -48,7 +51,7 @@ class LocalhostStorage:
         self._parts = parts.Parts(self._folder)
 
     async def __aenter__(self) -> Self:
-        await off_loop(self._folder.prepare)
+        await self._done(self._folder.prepare)
         return self
 
     async def __aexit__(
@@ -66,20 +69,20 @@ class LocalhostStorage:
     async def create_bucket(self, bucket: str) -> None:
         """Make a bucket's folder."""
         check_bucket(bucket)
-        await off_loop(self._folder.create_bucket, bucket)
+        await self._done(self._folder.create_bucket, bucket)
 
     async def head_bucket(self, bucket: str) -> None:
         """Return if the bucket's folder is there."""
-        await off_loop(self._folder.bucket, bucket)
+        await self._done(self._folder.bucket, bucket)
 
     async def delete_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
-        await off_loop(self._folder.delete_bucket, bucket)
+        await self._done(self._folder.delete_bucket, bucket)
 
     async def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
         """Write a file and give it its name when it is whole."""
         check_key(bucket, key)
-        return await off_loop(self._folder.put, bucket, key, body, options)
+        return await self._done(self._folder.put, bucket, key, body, options)
 
     @asynccontextmanager
     async def open(
@@ -87,33 +90,33 @@ class LocalhostStorage:
     ) -> AsyncIterator[_Body]:
         """Read a file, which stays the same one although it may be replaced meanwhile."""
         check_key(bucket, key)
-        opened = await off_loop(
+        opened = await self._done(
             self._folder.open, bucket, key, span, EAGER, discard=folder.Opened.close
         )
         try:
             if if_match is not None and opened.info.etag != if_match:
                 raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
-            yield _Body(opened)
+            yield _Body(opened, self.root)
         finally:
             opened.close()
 
     async def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""
         check_key(bucket, key)
-        return await off_loop(self._folder.head, bucket, key)
+        return await self._done(self._folder.head, bucket, key)
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
         """Return ten thousand entries; the token is the last of them."""
-        return await off_loop(self._folder.list_page, bucket, query, token)
+        return await self._done(self._folder.list_page, bucket, query, token)
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete files, and folders that are empty then."""
-        return await off_loop(self._folder.delete, bucket, keys)
+        return await self._done(self._folder.delete, bucket, keys)
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
         """Copy a file; on file systems that can, without copying its data."""
         check_key(bucket, key)
-        return await off_loop(self._folder.copy, source, bucket, key)
+        return await self._done(self._folder.copy, source, bucket, key)
 
     async def presign(
         self, method: Literal["GET", "PUT"], bucket: str, key: str, seconds: float
@@ -125,26 +128,49 @@ class LocalhostStorage:
         """Make a folder for the parts."""
         check_key(bucket, key)
         upload = Upload(bucket, key, secrets.token_hex(16))
-        await off_loop(self._parts.start_upload, upload)
+        await self._done(self._parts.start_upload, upload)
         return upload
 
     async def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
         """Write a part."""
-        return await off_loop(self._parts.put_part, upload, number, body)
+        return await self._done(self._parts.put_part, upload, number, body)
 
     async def uploaded_parts(self, upload: Upload) -> Sequence[Part]:
         """Return the parts that are there."""
-        return await off_loop(self._parts.uploaded_parts, upload)
+        return await self._done(self._parts.uploaded_parts, upload)
 
     async def finish_upload(
         self, upload: Upload, parts: Sequence[Part], options: PutOptions
     ) -> ObjectInfo:
         """Put the parts together and give the file its name."""
-        return await off_loop(self._parts.finish_upload, upload, parts, options)
+        return await self._done(self._parts.finish_upload, upload, parts, options)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop the parts."""
-        await off_loop(self._parts.abort_upload, upload)
+        await self._done(self._parts.abort_upload, upload)
+
+    async def _done(
+        self,
+        function: Callable[..., T],
+        *args: Any,
+        discard: Callable[[T], object] | None = None,
+    ) -> T:
+        """Return ``function(*args)``, called in a thread, with errors of the one tree."""
+
+        def work() -> T:
+            with told(self.root, *_about(*args)):
+                return function(*args)
+
+        return await off_loop(work, discard=discard)
+
+
+def _about(
+    what: str | Upload | ObjectInfo | None = None, key: object = None, *_: object
+) -> tuple[str | None, str | None]:
+    """Return the bucket and the key that an operation is about, from its arguments."""
+    if isinstance(what, (Upload, ObjectInfo)):
+        return what.bucket, what.key
+    return what, key if isinstance(key, str) else None
 
 
 def default_root() -> Path:
@@ -154,11 +180,12 @@ def default_root() -> Path:
 
 
 class _Body:
-    def __init__(self, opened: folder.Opened) -> None:
+    def __init__(self, opened: folder.Opened, root: Path) -> None:
         self.info = opened.info
         self.start = opened.start
         self.stop = opened.stop
         self._opened = opened
+        self._root = root
         self._position = opened.start
 
     async def read(self) -> bytes:
@@ -166,7 +193,7 @@ class _Body:
         first = self._opened.first
         if start == self.start and len(first) == self.stop - start:
             return first
-        return await off_loop(self._opened.read, start, self.stop)
+        return await self._read(start, self.stop)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         first = self._opened.first
@@ -176,4 +203,11 @@ class _Body:
         while self._position < self.stop:
             start = self._position
             self._position = min(start + CHUNK, self.stop)
-            yield await off_loop(self._opened.read, start, self._position)
+            yield await self._read(start, self._position)
+
+    async def _read(self, start: int, stop: int) -> bytes:
+        def work() -> bytes:
+            with told(self._root, self.info.bucket, self.info.key):
+                return self._opened.read(start, stop)
+
+        return await off_loop(work)

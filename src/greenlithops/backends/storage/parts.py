@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from greenlithops.backends.storage.folder import UPLOADS, append, write
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from greenlithops.backends.storage.folder import Folder
     from greenlithops.objects import Buffer, ObjectInfo, PutOptions, Upload
+
+TRIES, PAUSE = 20, 0.01
 
 
 class Parts:
@@ -38,7 +41,7 @@ class Parts:
     def put_part(self, upload: Upload, number: int, body: Buffer) -> Part:
         """Write a part."""
         target = os.path.join(self._parts(upload), str(number))
-        with self._folder.temporary(upload.bucket, upload.key) as (path, descriptor):
+        with self._folder.temporary() as (path, descriptor):
             write(descriptor, body)
             try:
                 os.replace(path, target)
@@ -57,7 +60,7 @@ class Parts:
     ) -> ObjectInfo:
         """Put parts together."""
         folder = self._parts(upload)
-        with self._folder.temporary(upload.bucket, upload.key) as (path, descriptor):
+        with self._folder.temporary() as (path, descriptor):
             for part in parts:
                 with open(os.path.join(folder, str(part.number)), "rb") as file:
                     append(file.fileno(), descriptor)
@@ -71,4 +74,8 @@ class Parts:
         # Under another name nothing that is still being written can come in any more.
         with contextlib.suppress(FileNotFoundError):
             os.rename(path, f"{path}.gone")
-        shutil.rmtree(f"{path}.gone", ignore_errors=True)
+        for _ in range(TRIES):
+            shutil.rmtree(f"{path}.gone", ignore_errors=True)
+            if not os.path.exists(f"{path}.gone"):
+                return
+            time.sleep(PAUSE)  # a part whose way was found before the renaming came in after it

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SOURCES = 32  #: that are looked into at the same time
 AHEAD = 1_000  #: objects of a source that wait for those before them
+OWN = "greenlithops."  #: how keys begin of what we keep ourselves: messages, durable jobs, handles
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,12 @@ async def _of_storage(source: StorageSource, storages: Storages) -> AsyncGenerat
         return
     pattern = source.key if source.is_glob else None
     prefix = "" if source.is_glob else source.key
-    nothing = True
+    nothing, own = True, source.key.startswith(OWN)
     async with aclosing(storage.list(source.bucket, prefix, match=pattern)) as listing:  # type: ignore[type-var]  # it is a generator
         async for entry in listing:
-            if isinstance(entry, ObjectInfo) and not entry.key.endswith("/"):
+            if not isinstance(entry, ObjectInfo) or entry.key.endswith("/"):
+                continue
+            if own or not entry.key.startswith(OWN):
                 nothing = False
                 yield _object(name, storage, entry)
     if nothing and source.is_glob and await storage.exists(source.bucket, source.key):
