@@ -13,8 +13,9 @@ from botocore.credentials import Credentials as BotoCredentials
 from greenlithops.backends.compute.aws_lambda import package as packages
 from greenlithops.backends.compute.aws_lambda.deployment import configuration, function_name
 from greenlithops.backends.compute.aws_lambda.failures import failure, refusal
+from greenlithops.backends.compute.aws_lambda.image import containerfile, write_context
 from greenlithops.backends.compute.aws_lambda.options import LambdaOptions
-from greenlithops.backends.compute.aws_lambda.package import package
+from greenlithops.backends.compute.aws_lambda.package import of_image, package
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
 from greenlithops.backends.storage.s3.sigv4 import Credentials, Signer, Target
 from greenlithops.errors import (
@@ -199,3 +200,24 @@ def test_signatures_are_those_of_botocore():
     request.headers["X-Amz-Date"] = signed["x-amz-date"]
     text = signer.string_to_sign(request, signer.canonical_request(request))
     assert signed["authorization"].endswith(f"Signature={signer.signature(text, request)}")
+
+
+def test_a_function_of_an_image():
+    options = LambdaOptions(execution_role=ROLE, image="1.dkr.ecr.eu-west-1.amazonaws.com/calls:1")
+    code = of_image(options.image, "x86_64")
+    wanted = configuration(options, code, "key")
+    assert not {"Runtime", "Handler", "Layers"} & set(wanted)
+    assert wanted["ImageConfig"] == {"Command": ["greenlithops.worker.lambda_handler.handler"]}
+    other = of_image(f"{options.image}-2", "x86_64")
+    assert function_name(options, code) != function_name(options, other)
+    with pytest.raises(ConfigurationError, match="image"):
+        LambdaOptions(execution_role=ROLE, image="x", layers=["arn:y"])
+
+
+def test_the_recipe_of_an_image(tmp_path):
+    assert "ENTRYPOINT" not in containerfile()
+    write_context(tmp_path, base="python:slim")
+    recipe = (tmp_path / "Containerfile").read_text()
+    assert recipe.index("FROM python:slim") < recipe.index("ENTRYPOINT") < recipe.index("CMD")
+    assert (tmp_path / "app" / "awslambdaric").is_dir()
+    assert (tmp_path / "app" / "greenlithops" / "worker" / "lambda_handler.py").is_file()

@@ -12,7 +12,7 @@ from greenlithops import __version__
 from greenlithops.cli import services
 from greenlithops.cli.failing import one_line_errors
 from greenlithops.cli.kubernetes.building import (
-    PODS,
+    BUILT,
     Architecture,
     Base,
     Output,
@@ -86,10 +86,10 @@ def runtime_build(
     push: Push = False,
     debug: Debug = False,
 ) -> None:
-    """Build the image of a runtime: of pods, with --backend kubernetes."""
+    """Build the image of a runtime: of pods or functions (--backend kubernetes, aws_lambda)."""
     with one_line_errors():
-        named = backend if backend in PODS else chosen(config, backend, debug).backend
-        if named not in PODS:
+        named = backend if backend in BUILT else chosen(config, backend, debug).backend
+        if named not in BUILT:
             found = chosen(config, backend, debug)
             refuse(found, f"runtime {name or ''}to build".strip(), "serverless")
         build_image(
@@ -100,6 +100,7 @@ def runtime_build(
             architecture=architecture,
             output=output,
             push=push,
+            backend=named,
         )
 
 

@@ -90,6 +90,7 @@ SERVERLESS = (
         many("efs", "access_point and mount_path of each"),
         whole("worker_processes", "calls of one invocation at a time, each in a process"),
         flag("asynchronous", "accept invocations, and reply through the storage"),
+        text("image", "the URI of a container image, instead of a package"),
         whole("queue_seconds", "how long an asynchronous invocation may wait for its turn"),
         cloud="aws",
         required="execution_role region",

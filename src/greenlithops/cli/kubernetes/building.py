@@ -25,6 +25,7 @@ Output = Annotated[
 Push = Annotated[bool, typer.Option("--push", help="Push it to its registry, too.")]
 
 PODS = ("kubernetes", "k8s")
+BUILT = (*PODS, "aws_lambda")  #: whose images are built here
 
 
 def build_image(
@@ -36,6 +37,7 @@ def build_image(
     architecture: str,
     output: Path | None,
     push: bool,
+    backend: str = "kubernetes",
 ) -> None:
     """Build the image of workers, or write what it is built from.
 
@@ -43,6 +45,7 @@ def build_image(
         UsageError: there is neither a name nor a folder.
         ExecutorError: it could not be built or pushed.
     """
+    from greenlithops.backends.compute.aws_lambda import image as functions
     from greenlithops.backends.compute.kubernetes import image
     from greenlithops.errors import UsageError
 
@@ -52,9 +55,10 @@ def build_image(
     with tempfile.TemporaryDirectory(prefix="greenlithops-image-") as temporary:
         folder = output or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        image.write_context(
+        recipes = image if backend in PODS else functions
+        recipes.write_context(
             folder,
-            base=base or image.BASE,
+            base=base or recipes.BASE,
             requirements=requirements,
             architecture=architecture,
         )

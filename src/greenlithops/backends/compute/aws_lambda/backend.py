@@ -135,7 +135,7 @@ class LambdaBackend:
 
     def _check(self, function: Deployed) -> None:
         mine = PYTHON.removeprefix("python")
-        if function.python != mine:
+        if function.python not in {None, mine}:
             raise IncompatibleRuntime(
                 f"the function {function.name} runs Python {function.python}, this program {mine}: "
                 "pickled functions need the same one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenlithops.backends.compute.aws_lambda import deployment
-from greenlithops.backends.compute.aws_lambda.package import package
+from greenlithops.backends.compute.aws_lambda.package import of_image, package
 from greenlithops.backends.storage.s3.account import Account
 from greenlithops.offload import off_loop
 
@@ -41,7 +41,10 @@ class Control:
         """Return the function with these options, made or brought up to date if need be."""
         options = self._options
         client = await self.account.client()
-        wanted = await off_loop(package, tuple(options.requirements), options.architecture)
+        if options.image is not None:
+            wanted = of_image(options.image, options.architecture)
+        else:
+            wanted = await off_loop(package, tuple(options.requirements), options.architecture)
         return await deployment.ensure(client, options, wanted)
 
     async def services(self) -> AsyncIterator[deployment.Deployed]:

@@ -42,7 +42,7 @@ class Deployed:
     Attributes:
         name: the function's.
         arn: its full name.
-        python: the minor version of Python that it runs, such as ``3.12``.
+        python: the minor version of Python that it runs, such as ``3.12``; None of an image.
         memory_mb: its memory setting.
         architecture: ``x86_64`` or ``arm64``.
         timeout_seconds: what an invocation may take.
@@ -53,7 +53,7 @@ class Deployed:
 
     name: str
     arn: str
-    python: str
+    python: str | None
     memory_mb: int
     architecture: str
     timeout_seconds: int
@@ -101,10 +101,10 @@ async def ensure(client: Any, options: LambdaOptions, package: Package) -> Deplo
             f"the function {name} exists and is none of greenlithops: give another runtime name"
         )
     if variables.get(PACKAGE_VARIABLE) != package.digest:
-        archive = await _archive(package)
+        code = await _code(options, package)
         async with _asking(f"update the code of {name}"):
             await client.update_function_code(
-                FunctionName=name, ZipFile=archive, Architectures=[options.architecture]
+                FunctionName=name, Architectures=[options.architecture], **code
             )
         found = await _ready(client, name)
     wanted = configuration(options, package, key)
@@ -133,13 +133,10 @@ def configuration(options: LambdaOptions, package: Package, key: str) -> dict[st
     own = {KEY_VARIABLE: key, PACKAGE_VARIABLE: package.digest}
     wanted: dict[str, Any] = {
         "Role": options.execution_role,
-        "Runtime": PYTHON,
-        "Handler": HANDLER,
         "MemorySize": options.runtime_memory,
         "Timeout": options.runtime_timeout,
         "EphemeralStorage": {"Size": options.ephemeral_storage},
         "Environment": {"Variables": options.environment() | own},
-        "Layers": list(options.layers),
         "VpcConfig": {
             "SubnetIds": list(options.vpc.get("subnets", ())),
             "SecurityGroupIds": list(options.vpc.get("security_groups", ())),
@@ -148,6 +145,10 @@ def configuration(options: LambdaOptions, package: Package, key: str) -> dict[st
             {"Arn": one["access_point"], "LocalMountPath": one["mount_path"]} for one in options.efs
         ],
     }
+    if options.image is None:
+        wanted |= {"Runtime": PYTHON, "Handler": HANDLER, "Layers": list(options.layers)}
+    else:
+        wanted["ImageConfig"] = {"Command": [HANDLER]}
     return wanted
 
 
@@ -164,6 +165,7 @@ def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
         "FileSystemConfigs": files,
         "VpcConfig": {key: list(vpc.get(key) or ()) for key in ("SubnetIds", "SecurityGroupIds")},
         "EphemeralStorage": found.get("EphemeralStorage") or {"Size": 512},
+        "ImageConfig": found.get("ImageConfigResponse", {}).get("ImageConfig"),
         "Environment": {"Variables": found.get("Environment", {}).get("Variables", {})},
     }
     return any(has.get(name, found.get(name)) != value for name, value in wanted.items())
@@ -172,7 +174,7 @@ def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
 async def _create(
     client: Any, name: str, options: LambdaOptions, package: Package
 ) -> dict[str, Any] | None:
-    archive = await _archive(package)
+    code = await _code(options, package)
     wanted = configuration(options, package, secrets.token_hex(32))
     if not options.vpc:
         del wanted["VpcConfig"]
@@ -181,10 +183,10 @@ async def _create(
         async with _asking(f"create {name}"):
             made: dict[str, Any] = await client.create_function(
                 FunctionName=name,
-                Code={"ZipFile": archive},
+                Code=code,
                 Description=about,
                 Architectures=[options.architecture],
-                PackageType="Zip",
+                PackageType="Zip" if options.image is None else "Image",
                 Tags={"greenlithops": package.digest} | options.tags(),
                 **wanted,
             )
@@ -195,14 +197,17 @@ async def _create(
         raise
 
 
-async def _archive(package: Package) -> bytes:
+async def _code(options: LambdaOptions, package: Package) -> dict[str, Any]:
+    """Return a function's code as Lambda takes it."""
+    if options.image is not None:
+        return {"ImageUri": options.image}
     archive = await off_loop(package.archive)
     if len(archive) > MOST_ARCHIVE:
         raise PayloadTooLarge(
             f"the function's code takes {len(archive)} bytes, and Lambda takes {MOST_ARCHIVE}: put "
-            "large requirements into a layer"
+            "large requirements into a layer, or build an image"
         )
-    return archive
+    return {"ZipFile": archive}
 
 
 async def _ready(client: Any, name: str, found: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -268,7 +273,7 @@ def deployed(found: dict[str, Any]) -> Deployed:
     return Deployed(
         name=found["FunctionName"],
         arn=found["FunctionArn"],
-        python=found.get("Runtime", "").removeprefix("python"),
+        python=(found.get("Runtime") or "").removeprefix("python") or None,
         memory_mb=found["MemorySize"],
         architecture=(found.get("Architectures") or ["x86_64"])[0],
         timeout_seconds=found["Timeout"],

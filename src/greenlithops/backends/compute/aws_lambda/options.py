@@ -58,6 +58,8 @@ class LambdaOptions:
         efs: ``access_point`` and ``mount_path`` of each file system.
         layers: ARNs of layers, the packages of which calls may import.
         requirements: packages for the function, as pip takes them; pin their versions.
+        image: the URI of a container image, which is the function then; such as what
+            ``greenlithops runtime build -b aws_lambda`` makes, in the account's registry.
         concurrency: how many invocations at a time at most.
         endpoint: the service's URL; None for AWS'.
         access_key_id: the access key; None to look for credentials as botocore does.
@@ -85,6 +87,7 @@ class LambdaOptions:
     efs: Sequence[Mapping[str, str]] = ()
     layers: Sequence[str] = ()
     requirements: Sequence[str] = ()
+    image: str | None = None
     concurrency: int = 1000
     endpoint: str | None = None
     access_key_id: str | None = None
@@ -129,6 +132,11 @@ class LambdaOptions:
                 raise ConfigurationError(
                     "aws_lambda: efs needs access_point and mount_path of each"
                 )
+        if self.image is not None and (self.layers or self.requirements):
+            raise ConfigurationError(
+                "aws_lambda: layers and requirements are for functions without an image: build "
+                "what they have into the image"
+            )
         self.environment()
         self.tags()
 

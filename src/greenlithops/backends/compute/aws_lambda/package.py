@@ -80,6 +80,11 @@ def package(requirements: tuple[str, ...] = (), architecture: str = "x86_64") ->
     return Package(digest.hexdigest()[:16], requirements, architecture)
 
 
+def of_image(uri: str, architecture: str) -> Package:
+    """Return what stands for the code of a container image, which is not made here."""
+    return Package(hashlib.sha256(uri.encode()).hexdigest()[:16], (), architecture)
+
+
 @cache
 def _own_digest() -> bytes:
     digest = hashlib.sha256()

@@ -1,0 +1,63 @@
+"""The recipe of a container image for Lambda: a base, the worker's package, and its handler."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from typing import TYPE_CHECKING
+
+from greenlithops.backends.compute.aws_lambda.options import PYTHON
+from greenlithops.backends.compute.aws_lambda.package import HANDLER, ROOT, package
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+OFFICIAL = "public.ecr.aws/lambda/python"  #: AWS' images, which have its runtime client
+BASE = f"{OFFICIAL}:{PYTHON.removeprefix('python')}"
+CLIENT = "awslambdaric>=3"  #: the same, for other bases
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
+
+
+def containerfile(base: str = BASE) -> str:
+    """Return the recipe of the image: what is in the folder ``app`` over a base."""
+    lines = [
+        f"# {PYTHON}: pickled functions need the same minor version as the client's.",
+        f"FROM {base}",
+        f"COPY app {ROOT}",
+    ]
+    if not base.startswith(OFFICIAL):
+        lines += [
+            f"ENV PYTHONPATH={ROOT} LAMBDA_TASK_ROOT={ROOT}",
+            f"WORKDIR {ROOT}",
+            'ENTRYPOINT ["python3", "-m", "awslambdaric"]',
+        ]
+    return "\n".join([*lines, f'CMD ["{HANDLER}"]', ""])
+
+
+def write_context(
+    folder: Path,
+    *,
+    base: str = BASE,
+    requirements: Sequence[str] = (),
+    architecture: str = "amd64",
+) -> None:
+    """Write a Containerfile, and the folder that it copies; nothing is run for that.
+
+    Args:
+        folder: where; what is there is replaced.
+        base: the image that it starts from.
+        requirements: packages for calls, as pip takes them.
+        architecture: ``amd64`` or ``arm64``.
+
+    Raises:
+        ConfigurationError: the packages cannot be had.
+    """
+    own = () if base.startswith(OFFICIAL) else (CLIENT,)
+    content = package((*own, *requirements), _ARCHITECTURES[architecture]).archive()
+    app = folder / "app"
+    shutil.rmtree(app, ignore_errors=True)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(app)
+    (folder / "Containerfile").write_text(containerfile(base), "utf-8")
