@@ -187,14 +187,14 @@ async def test_no_key(monkeypatch):
         HttpBackend("http://127.0.0.1:9/")
 
 
-async def test_another_python(executor, monkeypatch):
+async def test_another_python_by_a_client_that_says_so(executor, monkeypatch):
     monkeypatch.setattr("greenlithops.dispatch.invoker.PYTHON", (3, 7))
     async with soon(10):
         with pytest.raises(IncompatibleRuntime, match=r"3\.7"):
             await executor.submit(abs, -1)
 
 
-async def test_another_version_of_the_protocol(executor, monkeypatch):
+async def test_another_protocol_by_a_client_that_says_so(executor, monkeypatch):
     monkeypatch.setattr(invocation, "VERSION", 99)
     async with soon(10):
         with pytest.raises(ServiceRefused, match="version"):

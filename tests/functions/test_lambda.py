@@ -210,7 +210,7 @@ async def test_a_service_that_is_not_there(options):
                 pass
 
 
-async def test_credentials_that_expire_are_looked_for_again(options, monkeypatch, tmp_path):
+async def test_credentials_that_expire_by_an_answer_of_our_own(options, monkeypatch, tmp_path):
     """The server believes every signature; so an answer of Lambda's stands before its own."""
     options["namespace"] = "expiring"
     file = tmp_path / "credentials"
@@ -278,7 +278,7 @@ def memory(_):
     return os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
 
 
-async def test_what_is_billed_by_a_reply_with_lambdas_report(options):
+async def test_what_is_billed_by_a_report_of_our_own(options):
     """The server reports nothing; so the line that AWS documents is put into its replies."""
     options |= {"namespace": "billed", "runtime_memory": 1024}
     backend = aws_lambda(**options)
