@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 
 import pytest
 
@@ -246,3 +247,30 @@ async def test_an_instance_that_dies_in_a_call_deployed_to_a_stand_in(google, op
     async with soon(30), gl.AsyncExecutor(gcp_functions(**options)) as executor:
         with pytest.raises(WorkerLost, match="the instance ended"):
             await executor.submit(die, 1)
+
+
+async def test_the_command_line_at_a_stand_in(google, options, tmp_path):
+    content = {
+        "lithops": {"backend": "gcp_functions"},
+        "gcp": {"region": REGION, "credentials_path": options["credentials_path"]},
+        "gcp_functions": {"endpoint": google.endpoint, "runtime_memory": 512},
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps(content))
+    google.entries = [{"textPayload": "one"}]
+
+    async def said(*words):
+        command = [sys.executable, "-m", "greenlithops", *words, "--config", config, "--json"]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        return json.loads(output)
+
+    async with soon(50):
+        await said("runtime", "deploy", "default")
+        (row,) = await said("runtime", "list")
+        name = row["Worker Name"]
+        assert row["Memory Size"] == 512
+        assert f"{PARENT}/functions/{name}" in google.functions
+        assert await said("runtime", "delete", name) == {"deleted": [name]}
+        assert not google.functions

@@ -158,9 +158,9 @@ class GoogleStandIn:
         handler = getattr(self, _handler(method))
         return await handler(parts, request.query, raw if upload else body)
 
-    def _done(self, resource, response, failed=None):
+    def _done(self, response, failed=None, *, parent=f"{PARENT}/operations"):
         """Return an operation that is done, or will be at the second look."""
-        name = f"{PARENT}/operations/{len(self.operations)}"
+        name = f"{parent}/{len(self.operations)}"
         done = {"name": name, "done": True}
         done |= {"error": {"code": 9, "message": failed}} if failed else {"response": response}
         self.operations[name] = [{"name": name}, done] if self.slow else [done]
@@ -222,13 +222,13 @@ class GoogleStandIn:
             archive = self.uploads[build["source"]["storageSource"]["object"]]
             command = framework(build["entryPoint"])
             await self.instances.start(short, archive, command, settings["environmentVariables"])
-        return web.json_response(self._done(name, found, failed))
+        return web.json_response(self._done(found, failed))
 
     async def cloudfunctions_functions_delete(self, parts, query, body):
         if self.functions.pop(parts[0], None) is None:
             return _missing(parts[0])
         await self.instances.stop(parts[0].rpartition("/")[2])
-        return web.json_response(self._done(parts[0], {}))
+        return web.json_response(self._done({}))
 
     # Images.
 
@@ -239,7 +239,7 @@ class GoogleStandIn:
     async def artifactregistry_repositories_create(self, parts, query, body):
         name = f"{parts[0]}/repositories/{query['repositoryId']}"
         self.repositories.add(name)
-        return web.json_response(self._done(name, {"name": name}))
+        return web.json_response(self._done({"name": name}))
 
     async def artifactregistry_repositories_packages_tags_get(self, parts, query, body):
         known = parts[0] in self.tags
@@ -270,7 +270,9 @@ class GoogleStandIn:
         if not failed:
             self.tags.add(f"{PARENT}/repositories/{repository}/packages/{name}/tags/{tag}")
             self.objects[image] = self.objects[source["bucket"], source["object"]]
-        return web.json_response({"buildOperation": self._done(image, {}, failed)})
+        return web.json_response(
+            {"buildOperation": self._done({}, failed, parent=f"operations/build/{PROJECT}")}
+        )
 
     # Services.
 
@@ -301,13 +303,13 @@ class GoogleStandIn:
         variables = {one["name"]: one["value"] for one in container["env"]}
         if not failed:
             await self.instances.start(short, self.objects[container["image"]], recipe, variables)
-        return web.json_response(self._done(name, body | found))
+        return web.json_response(self._done(body | found))
 
     async def run_services_delete(self, parts, query, body):
         if self.services.pop(parts[0], None) is None:
             return _missing(parts[0])
         await self.instances.stop(parts[0].rpartition("/")[2])
-        return web.json_response(self._done(parts[0], {}))
+        return web.json_response(self._done({}))
 
     # The rest.
 

@@ -7,9 +7,17 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+
 from greenlithops.backends.compute.rest import Rest, becomes
 from greenlithops.backends.storage.azure import AzureStorage
-from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable, StorageError
+from greenlithops.errors import (
+    BackendNotFound,
+    ConfigurationError,
+    ServiceRefused,
+    ServiceUnavailable,
+    StorageError,
+)
 from greenlithops.objects import PutOptions
 from greenlithops.offload import off_loop
 
@@ -63,7 +71,7 @@ class Azure:
             stack.push_async_callback(self.rest.close)
             await self.rest.open()
             if self._credential is None:
-                found: Any = await off_loop(_usual_credential)
+                found = await off_loop(_usual_credential, self.backend)
                 self._credential = found
                 stack.push_async_callback(self._forget)
                 stack.push_async_callback(found.close)
@@ -145,8 +153,6 @@ class Azure:
         return await self._bearer(f"{ENDPOINT}/.default")
 
     async def _bearer(self, scope: str) -> Mapping[str, str]:
-        from azure.core.exceptions import AzureError, ClientAuthenticationError  # noqa: PLC0415 - loaded by `open`
-
         token = self._tokens.get(scope)
         if token is None or token.expires_on - EARLY < time.time():
             assert self._credential is not None  # noqa: S101 - it is open
@@ -184,10 +190,14 @@ def _problem(found: Mapping[str, Any]) -> str:
     return ": ".join(str(one) for one in said if one)
 
 
-def _usual_credential() -> Any:
-    # The import reads files, as does what it makes.
-    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - as above
-
+def _usual_credential(backend: str) -> Any:
+    try:
+        # The import reads files, as does what it makes.
+        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as error:
+        raise BackendNotFound(
+            f"the backend {backend!r} needs {error.name}: pip install 'greenlithops[azure]'"
+        ) from error
     return DefaultAzureCredential()
 
 

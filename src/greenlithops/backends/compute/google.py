@@ -19,6 +19,7 @@ from greenlithops.backends.compute.rest import Rest, becomes
 from greenlithops.backends.storage.gcs.access import Access
 from greenlithops.errors import (
     AccessDenied,
+    BackendNotFound,
     ConfigurationError,
     ServiceRefused,
     ServiceUnavailable,
@@ -81,7 +82,12 @@ class Google:
         """Find the credentials and the project."""
         await self.rest.open()
         assert self.rest.session is not None  # noqa: S101 - it is open
-        await self._access.open(self.rest.session)
+        try:
+            await self._access.open(self.rest.session)
+        except ModuleNotFoundError as error:
+            raise BackendNotFound(
+                f"the backend {self.backend!r} needs {error.name}: pip install 'greenlithops[gcp]'"
+            ) from error
         if not self.project:
             self.project = await self._access.project() or ""
         if not self.project:
