@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -155,6 +156,61 @@ async def test_a_service_that_replies_at_once(function_guard, tmp_path, code, st
     async with soon(40), gl.AsyncExecutor(backend, storage=storage) as executor:
         assert await executor.map(abs, [-1, -2]) == [1, 2]
     await off_loop(server.kill)
+
+
+PROGRAM = """
+import asyncio, pathlib, sys, time
+import greenlithops as gl
+from greenlithops.backends.compute.http.backend import HttpBackend
+
+url, key, endpoint, user, secret, bucket, folder = sys.argv[1:]
+
+
+def until(place, folder):
+    path = pathlib.Path(folder)
+    (path / f"begun-{place}").touch()
+    while not (path / "go").exists():
+        time.sleep(0.01)
+    return place
+
+
+async def main():
+    storage = gl.AsyncStorage(
+        "s3", bucket=bucket, region="us-east-1", endpoint=endpoint, access_key_id=user,
+        secret_access_key=secret,
+    )
+    backend = HttpBackend(url, key, asynchronous=True)
+    async with gl.AsyncExecutor(backend, storage=storage) as executor:
+        job = executor.map(until, [(place, folder) for place in range(3)], durable=True)
+        print(job.id, flush=True)
+        await job
+
+
+asyncio.run(main())
+"""
+
+
+async def test_a_client_that_dies_with_a_durable_job(server, storage, ministack, tmp_path):
+    """Whoever attaches gets every result, though the calls ran when their client died."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    access = (ministack.endpoint, ministack.user, ministack.secret, storage.bucket)
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, script, server.url, KEY, *access, server.folder),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with soon(55):
+        job_id = (await program.stdout.readline()).decode().strip()
+        for _ in range(500):
+            if len([*server.folder.glob("begun-*")]) == 3:
+                break
+            await asyncio.sleep(0.02)
+        program.kill()
+        await program.wait()
+        await off_loop(server.marker("go").touch)
+        backend = HttpBackend(server.url, KEY, asynchronous=True)
+        async with gl.attach(job_id, storage, backend=backend) as job:
+            assert await job == [0, 1, 2]
 
 
 async def test_events_of_lambda(ministack, storage):

@@ -187,6 +187,19 @@ async def test_no_key(monkeypatch):
         HttpBackend("http://127.0.0.1:9/")
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"endpoint": "calls.example.org"}, "endpoint"),
+        ({"endpoint": "ftp://calls.example.org/"}, "endpoint"),
+        ({"endpoint": "http://127.0.0.1:9/", "worker_processes": 0}, "worker_processes"),
+    ],
+)
+def test_options_that_make_no_sense(options, text):
+    with pytest.raises(ConfigurationError, match=text):
+        HttpBackend(**options, key=KEY)
+
+
 async def test_another_python_by_a_client_that_says_so(executor, monkeypatch):
     monkeypatch.setattr("greenlithops.dispatch.invoker.PYTHON", (3, 7))
     async with soon(10):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
+from yarl import URL
 
 from greenlithops.backends.compute.http.depot import Messages
 from greenlithops.backends.compute.http.mailbox import GRACE_SECONDS, Mailbox
@@ -99,6 +100,10 @@ class HttpBackend:
                 f"the service at {endpoint} has a key, which is needed here too: give key=…, or "
                 f"set {KEY_VARIABLE}"
             )
+        if URL(endpoint).scheme not in {"http", "https"} or not URL(endpoint).host:
+            raise ConfigurationError(f"endpoint is a URL with http or https, not {endpoint!r}")
+        if worker_processes < 1:
+            raise ConfigurationError(f"worker_processes is 1 or more, not {worker_processes!r}")
         self.key = text.encode()
         self.limits = Limits(
             payload_bytes=payload_bytes, concurrency=concurrency, processes=worker_processes
