@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import aiohttp
+import numpy as np
 import pytest
 
 import greenlithops as gl
@@ -209,6 +211,32 @@ async def test_a_process_is_stopped_when_its_call_takes_too_long(four):
         assert await four.map(nap, [0.01] * 4) == [0.01] * 4
 
 
+async def test_a_process_that_ended_while_it_was_free(four):
+    async with soon(40):
+        pids = {pid for _, pid, _ in await four.map(arrive, range(4))}
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        for _ in range(500):
+            if all(has_ended(pid) for pid in pids):
+                break
+            await asyncio.sleep(0.02)
+        again = {pid for _, pid, _ in await four.map(arrive, range(4))}
+    assert not pids & again
+
+
+async def test_arrays_and_coroutines_in_processes(four):
+    async def scale(array, by):
+        await asyncio.sleep(0.01)
+        return array * by
+
+    arrays = [np.full(100_000, float(place)) for place in range(4)]
+    async with soon(40):
+        results = await four.map(scale, [(array, 2.0) for array in arrays])
+    for place, result in enumerate(results):
+        assert result.flags.writeable
+        assert (result == 2.0 * place).all()
+
+
 class Apple:
     def __init__(self, weight):
         self.weight = weight
@@ -251,6 +279,12 @@ async def test_processes_end_with_their_service(serve):
                 return
             await asyncio.sleep(0.02)
     raise AssertionError("processes are left")
+
+
+def has_ended(pid):
+    """Say whether a process has ended that its parent may not have asked about."""
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "Z"
 
 
 def is_there(pid):

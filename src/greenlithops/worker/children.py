@@ -88,8 +88,8 @@ class Children:
                     place = next(places, None)
                     if place is None:
                         return
-                    if child is None:
-                        child = self._free.pop() if self._free else None
+                    while child is None and self._free:
+                        child = self._alive(self._free.pop())
                 if child is None:
                     child = Child(self._key)
                 with self._lock:
@@ -103,7 +103,16 @@ class Children:
             if child is not None:
                 with self._lock:
                     busy.discard(child)
-                    self._free.append(child)
+                    if not child.ended:
+                        self._free.append(child)
+
+    @staticmethod
+    def _alive(child: Child) -> Child | None:
+        """Return a child that was free, unless it has ended meanwhile."""
+        if child.alive:
+            return child
+        child.end()
+        return None
 
     def _stop(self, busy: set[Child]) -> None:
         with self._lock:
@@ -146,6 +155,15 @@ class Child:
         finally:
             theirs.close()
             os.close(lifeline)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can be asked."""
+        return not self.ended and self._runs()
+
+    def _runs(self) -> bool:
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT  # its number stays its own
+        return os.waitid(os.P_PID, self._process.pid, look) is None
 
     def call(self, request: Request, place: int) -> Outcome:
         """Run one call of a request, and return how it ended; the process may end with it."""
@@ -227,8 +245,7 @@ class Child:
             self._socket.close()
             os.close(self._lifeline)
             for _ in range(_LOOKS):  # it may be about to end by itself
-                look = os.WEXITED | os.WNOHANG | os.WNOWAIT
-                if os.waitid(os.P_PID, self._process.pid, look) is not None:
+                if not self._runs():
                     break
                 time.sleep(_LOOK_SECONDS)
             self.kill()
