@@ -48,10 +48,12 @@ def test_options_of_functions_that_cannot_be(given, text):
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"runtime_cpu": 3}, "one of 1, 2, 4, 6, 8"),
+        ({"runtime_cpu": 3}, "one of 2, 4, 6 and 8"),
         ({"runtime_cpu": 0.01}, r"from 0\.08 to 1"),
-        ({"runtime_memory": 1024}, "at most 512 MB"),
-        ({"runtime_memory": 64}, "from 128 to 32768 MB"),
+        ({"runtime_memory": 1024}, r"with 0\.25 CPU, runtime_memory is from 128 to 512 MB"),
+        ({"runtime_memory": 64}, "from 128 to 512 MB"),
+        ({"runtime_memory": 2048, "runtime_cpu": 0.5}, "from 128 to 1024 MB"),
+        ({"runtime_memory": 512, "runtime_cpu": 4}, "from 2048 to 16384 MB"),
         ({"namespace": "a b"}, "lower-case"),
         ({"namespace": "a" * 40}, "too long"),
     ],

@@ -167,6 +167,8 @@ def service(options: CloudRunOptions, image: str, key: str) -> dict[str, Any]:
             }
         ],
     }
+    if options.runtime_cpu < 1:  # which the second one does not have
+        template["executionEnvironment"] = "EXECUTION_ENVIRONMENT_GEN1"
     if options.service_account is not None:
         template["serviceAccount"] = options.service_account
     digest = digest_of([template, options.environment()])

@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 
 NAME = "gcp_cloudrun"
 TIMEOUT = (1, 3600)  #: seconds
-MEMORY = (128, 32_768)  #: MB
 LEAST_CPU = 0.08
-WHOLE_CPUS = (1, 2, 4, 6, 8)
-MOST_OF_A_PART = 512  #: MB that an instance with less than one CPU may have
+#: MB, least and most, from so many CPUs on (cloud.google.com/run/docs/configuring/services/cpu)
+SIZES = {
+    0.08: (128, 512),
+    0.5: (128, 1024),
+    1: (128, 4096),
+    2: (128, 8192),
+    4: (2048, 16_384),
+    6: (4096, 24_576),
+    8: (4096, 32_768),
+}
 #: Lithops' names for what is not needed here
 _OTHERS: Mapping[str, str | None] = {
     "trigger": None,  # a service is invoked by requests
@@ -75,18 +82,18 @@ class CloudRunOptions:
     patience: float = 60.0
 
     def __post_init__(self) -> None:
-        within(f"{NAME}: runtime_memory", self.runtime_memory, MEMORY, "MB")
         within(f"{NAME}: runtime_timeout", self.runtime_timeout, TIMEOUT, "seconds")
         cpu = self.runtime_cpu
-        if cpu not in WHOLE_CPUS and not LEAST_CPU <= cpu < 1:
+        if not LEAST_CPU <= cpu < 1 and cpu not in SIZES:
             raise ConfigurationError(
-                f"{NAME}: runtime_cpu is from {LEAST_CPU} to 1, or one of "
-                f"{', '.join(map(str, WHOLE_CPUS))}, not {cpu!r}"
+                f"{NAME}: runtime_cpu is from {LEAST_CPU} to 1, or one of 2, 4, 6 and 8, not "
+                f"{cpu!r}"
             )
-        if cpu < 1 and self.runtime_memory > MOST_OF_A_PART:
+        least, most = SIZES[max(one for one in SIZES if one <= cpu)]
+        if not least <= self.runtime_memory <= most:
             raise ConfigurationError(
-                f"{NAME}: with {cpu:g} CPU there are at most {MOST_OF_A_PART} MB, not "
-                f"{self.runtime_memory}: give runtime_cpu of 1 or more"
+                f"{NAME}: with {cpu:g} CPU, runtime_memory is from {least} to {most} MB, not "
+                f"{self.runtime_memory}"
             )
         check_names(NAME, None, self.namespace)
         self.environment()
