@@ -8,6 +8,40 @@ import pytest
 from support import scripts
 
 PROGRAMS = {
+    "files in a storage": (
+        """
+        import lithops
+        from lithops.storage.cloud_proxy import open, os
+
+        def write(number):
+            with open(f"made/{number}.txt", "w") as file:
+                file.write(f"by {number}")
+            return number
+
+        if __name__ == "__main__":
+            with open("one/file.txt", "w") as file:
+                file.write("content")
+            print(os.listdir("one"))
+            os.remove("one/file.txt")
+            print(os.listdir("one"))
+            os.remove("one/file.txt")
+            fexec = lithops.FunctionExecutor()
+            fexec.map(write, [1, 2])
+            fexec.get_result()
+            with open("made/2.txt") as file:
+                print(file.read())
+            print([(root, sorted(files)) for root, _, files in os.walk("/") if files])
+            os.remove("/made")
+            print(os.path.isfile("made/1.txt"))
+        """,
+        """
+        ['file.txt']
+        []
+        by 2
+        [('/made', ['1.txt', '2.txt'])]
+        True
+        """,
+    ),
     "ways to wait": (
         """
         import lithops, time

@@ -34,7 +34,7 @@ BELOW["filesystem"] = BELOW["storage_os"]
 BELOW["multiprocessing"] = BELOW["sync"] | {"sync", "backends"}  # state is a backend of its own
 BELOW["joblib"] = BELOW["multiprocessing"] | {"multiprocessing"}
 BELOW["testing"] = BELOW["sync"] | {"sync"}
-BELOW["as_lithops"] = BELOW["as_lithops"] | {"joblib"}
+BELOW["as_lithops"] = BELOW["as_lithops"] | {"joblib", "storage_os"}
 BELOW["cli"] = BELOW["testing"] | {"as_lithops", "backends", "testing"}  # shows what these deploy
 FACE = {"durable", "executor", "job", "waiting", "reduction", "config", "storage", "trials"}
 # A worker of a client that has the switch on turns it on before anything else.

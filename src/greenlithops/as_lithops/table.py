@@ -80,12 +80,9 @@ TABLE: dict[str, dict[str, str]] = {
     "plots": dict.fromkeys(("create_histogram", "create_timeline"), f"{_SYNC}.plots"),
     "retries": _RETRIES | _FUTURE | {"FunctionExecutor": f"{_SYNC}.executors"} | _WAITS,
     "storage": _STORAGE,
-    "storage.cloud_proxy": {
-        "CloudFileProxy": "greenlithops.storage_os",
-        "CloudStorage": "greenlithops.storage_os",
-        "open": "greenlithops.storage_os",
-        "os": "greenlithops.storage_os",
-    },
+    "storage.cloud_proxy": dict.fromkeys(
+        ("CloudFileProxy", "CloudStorage", "open", "os"), f"{_HERE}.cloud_proxy"
+    ),
     "storage.storage": _STORAGE,
     "storage.utils": _OBJECTS,
     "util": {},
