@@ -14,13 +14,13 @@ import yaml
 
 from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.api import Api, path
+from greenlithops.backends.compute.kubernetes.judge import Judge
 from greenlithops.backends.compute.kubernetes.link import Link, Pending
-from greenlithops.backends.compute.kubernetes.naming import ROLE_POOL
+from greenlithops.backends.compute.kubernetes.naming import name_of
 from greenlithops.backends.compute.kubernetes.nodes import size_there
 from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
 from greenlithops.backends.compute.kubernetes.scaling import Scaler
 from greenlithops.backends.compute.kubernetes.session import Session
-from greenlithops.backends.compute.kubernetes.state import Pods
 from greenlithops.errors import (
     ConfigurationError,
     GreenlithopsError,
@@ -31,10 +31,8 @@ from greenlithops.models import Limits, Reply
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import TracebackType
 
-    from greenlithops.backends.compute.kubernetes.failures import Trouble
     from greenlithops.models import ServiceSize
 
 MOST_BYTES = 256 << 20  #: of one invocation in Redis
@@ -76,12 +74,11 @@ class KubernetesBackend:
         self.session: Session | None = None
         self._place = exchange.described(options.redis) if options.pool is None else {}
         self._link: Link | None = None
-        self._pods: Pods
+        self._judge: Judge
         self._scaler: Scaler | None = None
         self._outbox: list[Pending] = []
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._broken: GreenlithopsError | None = None
 
     # Opening and closing.
 
@@ -96,25 +93,26 @@ class KubernetesBackend:
                 self._place, settings["pool"], client, seconds=options.client_seconds,
                 patience=options.patience, on_reply=self._ended,
             )  # fmt: skip
-            link.grow = self._grow
             await link.open()
         except BaseException:
             await api.close()
             raise
         self.session = Session(api, options, settings["pool"], settings)
-        self._pods = Pods(f"greenlithops-{settings['pool']}", self._lost, self._judge)
+        self._judge = judge = Judge(
+            link, options, name_of(settings["pool"]), spawn=self._spawn, enlarge=self._enlarge
+        )
         try:
             if options.pool is None:
                 await self.session.open()
                 self.size = await size_there(api, options)
-            await self.session.watch(self._pods, self._deaf)
+            await self.session.watch(judge.pods, judge.give_up)
         except BaseException:
             await self._close()
             raise
         if options.mode == "pool" and options.pool is None:
-            self._scaler = Scaler(self.session, options, self._busy, self._scaling_failed)
+            self._scaler = Scaler(self.session, options, self._busy, judge.give_up)
             self._spawn(self._scaler.run())
-        self._spawn(self._tick())
+        self._spawn(judge.run())
         return self
 
     async def __aexit__(
@@ -175,8 +173,8 @@ class KubernetesBackend:
         link = self._link
         if link is None:
             raise ServiceUnavailable("the backend is not open")
-        if self._broken is not None:
-            raise self._broken
+        if self._judge.broken is not None:
+            raise self._judge.broken
         if len(body) > MOST_BYTES:
             raise PayloadTooLarge(
                 f"the arguments take {len(body)} bytes, and Redis is given {MOST_BYTES} at most: "
@@ -200,6 +198,9 @@ class KubernetesBackend:
         if gathered:
             await self._submit(gathered, jobs=jobs)
 
+    async def _enlarge(self, pending: Pending, factor: int) -> None:
+        await self._submit([pending], jobs=True, factor=factor)
+
     async def _submit(self, some: list[Pending], *, jobs: bool, factor: int = 1) -> None:
         link, session = self._link, self.session
         assert link is not None  # noqa: S101 - only while it is open
@@ -221,7 +222,7 @@ class KubernetesBackend:
         role, link = pending.role, self._link
         if role is not None and link is not None:
             if not any(one.role == role for one in link.pending.values()):
-                self._pods.forget(role)
+                self._judge.pods.forget(role)
                 self._spawn(self._clear(role))
         else:
             self._wake()
@@ -240,80 +241,6 @@ class KubernetesBackend:
     def _busy(self) -> int:
         link = self._link
         return 0 if link is None else sum(one.role is None for one in link.pending.values())
-
-    # What becomes of pods.
-
-    def _lost(self, pod: str, role: str, why: Trouble, before: float | None) -> None:
-        self._spawn(self._settle_lost(pod, role, why, before))
-
-    async def _settle_lost(self, pod: str, role: str, why: Trouble, before: float | None) -> None:
-        """Give the calls of a pod to others, or fail them, as it is right."""
-        link = self._link
-        if link is None:
-            return
-        stream = None if role == ROLE_POOL else role
-        again = []
-        for one in await link.taken_by(pod, stream, before):
-            one.lost += 1
-            if why.kind == "memory" and self._grow(one):
-                continue
-            if why.kind == "taken" and one.lost < self.options.attempts:
-                again.append(one)
-            else:
-                link.settle(one, why.error())
-        if again:
-            _log.info("%s; its calls go to others", why.text)
-            try:
-                await link.send(again, stream)
-            except GreenlithopsError as error:
-                for one in again:
-                    link.settle(one, error)
-
-    def _grow(self, pending: Pending) -> bool:
-        """Run an invocation that ran out of memory again with more of it, if that is wanted."""
-        if pending.grown >= self.options.more_memory:
-            return False
-        pending.grown += 1
-        self._spawn(self._submit([pending], jobs=True, factor=2**pending.grown))
-        return True
-
-    def _judge(self, role: str) -> None:
-        """Fail the calls of a role that cannot be run."""
-        link, options = self._link, self.options
-        if link is None:
-            return
-        stream = None if role == ROLE_POOL else role
-        waiting = [one for one in link.pending.values() if one.role == stream and one.entry]
-        verdict = self._pods.verdict(
-            role,
-            busy=bool(waiting),
-            unschedulable=options.unschedulable_seconds,
-            start=options.start_seconds,
-        )
-        if verdict is not None:
-            self._fail(waiting, verdict.error())
-
-    def _fail(self, some: Iterable[Pending], error: GreenlithopsError) -> None:
-        if self._link is not None:
-            for one in some:
-                self._link.settle(one, error)
-
-    async def _tick(self) -> None:
-        """Look at what only time decides."""
-        while True:
-            await asyncio.sleep(0.5)
-            pending = self._link.pending.values() if self._link is not None else ()
-            for role in {one.role or ROLE_POOL for one in pending}:
-                self._judge(role)
-
-    def _deaf(self, error: GreenlithopsError) -> None:
-        """The cluster does not tell any more what becomes of pods: nothing could be trusted."""
-        self._scaling_failed(error)
-
-    def _scaling_failed(self, error: GreenlithopsError) -> None:
-        self._broken = error
-        if self._link is not None:
-            self._fail(list(self._link.pending.values()), error)
 
     def __repr__(self) -> str:
         where = "not open" if self.session is None else self.session.api.namespace
