@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from greenlithops.energy.log import LogRecord
 from greenlithops.energy.sampler import shared_sampler
-from greenlithops.errors import EnergyError
+from greenlithops.errors import EnergyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from greenlithops.protocols import EnergyMeter
 
 _NS = 1_000_000_000
+MOST_SAMPLES = 10_000  #: that a trace keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,11 @@ async def power_samples(
         interval: seconds between two samples; the last may be cut short by closing the generator.
 
     Raises:
+        UsageError: the interval is not positive.
         EnergyError: there is no meter, or it was lost.
     """
+    if not interval > 0:
+        raise UsageError(f"the interval must be more than 0 s, not {interval!r}")
     timeline, meter = sampler.timeline, sampler.selection.meter
     if timeline is None or meter is None:
         raise EnergyError(f"there is no energy meter: {sampler.failure}")
@@ -90,7 +94,7 @@ async def power_samples(
     try:
         while True:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            due += interval
+            due = max(due + interval, time.monotonic())  # what was missed is one longer stretch
             sampler.sample()
             if sampler.failure is not None:
                 raise EnergyError(f"the energy meter was lost: {sampler.failure}")
@@ -123,6 +127,24 @@ def _sample(spans: Sequence[Interval], meter: EnergyMeter, epoch: int) -> PowerS
     )
 
 
+def joined(a: PowerSample, b: PowerSample) -> PowerSample:
+    """Return what two stretches were that follow each other."""
+    seconds = a.seconds + b.seconds
+
+    def mean(first: float, second: float) -> float:
+        return (first * a.seconds + second * b.seconds) / seconds
+
+    known = a.idle_watts is not None and b.idle_watts is not None
+    return replace(
+        a,
+        seconds=seconds,
+        watts=mean(a.watts, b.watts),
+        idle_watts=mean(a.idle_watts or 0.0, b.idle_watts or 0.0) if known else None,
+        busy_cpus=mean(a.busy_cpus, b.busy_cpus),
+        domains={name: mean(watts, b.domains[name]) for name, watts in a.domains.items()},
+    )
+
+
 class PowerTrace:
     """Keeps the machine's power while a block runs: ``async with PowerTrace() as trace``.
 
@@ -131,7 +153,8 @@ class PowerTrace:
         meter: as for `greenlithops.energy.select_meter`.
 
     Attributes:
-        samples: what was seen so far.
+        samples: what was seen so far. Of a long trace, the older half is put together two by two
+            whenever there are 10,000, so that it costs resolution and not memory.
     """
 
     def __init__(self, interval: float = 0.1, meter: str = "auto") -> None:
@@ -149,6 +172,10 @@ class PowerTrace:
     async def _keep(self, sampler: EnergySampler) -> None:
         async for sample in power_samples(sampler, self._interval):
             self.samples.append(sample)
+            if len(self.samples) > MOST_SAMPLES:
+                half = len(self.samples) // 4 * 2
+                old = self.samples[:half]
+                self.samples[:half] = map(joined, old[::2], old[1::2])
 
     async def __aexit__(self, *_: object) -> None:
         task = self._task

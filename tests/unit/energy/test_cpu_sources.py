@@ -59,8 +59,7 @@ def worker(code=WORK):
 
 @pytest.mark.parametrize("name", HERE)
 def test_a_tree_with_all_its_descendants(name):
-    opened = open_cpu_sources(name)
-    with worker() as process:
+    with contextlib.closing(open_cpu_sources(name)) as opened, worker() as process:
         time.sleep(0.1)
         tree = opened.trees.adopt(process.pid)
         before = tree.read()
@@ -83,7 +82,6 @@ def test_a_tree_with_all_its_descendants(name):
         process.wait()
         assert tree.read() >= used + before - 1
         tree.close()
-    opened.close()
 
 
 @pytest.mark.skipif("ebpf" not in HERE, reason="eBPF is not allowed here")

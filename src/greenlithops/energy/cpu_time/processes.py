@@ -68,24 +68,51 @@ def _text(path: str) -> str:
         os.close(descriptor)
 
 
+class Used:
+    """What the processes of a tree have used, as far as they were seen.
+
+    Args:
+        root: the process whose tree it is.
+        used_ns: what it has used so far.
+    """
+
+    def __init__(self, root: int, used_ns: int) -> None:
+        self._root = root
+        self._living = {root: used_ns}
+        self._gone = 0
+
+    def total(self, found: dict[int, int], own_ns: int | None) -> int:
+        """Return the nanoseconds of all that were ever seen.
+
+        Args:
+            found: those of the living, now.
+            own_ns: those of the root, if that is known exactly.
+        """
+        for pid in self._living.keys() - found.keys() - {self._root}:
+            self._gone += self._living.pop(pid)
+        for pid, used in found.items():
+            self._living[pid] = max(self._living.get(pid, 0), used)
+        if own_ns is not None:
+            self._living[self._root] = max(self._living[self._root], own_ns)
+        return self._gone + sum(self._living.values())
+
+
 class ClockTree:
     """A worker and the processes of its session."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._used: dict[int, int] = {pid: process_ns(pid)}
+        self._used = Used(pid, process_ns(pid))
 
     def read(self, own_ns: int | None = None) -> int:
         """Return CPU nanoseconds; those of the dead as they were when last seen alive."""
+        found: dict[int, int] = {}
         for pid, below in session_members(self._pid).items():
             try:
-                used = process_ns(pid) + below
+                found[pid] = process_ns(pid) + below
             except OSError:
                 continue
-            self._used[pid] = max(self._used.get(pid, 0), used)
-        if own_ns is not None:
-            self._used[self._pid] = max(self._used[self._pid], own_ns)
-        return sum(self._used.values())
+        return self._used.total(found, own_ns)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -123,10 +150,11 @@ class TickTree:
             self._process = psutil.Process(pid)
         except psutil.Error as error:
             raise ProcessLookupError(str(error)) from error
-        self._used: dict[int, int] = {}
+        self._used = Used(pid, 0)
 
     def read(self, own_ns: int | None = None) -> int:
         """Return CPU nanoseconds; those of the dead as they were when last seen alive."""
+        found: dict[int, int] = {}
         try:
             living = [self._process, *self._process.children(recursive=True)]
         except self._psutil.Error:
@@ -136,11 +164,8 @@ class TickTree:
                 times = process.cpu_times()
             except self._psutil.Error:
                 continue
-            used = int(sum(times[:4]) * _NS)
-            self._used[process.pid] = max(self._used.get(process.pid, 0), used)
-        if own_ns is not None:
-            self._used[self._process.pid] = max(self._used.get(self._process.pid, 0), own_ns)
-        return sum(self._used.values())
+            found[process.pid] = int(sum(times[:4]) * _NS)
+        return self._used.total(found, own_ns)
 
     def close(self) -> None:
         """Nothing is held."""
