@@ -100,7 +100,8 @@ async def test_a_project_is_made_if_there_is_none(engine):
     await deployer.open()
     try:
         async with soon(20):
-            assert await deployer._found_project() == "made"
+            assert [one async for one in deployer.services()] == []
+            assert await deployer._made_project() == "made"
     finally:
         await deployer.close()
     assert engine.projects[1]["resource_group_id"] == "group"
@@ -174,7 +175,7 @@ async def test_requests_are_those_of_ibms_own_client(engine, sdk):
             await code_engine(**wanted).__aenter__()
         deployer = CodeEngineDeployer(CodeEngineOptions.of(wanted | {"project_name": "new"}))
         await deployer.open()
-        await deployer._found_project()
+        await deployer._made_project()
         await deployer.close()
     ours = [one for one in engine.asked if one.path.startswith("/v2/projects")]
     posts = [one.json() for one in ours if one.method == "POST" and one.path.endswith("/apps")]

@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import greenlithops as gl
@@ -25,21 +24,10 @@ from greenlithops.errors import (
 from greenlithops.offload import off_loop
 from greenlithops.worker import invocation
 from support.clock import soon
-from support.clouds.oracle import COMPARTMENT, SDK, SIGNATURES, Oracle
+from support.clouds.oracle import COMPARTMENT, KEY, SDK, SIGNATURES, Oracle, pem
 from support.clouds.stand_in import Said, StandIn, content
 
 IMAGE = "fra.ocir.io/me/calls:1"
-
-
-def pem(key, phrase=None):
-    how = serialization.NoEncryption()
-    if phrase:
-        how = serialization.BestAvailableEncryption(phrase)
-    kind = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, kind, how).decode()
-
-
-KEY = pem(rsa.generate_private_key(65537, 2048))
 
 
 @pytest.fixture

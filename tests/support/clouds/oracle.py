@@ -10,11 +10,25 @@ import subprocess
 import threading
 import time
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from support.clouds.stand_in import Said, StandIn, content
 
 BASE = "/20260325/"
 COMPARTMENT = "ocid1.compartment.oc1..calls"
 FUNC = "from greenlithops.worker.fdk_function import handler\n"
+
+
+def pem(key, phrase=None):
+    how = serialization.NoEncryption()
+    if phrase:
+        how = serialization.BestAvailableEncryption(phrase)
+    kind = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, kind, how).decode()
+
+
+KEY = pem(rsa.generate_private_key(65537, 2048))
 
 
 class Kit:

@@ -44,8 +44,10 @@ class CodeEngineDeployer:
         return "/".join([self.options.api(), "projects", self._project, *parts])
 
     async def open(self) -> None:
-        """Make room for connections."""
+        """Make room for connections, and find the project, if it is there."""
         await self.rest.open()
+        if not self._project:
+            self._project = await self._named_project() or ""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -63,7 +65,7 @@ class CodeEngineDeployer:
         """Return the application with these options when it is ready."""
         options, name = self.options, application_name(self.options)
         if not self._project:
-            self._project = await self._found_project()
+            self._project = await self._made_project()
         found = await self.rest.find(self._url("apps", name), self._version)
         if found is not None and made_of(found) is None:
             raise ConfigurationError(
@@ -94,12 +96,17 @@ class CodeEngineDeployer:
         )
         return _service(ready, key[KEY_VARIABLE])
 
-    async def _found_project(self) -> str:
-        """Return the project of this name; made if there is none."""
+    async def _named_project(self) -> str | None:
+        """Return the project of this name, or None."""
         options = self.options
         async for one in self._pages(f"{options.api()}/projects", "projects"):
             if one["name"] == options.project_name and one.get("region") in {options.region, None}:
                 return str(one["id"])
+        return None
+
+    async def _made_project(self) -> str:
+        """Make the project, and return it."""
+        options = self.options
         wanted = {"name": options.project_name}
         if options.resource_group_id is not None:
             wanted["resource_group_id"] = options.resource_group_id
@@ -170,6 +177,8 @@ class CodeEngineDeployer:
 
     async def services(self) -> AsyncIterator[Service]:
         """Give the applications of greenlithops in the project."""
+        if not self._project:
+            return
         async for one in self._pages(self._url("apps"), "apps"):
             if made_of(one) is not None:
                 yield _service(one, None)
@@ -187,6 +196,8 @@ class CodeEngineDeployer:
 
     async def delete(self, name: str) -> None:
         """Delete an application with its secrets; a missing one is fine."""
+        if not self._project:
+            return
         found = await self.rest.find(self._url("apps", name), self._version)
         if found is not None and made_of(found) is None:
             raise ConfigurationError(f"code_engine: the application {name} is none of greenlithops")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any, Self
 
@@ -79,7 +78,7 @@ class OpenWhiskBackend:
         )
         self.key = b""
         self.service: Service | None = None  #: what is invoked, while this is open
-        self._actions = Actions(options)
+        self.deployer = Actions(options)
         self._messages: Messages | None = None
         self._url = ""
 
@@ -89,14 +88,14 @@ class OpenWhiskBackend:
             self._messages = Messages(depot, depot.bucket)
 
     async def __aenter__(self) -> Self:
-        await self._actions.rest.open()
+        await self.deployer.open()
         try:
-            self.service, key = await self._actions.ensure()
+            self.service = await self.deployer.ensure()
         except BaseException:
-            await self._actions.rest.close()
+            await self.deployer.close()
             raise
-        self.key = key.encode()
-        self._url = f"{self._actions.url(self.service.name)}?blocking=true&timeout={WAIT_MS}"
+        self.key = (self.service.key or "").encode()
+        self._url = f"{self.deployer.url(self.service.name)}?blocking=true&timeout={WAIT_MS}"
         return self
 
     async def __aexit__(
@@ -105,7 +104,7 @@ class OpenWhiskBackend:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._actions.rest.close()
+        await self.deployer.close()
 
     # Activations.
 
@@ -143,10 +142,10 @@ class OpenWhiskBackend:
     async def _activate(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return the record of an activation, which may take longer than a request is held."""
         answer = await post(
-            self._actions.rest.session,
+            self.deployer.rest.session,
             self._url,
             json.dumps(event).encode(),
-            {**self._actions.proof, "Content-Type": "application/json"},
+            {**self.deployer.proof, "Content-Type": "application/json"},
             wait=WAIT_MS / 1000 + GRACE_SECONDS,
         )
         body = answer.body
@@ -163,11 +162,11 @@ class OpenWhiskBackend:
 
     async def _awaited(self, activation: str) -> dict[str, Any]:
         """Return the record of an activation that goes on after its request was answered."""
-        url = self._actions.activation_url(activation)
+        url = self.deployer.activation_url(activation)
         limit = self.options.runtime_timeout + GRACE_SECONDS
         try:
             return await becomes(
-                lambda: self._actions.rest.find(url), f"activation {activation}", limit, first=0.2
+                lambda: self.deployer.rest.find(url), f"activation {activation}", limit, first=0.2
             )
         except ServiceUnavailable as error:  # it has begun, so it must not begin again unasked
             raise WorkerLost(
@@ -202,12 +201,12 @@ class OpenWhiskBackend:
 
     async def services(self) -> AsyncIterator[Service]:
         """Give all actions of greenlithops in the package."""
-        async for one in self._actions.all():
+        async for one in self.deployer.services():
             yield one
 
     async def delete(self, name: str | None = None) -> None:
         """Delete an action, by default the one that is invoked; a missing one is fine."""
-        await self._actions.delete(name or self._name)
+        await self.deployer.delete(name or self._name)
 
     async def logs(self, seconds: float = 3600.0) -> AsyncIterator[str]:
         """Give the lines that the newest activations have written: 200 of them at most.
@@ -215,7 +214,7 @@ class OpenWhiskBackend:
         Args:
             seconds: how far to go back.
         """
-        async for line in self._actions.logs(self._name, time.time() - seconds):
+        async for line in self.deployer.logs(self._name, seconds):
             yield line
 
     @property

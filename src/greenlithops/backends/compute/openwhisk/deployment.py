@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -59,8 +61,16 @@ class Actions:
         """Return where the record of an activation is, or those of all."""
         return f"{self._base}/activations" + (f"/{_quoted(activation)}" if activation else "")
 
-    async def ensure(self) -> tuple[Service, str]:
-        """Return the action with these options, made or brought up to date if need be, and its key.
+    async def open(self) -> None:
+        """Make room for connections."""
+        await self.rest.open()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.rest.close()
+
+    async def ensure(self) -> Service:
+        """Return the action with these options, made or brought up to date if need be.
 
         Raises:
             ConfigurationError: somebody else's action has the name, or the code cannot be made.
@@ -97,9 +107,9 @@ class Actions:
             if found is None:  # somebody else was faster
                 found = await self.rest.ask("GET", self.url(name), query={"code": "false"})
                 key = variables_of(found)[KEY_VARIABLE]
-        return deployed(found), key
+        return replace(deployed(found), key=key)
 
-    async def all(self) -> AsyncIterator[Service]:
+    async def services(self) -> AsyncIterator[Service]:
         """Give the actions of the package that are greenlithops'."""
         skip = 0
         while True:
@@ -119,8 +129,9 @@ class Actions:
         """Delete an action; a missing one is fine."""
         await self.rest.delete(self.url(name))
 
-    async def logs(self, name: str, since: float) -> AsyncIterator[str]:
-        """Give the lines of the newest activations since a moment, oldest first."""
+    async def logs(self, name: str, seconds: float) -> AsyncIterator[str]:
+        """Give the lines of the newest activations of the last seconds, oldest first."""
+        since = time.time() - seconds
         query = {
             "name": f"{self.options.package}/{name}",
             "since": str(int(since * 1000)),

@@ -45,9 +45,10 @@ class OracleDeployer:
         self._application = self._name = ""
 
     async def open(self) -> None:
-        """Read the key, and make room for connections."""
+        """Read the key, make room for connections, and find the application, if it is there."""
         self._signer = await off_loop(Signer.of, self.options)
         await self._rest.open()
+        self._application = await self._named_application()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -83,18 +84,20 @@ class OracleDeployer:
 
     # The application.
 
-    async def _ensure_application(self) -> str:
-        options = self.options
-        url = f"{self._base}/applications"
+    async def _named_application(self) -> str:
+        """Return the application of this name; empty if there is none."""
         query = {
-            "compartmentId": options.compartment_id,
+            "compartmentId": self.options.compartment_id,
             "limit": PAGE,
-            "displayName": options.application_name,
+            "displayName": self.options.application_name,
             "lifecycleState": "ACTIVE",
         }
-        found = (await self._rest.ask("GET", url, query=query)).get("value") or []
-        if found:
-            return str(found[0]["id"])
+        page = await self._rest.ask("GET", f"{self._base}/applications", query=query)
+        return next((str(one["id"]) for one in page.get("value") or ()), "")
+
+    async def _made_application(self) -> str:
+        options = self.options
+        url = f"{self._base}/applications"
         if not options.subnets():
             raise ConfigurationError(
                 f"oracle_f: there is no application {options.application_name!r}, and to make it "
@@ -125,7 +128,7 @@ class OracleDeployer:
     async def ensure(self) -> Service:
         """Return the function with these options, when it can be invoked."""
         options = self.options
-        self._application = await self._ensure_application()
+        self._application = self._application or await self._made_application()
         name = self._name = function_name(options)
         found = await self._found(name)
         config = (found or {}).get("config") or {}
@@ -152,7 +155,7 @@ class OracleDeployer:
 
     async def _summaries(self, more: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         query = {"applicationId": self._application, "limit": PAGE, **more}
-        while True:
+        while self._application:
             page = await self._rest.ask("GET", f"{self._base}/functions", query=query)
             for one in page.get("value") or ():
                 if one.get("lifecycleState") not in {"DELETED", "DELETING"}:
