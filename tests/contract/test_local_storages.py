@@ -1,5 +1,7 @@
 """The storages that need no server keep the contract, and what is special about them."""
 
+import asyncio
+import os
 import secrets
 
 import pytest
@@ -53,3 +55,12 @@ async def test_who_writes_what_he_reads_does_not_wait_for_himself():
         await storage.put("b", "from", bytes(20 << 20))
         await storage.put("b", "to", storage.stream("b", "from"))
         assert (await storage.head("b", "to")).size == 20 << 20
+
+
+async def test_a_crowd_in_a_folder(tmp_path):
+    bodies = {f"{n}": os.urandom(n % 200) + str(n).encode() for n in range(5_000)}
+    async with AsyncStorage("localhost", root=tmp_path / "root") as storage:
+        await storage.create_bucket("crowd")
+        await asyncio.gather(*(storage.put("crowd", *item) for item in bodies.items()))
+        got = await asyncio.gather(*(storage.get("crowd", key) for key in bodies))
+        assert got == list(bodies.values())
