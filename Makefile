@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: bench-multiprocessing hello test test-heavy test-integration test-kubernetes check format bench bench-storage bench-energy bench-functions lithops-suites clean
+.PHONY: bench-multiprocessing test-cpython hello test test-heavy test-integration test-kubernetes check format bench bench-storage bench-energy bench-functions lithops-suites clean
 
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
@@ -23,6 +23,14 @@ test-integration: $(VENV)/.data
 # CLUSTER=path of a program that runs a cluster here, or KUBECONFIG of any; see tests/kubernetes/setup
 test-kubernetes: $(VENV)/.dev
 	eval "$$(bash tests/kubernetes/setup $(BIN)/python)" && $(BIN)/python -m pytest -m kubernetes --durations=10 tests/kubernetes
+
+# CPython's own tests of multiprocessing and concurrent.futures, joblib's and scikit-learn's of
+# parallel runs; ARGS=parts of tests' names. PYTHON must come with its test package.
+SUITES := cpython_suite futures_suite joblib_suite
+test-cpython: $(VENV)/.dev
+	failed=0; for suite in $(SUITES); do \
+	  $(BIN)/python tests/multiprocessing/suites/$$suite.py $(ARGS) || failed=1; \
+	done; exit $$failed
 
 # RUNNER=path of a program that runs Lithops' own tests; ARGS=--versions … --storages …
 lithops-suites: $(VENV)/.dev

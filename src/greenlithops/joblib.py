@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import multiprocessing
 import os
 import pickle
 import shutil
@@ -27,6 +28,7 @@ from joblib.parallel import (
 )
 
 from greenlithops.dispatch.options import byte_count, default_workers
+from greenlithops.dispatch.serialize import culprit
 from greenlithops.errors import UsageError
 from greenlithops.sync.pool import PoolExecutor
 
@@ -58,6 +60,8 @@ class GreenlithopsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: igno
             CPUs divided by the workers.
         max_nbytes: arrays from this size on are written to a file once, which workers map into
             their memory, read-only. None: never.
+        initializer: a function that every worker runs before its first call.
+        initargs: its arguments.
         lithops_args: more options, as a dictionary.
         **options: options of `AsyncExecutor`: ``backend``, ``max_memory``, ``energy`` …
     """
@@ -110,7 +114,8 @@ class GreenlithopsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: igno
         if "max_nbytes" in options:
             largest = options["max_nbytes"]
             self._largest = None if largest is None else byte_count(_in_words(largest))
-        self._executor = executor_of(workers, self._environment(workers), self._options)
+        given = {name: options[name] for name in ("initializer", "initargs") if name in options}
+        self._executor = executor_of(workers, self._environment(workers), self._options | given)
         local = self._options.get("backend", "localhost") == "localhost"
         if self._largest is not None and local:
             self._files = ArrayFiles(self._largest, options.get("temp_folder"))
@@ -181,8 +186,27 @@ def executor_of(
             _executors.clear()
             more = {"extra_env": environment} | dict(options)
             more.pop("max_workers", None)
+            begin = more.pop("initializer", None), tuple(more.pop("initargs", ()))
+            authkey = bytes(multiprocessing.current_process().authkey)
+            more |= {"initializer": _begin, "initargs": (authkey, _packed(begin))}
             _executors[key] = PoolExecutor(workers, **more)
         return _executors[key]
+
+
+def _packed(value: Any) -> bytes:
+    import cloudpickle  # noqa: PLC0415 - on first use
+
+    packed: bytes = cloudpickle.dumps(value, 5)
+    return packed
+
+
+def _begin(authkey: bytes, content: bytes) -> None:
+    """Be a worker: know the backend, for calls within calls, and what managers ask for."""
+    multiprocessing.current_process().authkey = authkey
+    register()
+    then, arguments = pickle.loads(content)  # proxies of managers want the key
+    if then is not None:
+        then(*arguments)
 
 
 def forget(executor: PoolExecutor | None = None) -> None:
@@ -221,9 +245,17 @@ class ArrayFiles:
         self._lock = threading.Lock()
 
     def dumps(self, value: Any) -> bytes:
-        """Return a pickle in which large arrays are references to files."""
+        """Return a pickle in which large arrays are references to files.
+
+        Raises:
+            PicklingError: it cannot be pickled; its cause says why.
+        """
         file = io.BytesIO()
-        _pickler()(file, self).dump(value)
+        try:
+            _pickler()(file, self).dump(value)
+        except Exception as error:
+            text = f"Could not pickle the task to send to the workers: {culprit(value, error)}"
+            raise pickle.PicklingError(text) from error
         return file.getvalue()
 
     def reference(self, array: Any) -> str | None:

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import greenlithops as gl
@@ -253,3 +254,24 @@ async def test_a_module_beside_the_script_is_found_by_imports_in_functions(
 def test_options_out_of_their_range_are_refused(options):
     with pytest.raises(UsageError):
         gl.AsyncExecutor(**options)
+
+
+_table = None
+
+
+def take_table(table, text):
+    global _table
+    table[0] = 5.0  # it is the worker's own
+    _table = table, text
+
+
+def look_up(index):
+    return float(_table[0][index]), len(_table[1])
+
+
+async def test_an_initializer_takes_large_arguments():
+    table, text = np.arange(100_000.0), b"x" * 100_000
+    options = {"max_workers": 2, "initializer": take_table, "initargs": (table, text)}
+    async with gl.AsyncExecutor(**options) as executor:
+        assert await executor.map(look_up, [0, 99_999]) == [(5.0, 100_000), (99_999.0, 100_000)]
+    assert table[0] == 0.0

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import time
 
 import joblib
@@ -121,3 +122,39 @@ def test_forests_and_cross_validation():
 
 def test_joblib_knows_it_by_name():
     assert "greenlithops" in joblib.parallel.BACKENDS
+
+
+def remember(shared):
+    os.environ["REMEMBERED"] = shared["key"]
+
+
+def recall(_):
+    return os.environ["REMEMBERED"]
+
+
+def test_an_initializer_can_use_the_standard_librarys_manager():
+    with multiprocessing.Manager() as manager:
+        shared = manager.dict(key="yes")
+        found = Parallel(n_jobs=2, backend=backend.NAME, initializer=remember, initargs=(shared,))(
+            delayed(recall)(i) for i in range(4)
+        )
+    assert found == ["yes"] * 4
+
+
+def again(name):
+    return Parallel(n_jobs=2, backend=name)(delayed(abs)(-i) for i in range(3))
+
+
+def test_calls_within_calls_know_the_backend():
+    found = Parallel(n_jobs=2, backend=backend.NAME)(delayed(again)(backend.NAME) for _ in range(2))
+    assert found == [[0, 1, 2]] * 2
+
+
+class Stubborn:
+    def __reduce__(self):
+        raise RuntimeError("no")
+
+
+def test_what_cannot_be_pickled_is_told_as_joblib_does():
+    with pytest.raises(pickle.PicklingError, match="the task to send"):
+        Parallel(n_jobs=2, backend=backend.NAME)(delayed(id)(Stubborn()) for _ in range(2))

@@ -11,7 +11,7 @@ from greenlithops.dispatch.lane import Lane, Owner
 from greenlithops.dispatch.serialize import ClassBook, pack_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from greenlithops.models import WorkerOptions
     from greenlithops.protocols import SupportsWorkers
@@ -28,7 +28,7 @@ def open_lanes(
     book = ClassBook()
     if initializer is not None:
         function, arguments = initializer
-        image = pack_function(partial(function, *arguments), book).stream
+        image = pack_function(partial(function, *arguments), book)
 
     def open_lane(name: str, owner: Owner) -> Lane:
         lane = Lane(f"{prefix}-{name}", owner)
@@ -39,8 +39,11 @@ def open_lanes(
             "log_bytes": options.log_bytes,
             "concurrency": options.concurrency,
             "max_memory": options.max_memory,
-            "initializer": image,
-            "classes": [(digest, *payload) for digest, payload in book.definitions.items()],
+            "initializer": None if image is None else (image.stream, _copies(image.buffers)),
+            "classes": [
+                (digest, stream, _copies(buffers))
+                for digest, (stream, buffers) in book.definitions.items()
+            ],
             "client": os.getpid(),
             "as_lithops": "greenlithops.as_lithops" in sys.modules,
         }
@@ -48,3 +51,8 @@ def open_lanes(
         return lane
 
     return open_lane
+
+
+def _copies(buffers: Iterable[memoryview]) -> list[bytes | bytearray]:
+    """Return raw buffers as the greeting carries them: what could be written to still can be."""
+    return [bytes(raw) if raw.readonly else bytearray(raw) for raw in buffers]

@@ -90,7 +90,7 @@ class Server:
             for digest, stream, buffers in hello["classes"]:
                 announce(digest, stream, buffers)
             if self._assigned is not None:
-                self._assigned.run(unpack(hello["initializer"], []))
+                self._assigned.run(unpack(*hello["initializer"]))
         except BaseException as error:  # noqa: BLE001 - becomes the executor's error
             self._stream.send(frames.BROKEN, pack_error(error)[0])
         else:

@@ -98,5 +98,32 @@ FUTURES = {
     "ProcessPoolShutdownTest.test_submit_after_interpreter_shutdown": NOT_OURS,
 }
 
+JOBLIB_INSIDES = "looks at the class or the pool of joblib's own backends"
+THEIR_OWN = "starts a program with joblib's own backend"
+_PARALLEL = "joblib.test.test_parallel."
+
 #: of joblib and scikit-learn
-JOBLIB = {}
+JOBLIB = {
+    f"{_PARALLEL}test_nested_parallel_warnings": (
+        "calls within calls use threads, without a warning"
+    ),
+    f"{_PARALLEL}test_nested_loop[back_compat_backend-greenlithops]": (
+        "the test's own backend starts processes that do not know ours"
+    ),
+    f"{_PARALLEL}test_parallel_as_context_manager": JOBLIB_INSIDES,
+    f"{_PARALLEL}test_backend_context_manager": JOBLIB_INSIDES,
+    f"{_PARALLEL}test_backend_hinting_and_constraints": JOBLIB_INSIDES,
+    f"{_PARALLEL}test_nested_parallelism_limit": JOBLIB_INSIDES,
+    f"{_PARALLEL}test_error_capture": (
+        "an exit or interrupt that a call raises arrives as a RemoteError"
+    ),
+    f"{_PARALLEL}test_parallel_byteorder_corruption": (
+        "a mapped array that a call returns comes back in the machine's byte order"
+    ),
+    f"{_PARALLEL}test_multiple_generator_call_separated_gc": (
+        "what is aborted by an earlier call raises CancelledError"
+    ),
+    f"{_PARALLEL}test_parallel_with_interactively_defined_functions": THEIR_OWN,
+    f"{_PARALLEL}test_parallel_with_unpicklable_functions_in_args": THEIR_OWN,
+    f"{_PARALLEL}test_parallel_with_interactively_defined_bound_method_loky": THEIR_OWN,
+}

@@ -57,6 +57,9 @@ class Ours:
     def pytest_runtest_logreport(self, report):
         if report.when == "call" or report.outcome != "passed":
             self.counts[report.outcome] += 1
+        if report.failed:
+            reason = str(report.longrepr).strip().rpartition("\n")[2]
+            print(f"\n{report.nodeid}: {reason}", flush=True)
 
 
 def take_the_place_of_other_backends():
