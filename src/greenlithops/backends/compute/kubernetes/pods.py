@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SETTINGS = "/run/secrets/greenlithops"
 AGENT = "greenlithops.backends.compute.kubernetes.agent"
 NODE = "/run/greenlithops"  #: where the node's meter tells what it measures
+END_SECONDS = 10  #: for a pod to end by itself, after the grace that its calls have
 DEFAULT_CPU, DEFAULT_MEMORY = "1", "512Mi"
 
 
@@ -76,7 +77,7 @@ def _default_spec(options: KubernetesOptions) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": round(options.grace_seconds) + 2,
+        "terminationGracePeriodSeconds": round(options.grace_seconds) + END_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
