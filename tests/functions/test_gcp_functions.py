@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import signal
-import sys
 
 import pytest
+from typer.testing import CliRunner
 
 import greenlithops as gl
 from greenlithops.backends.compute.gcp_functions.backend import gcp_functions
 from greenlithops.backends.compute.gcp_functions.deployment import SETTINGS
+from greenlithops.cli.app import app
 from greenlithops.errors import (
     CallTimeout,
     ConfigurationError,
@@ -260,11 +261,9 @@ async def test_the_command_line_at_a_stand_in(google, options, tmp_path):
     google.entries = [{"textPayload": "one"}]
 
     async def said(*words):
-        command = [sys.executable, "-m", "greenlithops", *words, "--config", config, "--json"]
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        output, _ = await process.communicate()
-        assert process.returncode == 0
-        return json.loads(output)
+        done = await off_loop(CliRunner().invoke, app, [*words, "--config", str(config), "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
 
     async with soon(50):
         await said("runtime", "deploy", "default")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from greenlithops.backends.compute.gcp_cloudrun.deployment import CloudRunDeployer
+from greenlithops.backends.compute.gcp_cloudrun.deployment import Services
 from greenlithops.backends.compute.gcp_cloudrun.options import NAME, CloudRunOptions
 from greenlithops.backends.compute.gcp_functions.backend import MOST_REQUEST
+from greenlithops.backends.compute.google_deployer import GoogleDeployer
 from greenlithops.backends.compute.hosted import HostedBackend
 from greenlithops.models import Limits, ServiceSize
 
@@ -23,7 +24,7 @@ def gcp_cloudrun(**options: Any) -> HostedBackend:
     found = CloudRunOptions.of(options)
     return HostedBackend(
         NAME,
-        CloudRunDeployer(found),
+        GoogleDeployer(Services(found), found),
         limits=Limits(
             payload_bytes=MOST_REQUEST,
             concurrency=found.max_workers,

@@ -8,136 +8,66 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.backends.compute.gcp_cloudrun.image import PORT, Images
 from greenlithops.backends.compute.gcp_cloudrun.options import NAME, CloudRunOptions
 from greenlithops.backends.compute.gcp_functions.deployment import LABEL, SETTINGS, service_name
-from greenlithops.backends.compute.google import OPERATION_SECONDS, Google, memory_mb
+from greenlithops.backends.compute.google import memory_mb
 from greenlithops.backends.compute.hosted import PACKAGE_VARIABLE, Service
-from greenlithops.backends.compute.rest import becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of
-from greenlithops.errors import ConfigurationError, ServiceRefused
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
-API = "run/v2"
+    from greenlithops.backends.compute.google_deployer import Resources
+
 PYTHON_LABEL = "greenlithops-python"
 
 
-class CloudRunDeployer:
-    """Keeps one service in a project.
+class Services:
+    """Services that run calls.
 
     Args:
-        options: what it is like.
+        options: what the one that is wanted is like.
     """
 
+    backend, api, collection = NAME, "run/v2", "services"
+    parameter, noun = "serviceId", "service"
+
     def __init__(self, options: CloudRunOptions) -> None:
-        self.options = options
-        self.google = Google(
-            NAME,
-            options.region,
-            project=options.project_name,
-            credentials=options.credentials_path,
-            service_account=options.service_account,
-            endpoint=options.endpoint,
-        )
-        self._service = Service("", None)
+        self._options = options
 
-    async def open(self) -> None:
-        """Find the credentials."""
-        await self.google.open()
+    def busy(self, found: Mapping[str, Any]) -> bool:
+        """Return whether something happens with a service just now."""
+        return bool(found.get("reconciling"))
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self.google.close()
+    def problem(self, found: Mapping[str, Any]) -> str | None:
+        """Return why a service is not ready; None if it is."""
+        said = found.get("terminalCondition") or {}
+        if said.get("state") == "CONDITION_SUCCEEDED":
+            return None
+        reason = said.get("reason") or said.get("revisionReason") or said.get("state")
+        return f"{reason}: {said.get('message')}"
 
-    async def ensure(self) -> Service:
+    def ours(self, found: Mapping[str, Any]) -> bool:
+        """Return whether a service is one of greenlithops; functions are services, too."""
+        return PYTHON_LABEL in (found.get("labels") or {})
+
+    def described(self, found: Mapping[str, Any]) -> Service:
+        """Return a service as Google describes it."""
+        return service_of(found)
+
+    async def bring(self, resources: Resources) -> dict[str, Any]:
         """Return the service that is wanted, made or brought up to date if need be."""
-        options = self.options
-        image = options.runtime or await Images(self.google, options).ensure()
+        options = self._options
+        image = options.runtime or await Images(resources.google, options).ensure()
         digest = digest_of([image, options.runtime_cpu])
         name = service_name(NAME, options.namespace, options.runtime_memory, digest)
-        found = await self._settled(name)
+        found = await resources.settled(name)
         if found is None:
-            found = await self._create(name, image)
-        key = _variables(found).get(KEY_VARIABLE)
-        if key is None:
-            raise ConfigurationError(
-                f"{NAME}: the service {name} exists and is none of greenlithops: delete it, or "
-                "give another namespace"
-            )
-        wanted = service(options, image, key)
+            content = service(options, image, secrets.token_hex(32))
+            found = await resources.create(name, content)
+        wanted = service(options, image, resources.key(name, _variables(found)))
         label = (found.get("labels") or {}).get(SETTINGS)
-        if label != wanted["labels"][SETTINGS] or not _is_ready(found):
-            asked = await self.google.rest.ask("PATCH", self._url(name), wanted)
-            await self.google.done(API, asked, f"update the service {name}")
-            found = await self._ready(name)
-        self._service = service_of(found)
-        return self._service
-
-    async def headers(self) -> Mapping[str, str]:
-        """Return an identity token for the service."""
-        return await self.google.identity(self._service.url or "")
-
-    def meaning(self, status: int, headers: Mapping[str, Any], text: str) -> Exception:
-        """Return what a status other than 200 means."""
-        seconds = self.options.runtime_timeout
-        return self.google.meaning(status, headers, text, name=self._service.name, seconds=seconds)
-
-    async def services(self) -> AsyncIterator[Service]:
-        """Give the services of greenlithops in the region."""
-        query = {"pageSize": "1000"}
-        while True:
-            page = await self.google.rest.ask("GET", self._url(), None, query)
-            for one in page.get("services", ()):
-                # Functions are services, too, and have no such label.
-                if PYTHON_LABEL in (one.get("labels") or {}):
-                    yield service_of(one)
-            if not page.get("nextPageToken"):
-                return
-            query["pageToken"] = page["nextPageToken"]
-
-    async def delete(self, name: str) -> None:
-        """Delete a service; a missing one is fine. Its image stays."""
-        asked = await self.google.rest.delete(self._url(name))
-        if asked is not None:
-            await self.google.done(API, asked, f"delete the service {name}")
-
-    def logs(self, name: str, seconds: float) -> AsyncIterator[str]:
-        """Give the lines that a service has logged."""
-        return self.google.logs(name, seconds)
-
-    # How it is made.
-
-    def _url(self, name: str = "") -> str:
-        path = f"v2/{self.google.parent}/services"
-        return self.google.url("run", f"{path}/{name}" if name else path)
-
-    async def _settled(self, name: str) -> dict[str, Any] | None:
-        """Return a service with which nothing happens just now; None if there is none."""
-
-        async def look() -> tuple[dict[str, Any] | None] | None:
-            found = await self.google.rest.find(self._url(name))
-            return None if found is not None and found.get("reconciling") else (found,)
-
-        found = await becomes(look, f"{NAME}: the service {name}", OPERATION_SECONDS)
-        return found[0]
-
-    async def _create(self, name: str, image: str) -> dict[str, Any]:
-        content = service(self.options, image, secrets.token_hex(32))
-        asked = await self.google.rest.create(self._url(), content, {"serviceId": name})
-        if asked is not None:
-            await self.google.done(API, asked, f"make the service {name}")
-        return await self._ready(name)  # which somebody else may have made meanwhile
-
-    async def _ready(self, name: str) -> dict[str, Any]:
-        found = await self._settled(name)
-        if found is None:
-            raise ServiceRefused(f"{NAME}: the service {name} was deleted while it was made")
-        if not _is_ready(found):
-            said = found.get("terminalCondition") or {}
-            reason = said.get("reason") or said.get("revisionReason") or said.get("state")
-            raise ServiceRefused(
-                f"{NAME}: the service {name} is not ready: {reason}: {said.get('message')}"
-            )
+        if label != wanted["labels"][SETTINGS] or self.problem(found):
+            found = await resources.update(name, wanted)
         return found
 
 
@@ -204,11 +134,6 @@ def service_of(found: Mapping[str, Any]) -> Service:
         modified=found.get("updateTime", ""),
         key=variables.get(KEY_VARIABLE),
     )
-
-
-def _is_ready(found: Mapping[str, Any]) -> bool:
-    said = found.get("terminalCondition") or {}
-    return bool(said.get("state") == "CONDITION_SUCCEEDED")
 
 
 def _variables(found: Mapping[str, Any]) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from greenlithops.backends.compute.gcp_functions.deployment import FunctionsDeployer
+from greenlithops.backends.compute.gcp_functions.deployment import Functions
 from greenlithops.backends.compute.gcp_functions.options import NAME, VCPUS, FunctionsOptions
+from greenlithops.backends.compute.google_deployer import GoogleDeployer
 from greenlithops.backends.compute.hosted import HostedBackend
 from greenlithops.models import Limits, ServiceSize
 
@@ -25,7 +26,7 @@ def gcp_functions(**options: Any) -> HostedBackend:
     memory = found.runtime_memory
     return HostedBackend(
         NAME,
-        FunctionsDeployer(found),
+        GoogleDeployer(Functions(found), found),
         limits=Limits(
             payload_bytes=MOST_REQUEST,
             concurrency=found.max_workers,

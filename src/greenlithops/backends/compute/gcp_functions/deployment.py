@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.aws_lambda.package import Package, package
 from greenlithops.backends.compute.gcp_functions.options import NAME, FunctionsOptions
-from greenlithops.backends.compute.google import OPERATION_SECONDS, Google, memory_mb
+from greenlithops.backends.compute.google import memory_mb
 from greenlithops.backends.compute.hosted import PACKAGE_VARIABLE, Service
-from greenlithops.backends.compute.rest import becomes
 from greenlithops.backends.compute.services import digest_of, with_files
-from greenlithops.errors import ConfigurationError, ServiceRefused
+from greenlithops.errors import ConfigurationError
 from greenlithops.offload import off_loop
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
-API = "cloudfunctions/v2"
+    from greenlithops.backends.compute.google_deployer import Resources
+
 PREFIX = "greenlithops-"
 LABEL, SETTINGS = "greenlithops", "greenlithops-settings"
 MOST_NAME = 49  #: characters, as the service on Cloud Run has it too
@@ -30,144 +30,76 @@ _ZIP = {"Content-Type": "application/zip"}
 _BUSY_STATES = {"DEPLOYING", "DELETING"}
 
 
-class FunctionsDeployer:
-    """Keeps one function in a project.
+class Functions:
+    """Functions that run calls.
 
     Args:
-        options: what it is like.
+        options: what the one that is wanted is like.
     """
 
+    backend, api, collection = NAME, "cloudfunctions/v2", "functions"
+    parameter, noun = "functionId", "function"
+
     def __init__(self, options: FunctionsOptions) -> None:
-        self.options = options
-        self.google = Google(
-            NAME,
-            options.region,
-            project=options.project_name,
-            credentials=options.credentials_path,
-            service_account=options.service_account,
-            endpoint=options.endpoint,
-        )
-        self._service = Service("", None)
+        self._options = options
 
-    async def open(self) -> None:
-        """Find the credentials."""
-        await self.google.open()
+    def busy(self, found: Mapping[str, Any]) -> bool:
+        """Return whether something happens with a function just now."""
+        return found.get("state") in _BUSY_STATES
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self.google.close()
+    def problem(self, found: Mapping[str, Any]) -> str | None:
+        """Return why a function is not ready; None if it is."""
+        if found.get("state") == "ACTIVE":
+            return None
+        said = [str(one.get("message")) for one in found.get("stateMessages", ())]
+        return "; ".join([str(found.get("state")), *said])
 
-    async def ensure(self) -> Service:
+    def ours(self, found: Mapping[str, Any]) -> bool:
+        """Return whether a function is one of greenlithops."""
+        return KEY_VARIABLE in _variables(found)
+
+    def described(self, found: Mapping[str, Any]) -> Service:
+        """Return a function as Google describes it."""
+        return service_of(found)
+
+    async def bring(self, resources: Resources) -> dict[str, Any]:
         """Return the function that is wanted, made or brought up to date if need be."""
-        code = await off_loop(package)
+        code, options = await off_loop(package), self._options
         digest = digest_of([code.digest, self._files()])
-        name = function_name(self.options, digest)
-        found = await self._settled(name)
+        name = function_name(options, digest)
+        found = await resources.settled(name)
         if found is None:
-            found = await self._create(name, code, digest)
-        key = _variables(found).get(KEY_VARIABLE)
-        if key is None:
-            raise ConfigurationError(
-                f"{NAME}: the function {name} exists and is none of greenlithops: give another "
-                "runtime name"
-            )
-        if changed := self._changed(found, digest, key):
-            if "buildConfig" in changed:
-                changed["buildConfig"]["source"] = await self._upload(code)
-            query = {"updateMask": ",".join(sorted(changed))}
-            asked = await self.google.rest.ask("PATCH", self._url(name), changed, query)
-            await self.google.done(API, asked, f"update the function {name}")
-            found = await self._ready(name)
-        self._service = service_of(found)
-        return self._service
-
-    async def headers(self) -> Mapping[str, str]:
-        """Return an identity token for the function."""
-        return await self.google.identity(self._service.url or "")
-
-    def meaning(self, status: int, headers: Mapping[str, Any], text: str) -> Exception:
-        """Return what a status other than 200 means."""
-        seconds = self.options.runtime_timeout
-        return self.google.meaning(status, headers, text, name=self._service.name, seconds=seconds)
-
-    async def services(self) -> AsyncIterator[Service]:
-        """Give the functions of greenlithops in the region."""
-        query = {"pageSize": "1000"}
-        while True:
-            page = await self.google.rest.ask("GET", self._url(), None, query)
-            for one in page.get("functions", ()):
-                if KEY_VARIABLE in _variables(one):
-                    yield service_of(one)
-            if not page.get("nextPageToken"):
-                return
-            query["pageToken"] = page["nextPageToken"]
-
-    async def delete(self, name: str) -> None:
-        """Delete a function; a missing one is fine."""
-        asked = await self.google.rest.delete(self._url(name))
-        if asked is not None:
-            await self.google.done(API, asked, f"delete the function {name}")
-
-    def logs(self, name: str, seconds: float) -> AsyncIterator[str]:
-        """Give the lines that a function has logged."""
-        return self.google.logs(name, seconds)
-
-    # How it is made.
+            content = function(options, digest, secrets.token_hex(32))
+            content["buildConfig"]["source"] = await self._upload(resources, code)
+            found = await resources.create(name, content)
+        key = resources.key(name, _variables(found))
+        changed = self._changed(found, function(options, digest, key))
+        if "buildConfig" in changed:
+            changed["buildConfig"]["source"] = await self._upload(resources, code)
+        if changed:
+            mask = {"updateMask": ",".join(sorted(changed))}
+            found = await resources.update(name, changed, mask)
+        return found
 
     def _files(self) -> dict[str, str]:
         """Return what Google's builder wants to see, beside our code."""
         return {
             "main.py": f"from greenlithops.worker.http_function import {ENTRY_POINT}\n",
-            "requirements.txt": "\n".join([FRAMEWORK, *self.options.requirements, ""]),
+            "requirements.txt": "\n".join([FRAMEWORK, *self._options.requirements, ""]),
         }
 
-    def _url(self, name: str = "") -> str:
-        path = f"v2/{self.google.parent}/functions"
-        return self.google.url("cloudfunctions", f"{path}/{name}" if name else path)
-
-    async def _settled(self, name: str) -> dict[str, Any] | None:
-        """Return a function with which nothing happens just now; None if there is none."""
-
-        async def look() -> tuple[dict[str, Any] | None] | None:
-            found = await self.google.rest.find(self._url(name))
-            return None if found is not None and found.get("state") in _BUSY_STATES else (found,)
-
-        found = await becomes(look, f"{NAME}: the function {name}", OPERATION_SECONDS)
-        return found[0]
-
-    async def _create(self, name: str, code: Package, digest: str) -> dict[str, Any]:
-        content = function(self.options, digest, secrets.token_hex(32))
-        content["buildConfig"]["source"] = await self._upload(code)
-        asked = await self.google.rest.create(self._url(), content, {"functionId": name})
-        if asked is not None:
-            await self.google.done(API, asked, f"make the function {name}")
-        return await self._ready(name)  # which somebody else may have made meanwhile
-
-    async def _ready(self, name: str) -> dict[str, Any]:
-        found = await self._settled(name)
-        if found is None:
-            raise ServiceRefused(f"{NAME}: the function {name} was deleted while it was made")
-        if found.get("state") != "ACTIVE":
-            said = "; ".join(str(one.get("message")) for one in found.get("stateMessages", ()))
-            raise ServiceRefused(f"{NAME}: the function {name} is {found.get('state')}: {said}")
-        return found
-
-    async def _upload(self, code: Package) -> dict[str, Any]:
+    async def _upload(self, resources: Resources, code: Package) -> dict[str, Any]:
         """Put the code where Google builds from, and return where that is."""
-
-        def archive() -> bytes:
-            return with_files(code.archive(), self._files())
-
-        place = await self.google.rest.ask(
-            "POST", f"{self._url()}:generateUploadUrl", {"environment": "GEN_2"}
-        )
-        await self.google.rest.put(place["uploadUrl"], await off_loop(archive), _ZIP)
+        rest, content = resources.google.rest, {"environment": "GEN_2"}
+        place = await rest.ask("POST", f"{resources.url()}:generateUploadUrl", content)
+        archive = await off_loop(lambda: with_files(code.archive(), self._files()))
+        await rest.put(place["uploadUrl"], archive, _ZIP)
         return {"storageSource": place["storageSource"]}
 
-    def _changed(self, found: dict[str, Any], digest: str, key: str) -> dict[str, Any]:
+    def _changed(self, found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
         """Return the parts of a function that are to be replaced."""
-        wanted, labels = function(self.options, digest, key), found.get("labels") or {}
-        if labels.get(LABEL) != digest or found.get("state") != "ACTIVE":
+        labels = found.get("labels") or {}
+        if labels.get(LABEL) != wanted["labels"][LABEL] or self.problem(found):
             return {part: wanted[part] for part in ("buildConfig", "serviceConfig", "labels")}
         if labels.get(SETTINGS) != wanted["labels"][SETTINGS]:
             return {part: wanted[part] for part in ("serviceConfig", "labels")}
