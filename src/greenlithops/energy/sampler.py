@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from greenlithops.energy.kept import KeptIdle
     from greenlithops.energy.meters.node import Publisher
 
+    _Found = tuple[CarbonIntensity, CpuSources | None, Publisher | None]
+
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
 
@@ -110,29 +112,27 @@ class EnergySampler:
 
     async def __aenter__(self) -> Self:
         if self.timeline is not None:
-            if self.intensity is None:
-                self.intensity = await off_loop(carbon_intensity)
-            if self._clock is None:
-                self.cpu_sources = await off_loop(
-                    open_cpu_sources, self._cpu_choice, discard=CpuSources.close
-                )
+            # In one go: each change of threads costs a millisecond on a machine that is busy.
+            found = await off_loop(self._find, discard=_let_go)
+            self.intensity, self.cpu_sources, self._publisher = found
+            if self.cpu_sources is not None:
                 self._clock = self.cpu_sources.clock
-            if self._publish:
-                await self._open_publisher()
             self._loop = asyncio.get_running_loop()
             self.sample()
             self._schedule()
         return self
 
-    async def _open_publisher(self) -> None:
+    def _find(self) -> _Found:
+        """Open what is needed beside the meter; not on the loop."""
+        intensity = carbon_intensity() if self.intensity is None else self.intensity
+        sources = open_cpu_sources(self._cpu_choice) if self._clock is None else None
         try:
-            self._publisher = await off_loop(
-                open_publisher, self.selection, self._idle, discard=_close
-            )
+            told = open_publisher(self.selection, self._idle) if self._publish else None
         except BaseException:
-            if self.cpu_sources is not None:
-                self.cpu_sources.close()
+            if sources is not None:
+                sources.close()
             raise
+        return intensity, sources, told
 
     async def __aexit__(
         self,
@@ -239,6 +239,13 @@ class EnergySampler:
             self._timer = None
 
 
+def _let_go(found: _Found) -> None:
+    _, sources, publisher = found
+    _close(publisher)
+    if sources is not None:
+        sources.close()
+
+
 def _close(publisher: Publisher | None) -> None:
     if publisher is not None:
         publisher.close()
@@ -256,6 +263,11 @@ class _Shared:
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 
 
+def _select(meter: str) -> tuple[Selection, KeptIdle | None]:
+    selection = select_meter(meter)
+    return selection, find_idle(selection)
+
+
 @asynccontextmanager
 async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
     """Use the one sampler of this event loop, opened by its first user and closed by its last.
@@ -270,9 +282,8 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
         sampler = shared.samplers.get(choice)
         if sampler is None:
             meter, _, cpu = choice.partition("+")
-            selection = await off_loop(select_meter, meter, discard=Selection.close)
+            selection, idle = await off_loop(_select, meter, discard=lambda found: found[0].close())
             try:
-                idle = await off_loop(find_idle, selection)
                 sampler = EnergySampler(
                     selection, cpu_choice=cpu or "auto", publish=True, idle_watts=idle
                 )
