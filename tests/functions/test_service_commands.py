@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from test_oracle_f import KEY
 
 from greenlithops.backends.compute.services import PYTHON
 from greenlithops.cli import services
@@ -13,7 +12,7 @@ from support.clouds.aliyun import FunctionCompute
 from support.clouds.code_engine import CodeEngine
 from support.clouds.knative import Cluster, service_schema
 from support.clouds.openwhisk import OpenWhisk
-from support.clouds.oracle import COMPARTMENT, Oracle
+from support.clouds.oracle import COMPARTMENT, KEY, Oracle
 
 
 @pytest.fixture
