@@ -8,6 +8,25 @@ import pytest
 from support import scripts
 
 PROGRAMS = {
+    "executors in calls": (
+        """
+        import lithops
+
+        def inner(x):
+            return x + 1
+
+        def outer(x):
+            fexec = lithops.FunctionExecutor()
+            section = fexec.config["localhost"]
+            fexec.map(inner, [x, x])
+            return section["log_bytes"], section["runtime_memory"], fexec.get_result()
+
+        if __name__ == "__main__":
+            with lithops.FunctionExecutor(log_bytes=1000, runtime_memory=2048) as fexec:
+                print(fexec.call_async(outer, 1).result())
+        """,
+        "(1000, 2048, [2, 2])",
+    ),
     "files in a storage": (
         """
         import lithops

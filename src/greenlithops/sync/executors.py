@@ -86,6 +86,7 @@ class FunctionExecutor(Reading):
         self._log_calls = found.log.calls
         self._modules = (found.include_modules, found.exclude_modules)
         given = config or config_file or inherited.sections or storage not in {None, "localhost"}
+        given = given or any(value is not None for value in kwargs.values())
         self._options = handing_down(found) if given else found.options
         self._storage = storage_choice(found)
         self._telemetry = telemetry_of(found)

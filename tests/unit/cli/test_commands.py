@@ -60,6 +60,18 @@ def test_shells_can_complete(command):
     assert "_GREENLITHOPS_COMPLETE" in done.stdout or "complete" in done.stdout
 
 
+def test_hello_on_a_backend(command, tmp_path):
+    one = command("hello", "-b", "localhost", "-s", "localhost").stdout
+    assert one.startswith("Hello ")
+    assert one.endswith("! The backend localhost and the storage localhost work.\n")
+    several = command("hello", "-c", tmp_path / "config", "--map", 3, "--json").stdout
+    found = json.loads(several)
+    assert len(found["answers"]) == len(found["seconds"]) == 3
+    assert found["backend"] == "localhost"
+    assert "at least 1" in command("hello", "-m", 0, status=2).stderr
+    assert "did you mean 'localhost'" in command("hello", "-b", "localhots", status=2).stderr
+
+
 # Configuration.
 
 
@@ -93,7 +105,9 @@ def test_the_check_tells_what_is_wrong(command, tmp_path):
 
 def test_the_check_tells_what_is_not_there(command, tmp_path):
     path = tmp_path / "cloud.yaml"
-    path.write_text("lithops: {backend: singularity, storage: aws_s3}\nsingularity: {runtime: x.sif}\n")
+    path.write_text(
+        "lithops: {backend: singularity, storage: aws_s3}\nsingularity: {runtime: x.sif}\n"
+    )
     assert "not available" in command("config", "check", "-c", path, status=1).stdout
     done = command("config", "check", "-c", tmp_path / "none", status=1)
     assert done.stderr.startswith("greenlithops: config_file: there is no file")

@@ -43,7 +43,7 @@ def test_methods_take_the_same(name, asynchronous, synchronous, renamed):
 
 
 def test_the_options_of_the_executor_are_taken_by_the_other_face():
-    told_otherwise = {"backend", "backend_options", "chunksize", "storage"}
+    told_otherwise = {"backend", "backend_options", "chunksize", "monitoring", "storage"}
     options = set(parameters(gl.AsyncExecutor)) - told_otherwise
     assert options == OWN_KEYS | {"max_workers"}
     assert OWN_KEYS | {"max_workers"} <= set(SECTIONS["localhost"].keys)

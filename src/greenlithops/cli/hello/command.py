@@ -10,8 +10,17 @@ import typer
 from rich.console import Console
 
 from greenlithops.cli.failing import one_line_errors
+from greenlithops.cli.hello.greeting import greet
 from greenlithops.cli.hello.run import Outcome, count_identifiers
 from greenlithops.cli.hello.show import as_json, print_outcome, progress_bar
+from greenlithops.cli.options import (
+    Backend,
+    ConfigFile,
+    Debug,
+    Region,
+    StorageName,
+    set_debug,
+)
 from greenlithops.errors import UsageError
 
 
@@ -31,14 +40,29 @@ def hello(
     plain: Annotated[
         bool, typer.Option("--plain", help="No colours and no progress bar, also in a terminal.")
     ] = False,
+    config: ConfigFile = None,
+    backend: Backend = None,
+    storage: StorageName = None,
+    region: Region = None,
+    calls: Annotated[
+        int | None, typer.Option("--map", "-m", help="Say hello by so many calls.")
+    ] = None,
+    debug: Debug = False,
 ) -> None:
     """Count the identifiers of all Python files here, and tell what that cost.
+
+    With --config, --backend, --storage, --region or --map, as in Lithops: say
+    hello by a call on that backend, or by several, to see that it works.
 
     A map-reduce over every .py file of the Python that runs it: workers count
     the names that are not keywords, and one of them adds the counts up.
     Energy is shown with its kind: measured, or estimated with bounds.
     """
     with one_line_errors():
+        if any(given is not None for given in (config, backend, storage, region, calls)):
+            greet(config, backend, storage, region, calls=calls, debug=debug, json=json)
+            return
+        set_debug(debug)
         outcome = _run(path, workers, top, bar=not plain and not json)
         if json:
             sys.stdout.write(as_json(outcome) + "\n")
