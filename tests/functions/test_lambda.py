@@ -255,9 +255,10 @@ def speak():
     os.write(2, b"said beside Python's streams\n")
 
 
-def test_lithops_program_on_lambda(options):
+def test_lithops_program_on_lambda(options, tmp_path):
     """The synchronous face, with Lithops' keys."""
     config = {
+        "localhost": {"root": str(tmp_path)},
         "lithops": {"backend": "aws_lambda"},
         "aws": {"region": "us-east-1", "access_key_id": "test", "secret_access_key": "test"},
         "aws_lambda": {

@@ -40,18 +40,17 @@ def command(ministack, tmp_path):
     return run
 
 
+@pytest.mark.timeout(150)  # each command is a process of its own
 def test_a_runtime_from_its_deployment_to_its_end(command):
     (made,) = json.loads(command("deploy", "of-commands", "--memory", "512", "--json"))
     assert made["Worker Name"] == "of-commands"
     assert made["Memory Size"] == 512
     assert made["Runtime Name"] == PYTHON
     assert json.loads(command("update", "of-commands", "--json"))[0]["Version"] == made["Version"]
-    assert json.loads(command("list", "of-commands", "--json"))[0]["Worker Name"] == "of-commands"
     assert "Total runtimes: 1" in command("list", "of-commands")
     assert json.loads(command("logs", "of-commands", "--json")) == []
     assert json.loads(command("delete", "of-commands", "--json")) == {"deleted": ["of-commands"]}
     assert json.loads(command("list", "of-commands", "--json")) == []
-    assert "Deleted runtimes: 0" in command("delete", "of-commands")
 
 
 def test_what_is_refused_is_one_line(command):

@@ -25,7 +25,7 @@ from support.clock import soon
 from support.faults import FaultProxy, Faults
 
 KEY = "the key of these tests"
-CALLS = 5000
+FILES = 15_000
 PYTHON = tuple(sys.version_info[:2])
 FUNCTION, ARGUMENTS = pickle.dumps(abs), pickle.dumps((-3,))
 OPTIONS = {
@@ -178,30 +178,29 @@ async def test_a_stream_that_goes_silent(server, monkeypatch):
     assert isinstance(results[2], WorkerLost)
 
 
-async def test_a_client_that_cancels_with_thousands_of_calls_open(serve, room_for_files):
+@pytest.mark.parametrize("calls", [500, pytest.param(5000, marks=pytest.mark.heavy)])
+async def test_a_client_that_cancels_with_many_calls_open(serve, room_for_files, calls):
     """The connections go, and the service does not run for hours what nobody waits for."""
     server = await off_loop(serve)
-    backend = HttpBackend(server.url, KEY, concurrency=CALLS)
+    backend = HttpBackend(server.url, KEY, concurrency=calls)
     async with soon(55), gl.AsyncExecutor(backend) as executor:
-        job = executor.map(nap, [0.5] * CALLS)
+        job = executor.map(nap, [5.0] * calls)
         for _ in range(1000):
             if not job.progress.waiting and job.progress.done >= 16:
                 break
             await asyncio.sleep(0.05)
-        started = time.monotonic()
         job.cancel()
         results = await job.results(return_exceptions=True)
-        assert sum(isinstance(result, CallCancelled) for result in results) > CALLS // 2
-        assert await executor.submit(nap, 0.01) == 0.01
-        assert time.monotonic() - started < 20  # and not after the others: 5,000 / 16 / 2 s
+        assert sum(isinstance(result, CallCancelled) for result in results) > calls // 2
+        assert await executor.submit(nap, 0.01) == 0.01  # the others would take minutes
 
 
 @pytest.fixture
 def room_for_files():
     """Thousands of connections are as many files, in the service too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < 3 * CALLS:
-        pytest.fail(f"this test needs {3 * CALLS} open files, and the limit is {hard}")
+    if hard < FILES:
+        pytest.fail(f"this test needs {FILES} open files, and the limit is {hard}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
