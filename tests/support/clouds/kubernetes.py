@@ -278,6 +278,10 @@ class Cluster:
                     self._put("Pod", name, pod)
                     return
                 status["lastState"] = {"terminated": ended}
+                if code and status["restartCount"]:
+                    status["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+                    self._put("Pod", name, pod)
+                    await asyncio.sleep(5)
                 status["restartCount"] += 1
         finally:
             if starting is not None:

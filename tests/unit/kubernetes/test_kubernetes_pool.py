@@ -197,6 +197,13 @@ async def test_pods_that_do_not_start(options, cluster, why):
             await executor.submit(abs, -1)
 
 
+async def test_pods_that_do_not_reach_redis(options, valkey_with_password):
+    options["worker_redis"] = valkey_with_password.endpoint  # without its password
+    async with soon(50), gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        with pytest.raises(ServiceRefused, match=r"ended with 1 .*again and again"):
+            await executor.submit(abs, -1)
+
+
 async def test_pods_that_are_not_made(executor, cluster):
     cluster.refusal = "pods is forbidden: exceeded quota: none"
     with pytest.raises(ServiceRefused, match="exceeded quota"):

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.child import Child, Ended
@@ -27,6 +27,7 @@ from greenlithops.backends.compute.kubernetes.child import Child, Ended
 LONGEST_REPLY = 256 << 20
 REPLIES_SECONDS = 3600  #: after which replies that nobody reads are dropped
 BEATS = 5  #: signs of life in the time of a lease
+REACH_SECONDS = 10.0  #: in which a pod that starts must reach Redis
 PAUSE = 0.2  #: seconds between attempts to reach Redis
 
 #: an entry, its fields, and how many workers had it before
@@ -73,6 +74,7 @@ class Agent:
     async def run(self) -> None:
         """Work until the pod is told to end, or its program is gone."""
         loop = asyncio.get_running_loop()
+        await self._reach()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leaving.set)
         beating = loop.create_task(self._beat())
@@ -98,6 +100,21 @@ class Agent:
         for task in slots:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+    async def _reach(self) -> None:
+        """Reach Redis, or end: then the cluster tells the client, who would wait in vain."""
+        deadline = time.monotonic() + REACH_SECONDS
+        while True:
+            try:
+                await self._redis.ping()
+            except _AWAY as error:
+                refused = isinstance(error, (AuthenticationError, ResponseError))
+                if refused or time.monotonic() > deadline:
+                    await self._redis.aclose()
+                    raise SystemExit(f"Redis is not reached from this pod: {error}") from error
+                await asyncio.sleep(PAUSE)
+            else:
+                return
 
     # One process, and what it runs.
 
