@@ -123,7 +123,7 @@ def test_a_call_that_is_given_up_is_not_tried_again(tmp_path, fexec):
 
 @pytest.mark.parametrize("kind", [gl.ServerlessExecutor, gl.StandaloneExecutor])
 def test_executors_of_clouds_say_what_is_not_there(kind):
-    other = {gl.ServerlessExecutor: "code_engine", gl.StandaloneExecutor: "aws_ec2"}[kind]
+    other = {gl.ServerlessExecutor: "aws_batch", gl.StandaloneExecutor: "aws_ec2"}[kind]
     with pytest.raises(ConfigurationError, match="is not available in this version"):
         kind(backend=other)
     with pytest.raises(ConfigurationError, match="'localhost' is localhost, not"):
@@ -396,7 +396,7 @@ def test_a_pool_takes_executors_only(other):
 
 def test_pools_of_clouds_say_what_is_not_there():
     for kind, other in (
-        (pools.ServerlessExecutor, "code_engine"),
+        (pools.ServerlessExecutor, "aws_batch"),
         (pools.StandaloneExecutor, "aws_ec2"),
     ):
         with pytest.raises(ConfigurationError, match="not available"):
