@@ -189,6 +189,13 @@ async def test_pods_that_find_no_place(options):
             await executor.submit(abs, -1)
 
 
+async def test_pods_that_do_not_reach_redis(options):
+    options["worker_redis"] = "redis://10.90.0.1:9"
+    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        with pytest.raises(ServiceRefused, match="Redis is not reached from this pod"):
+            await executor.submit(abs, -1)
+
+
 async def test_a_quota_of_zero(options, kube):
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     await kube.api.request("POST", f"/api/v1/namespaces/{kube.namespace}/resourcequotas", quota)
