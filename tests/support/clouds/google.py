@@ -7,17 +7,15 @@ import json
 import re
 import time
 
-import jwt
 from aiohttp import web
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
+from support.clouds import google_tokens as tokens
 from support.clouds.discovery import Api, Wrong
+from support.clouds.google_tokens import EMAIL, PROJECT
 from support.clouds.instances import Instances, framework, recipe, serve
 
-PROJECT, REGION = "the-project", "europe-west1"
+REGION = "europe-west1"
 PARENT = f"projects/{PROJECT}/locations/{REGION}"
-EMAIL = f"deployer@{PROJECT}.iam.gserviceaccount.com"
 CALLER = f"caller@{PROJECT}.iam.gserviceaccount.com"
 VERSIONS = {
     "cloudfunctions": "v2",
@@ -28,9 +26,6 @@ VERSIONS = {
     "logging": "v2",
     "iamcredentials": "v1",
 }
-CLOUD = "https://www.googleapis.com/auth/cloud-platform"
-_PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-_SECRET = "what the stand-in signs its tokens with, which nobody else has"
 _APIS = {}
 
 
@@ -84,15 +79,10 @@ class GoogleStandIn:
 
     def credentials(self, path, **changes):
         """Write the file of a service account, and return where it is."""
-        key = _PRIVATE.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
         content = {
             "type": "service_account",
             "project_id": PROJECT,
-            "private_key": key.decode(),
+            "private_key": tokens.private_key(),
             "client_email": EMAIL,
             "token_uri": f"{self.url}/token",
         }
@@ -102,26 +92,12 @@ class GoogleStandIn:
     # Tokens.
 
     async def _token(self, request):
-        form = await request.post()
-        if form["grant_type"] == "refresh_token":
-            if form["refresh_token"] != "of a person":
-                return web.json_response({"error": "invalid_grant"}, status=400)
-            return web.json_response({"access_token": _signed("a person"), "expires_in": 3600})
-        claims = jwt.decode(
-            form["assertion"], _PRIVATE.public_key(), ["RS256"], audience=f"{self.url}/token"
-        )
-        if claims["iss"] != EMAIL:
-            return web.json_response({"error": "invalid_client"}, status=401)
-        if "target_audience" in claims:
-            token = self._identity(EMAIL, claims["target_audience"])
-            return web.json_response({"id_token": token})
-        if CLOUD not in claims["scope"].split():
-            return web.json_response({"error": "invalid_scope"}, status=400)
-        return web.json_response({"access_token": _signed(EMAIL), "expires_in": 3600})
+        status, content = tokens.granted(await request.post(), f"{self.url}/token", self._identity)
+        return web.json_response(content, status=status)
 
     def _identity(self, email, audience):
         self.identities += 1
-        return _signed(email, aud=audience, exp=time.time() + self.lifetime)
+        return tokens.signed(email, aud=audience, exp=time.time() + self.lifetime)
 
     async def _invoked(self, request):
         """Let in who has a token for this service, as Google's front end does."""
@@ -129,8 +105,8 @@ class GoogleStandIn:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         try:
             audience = f"{self.url}/service/{name}"
-            jwt.decode(token, _SECRET, ["HS256"], audience=audience)
-        except jwt.PyJWTError as error:
+            tokens.check(token, audience)
+        except tokens.BadToken as error:
             return web.Response(status=401, text=f"the identity token: {error}")
         return await self.instances.forward(request, name)
 
@@ -140,8 +116,8 @@ class GoogleStandIn:
         name, path = request.match_info["api"], request.match_info["path"]
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         try:
-            jwt.decode(token, _SECRET, ["HS256"])
-        except jwt.PyJWTError as error:
+            tokens.check(token)
+        except tokens.BadToken as error:
             return _error(401, "UNAUTHENTICATED", f"the token: {error}")
         if self.busy:
             return _error(self.busy.pop(0), "UNAVAILABLE", "not now")
@@ -327,10 +303,6 @@ def _handler(method):
     """Return the name of the method here that stands for one of Google's."""
     parts = [part for part in method.split(".") if part not in {"projects", "locations"}]
     return re.sub("([A-Z])", r"_\1", "_".join(parts)).lower()
-
-
-def _signed(email, **claims):
-    return jwt.encode({"email": email, **claims}, _SECRET, "HS256")
 
 
 def _page(name, found, query, size=2):
