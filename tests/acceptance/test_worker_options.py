@@ -260,7 +260,7 @@ _table = None
 
 
 def take_table(table, text):
-    global _table
+    global _table  # noqa: PLW0603 - how initializers hand things to functions
     table[0] = 5.0  # it is the worker's own
     _table = table, text
 
