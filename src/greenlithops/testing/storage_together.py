@@ -12,7 +12,7 @@ from greenlithops.errors import NoSuchKey, NotSupported, PreconditionFailed, Sto
 from greenlithops.objects import Span
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from greenlithops.storage.async_storage import AsyncStorage
 
@@ -88,6 +88,34 @@ class TogetherContract:
                 await attempt
         await storage.__aenter__()  # it stays open for what comes after the test
         assert await storage.get(bucket, "key") == b"1"
+
+    async def test_what_runs_ends_when_it_is_closed(
+        self, storage: AsyncStorage, bucket: str
+    ) -> None:
+        await storage.put(bucket, "key", bytes(20 * MIB))
+
+        async def stream() -> None:
+            async for _ in storage.stream(bucket, "key"):
+                await asyncio.sleep(0.01)
+
+        async def again(operation: Callable[[], Awaitable[object]]) -> None:
+            while True:
+                await operation()
+                await asyncio.sleep(0)  # some storages never wait for anything
+
+        running = [
+            stream(),
+            again(lambda: storage.get(bucket, "key")),
+            again(lambda: storage.head(bucket, "key")),
+            again(lambda: storage.put(bucket, "other", bytes(20 * MIB))),
+        ]
+        tasks = [asyncio.create_task(one) for one in running]
+        await asyncio.sleep(0.1)
+        await storage.close()
+        async with asyncio.timeout(20):
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(each, StorageClosed | None) for each in ended), ended
+        await storage.__aenter__()  # as above
 
     # Conditions.
 

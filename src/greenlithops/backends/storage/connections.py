@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.payload import Payload
@@ -61,6 +62,7 @@ class Connections:
         self._read_timeout = read_timeout
         self._session: aiohttp.ClientSession | None = None
         self._proxies: dict[str, str | None] = {}  #: by the beginning of a URL
+        self._answers: WeakSet[aiohttp.ClientResponse] = WeakSet()
 
     async def open(self) -> aiohttp.ClientSession:
         """Make the pool; a connection is made when one is needed."""
@@ -80,6 +82,8 @@ class Connections:
         """Close the connections."""
         session, self._session = self._session, None
         if session is not None:
+            for answer in self._answers:  # otherwise their readers would wait for ever
+                answer.content.set_exception(aiohttp.ClientConnectionError("it was closed"))
             await session.close()
             await asyncio.sleep(0)  # transports of TLS say goodbye in the loop's next round
 
@@ -110,7 +114,7 @@ class Connections:
         if self._session is None:
             raise StorageClosed(bucket=bucket, key=key)
         try:
-            return await self._session.request(
+            answer = await self._session.request(
                 method,
                 url,
                 headers=headers,
@@ -120,6 +124,8 @@ class Connections:
             )
         except (aiohttp.ClientError, OSError) as error:
             raise broken(error, bucket, key) from error
+        self._answers.add(answer)
+        return answer
 
     def _proxy(self, url: URL) -> str | None:
         """Return the proxy that the environment names for a server; it is asked once."""
