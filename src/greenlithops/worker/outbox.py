@@ -128,6 +128,11 @@ class Outbox:
                 self._last_flush = end
                 self._flush()
 
+    @property
+    def holds(self) -> bool:
+        """Whether there is anything to flush."""
+        return bool(self._blobs)
+
     def flush(self) -> None:
         """Send what is held."""
         with self._lock:
