@@ -111,7 +111,7 @@ async def test_backends_by_name():
     assert (await compute_backend("inline")).name == "inline"
     with pytest.raises(BackendNotFound, match="did you mean 'localhost'"):
         await compute_backend("localhots")
-    with pytest.raises(BackendNotFound, match="inline, .*localhost"):
+    with pytest.raises(BackendNotFound, match=r"inline, .*localhost"):
         await compute_backend("zzz")
 
 

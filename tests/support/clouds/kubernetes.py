@@ -234,9 +234,7 @@ class Cluster:
             deployment["status"] = {"conditions": [{**condition, "message": self.refusal}]}
             self._put("Deployment", name, deployment)
             about = {"kind": "ReplicaSet", "name": f"{name}-1"}
-            self.tell(
-                {"involvedObject": about, "reason": "FailedCreate", "message": self.refusal}
-            )
+            self.tell({"involvedObject": about, "reason": "FailedCreate", "message": self.refusal})
             return
         for _ in range(wanted - len(there)):
             self._start(deployment, f"{name}-pool-{next(self._version)}", "Always")
@@ -317,9 +315,9 @@ def _has(one, wanted):
 
 
 def _now():
-    import datetime  # noqa: PLC0415 - only here
+    import datetime as dt  # noqa: PLC0415 - only here
 
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _refused(status, message, reason=""):
