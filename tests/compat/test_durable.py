@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import greenlithops as gl
-from greenlithops.errors import NoSuchJob, UsageError
+from greenlithops.errors import NoSuchJob, StorageError, UsageError
 from support import scripts
 
 BEGIN = """
@@ -97,6 +97,16 @@ def test_a_program_that_ends_at_once_has_written_down_what_it_ran(place):
     with gl.FunctionExecutor() as fexec:
         assert fexec.get_result(fexec.attach(job)) == [0, 1, 4]
     assert sorted((place / "log").read_text().split()) == ["0", "1", "2"]
+
+
+def test_a_storage_that_cannot_be_used_fails_every_call(place):
+    (place / "taken").write_text("no folder")
+    config = {"localhost": {"root": str(place / "taken" / "objects")}}
+    with gl.FunctionExecutor(durable=True, config=config) as fexec:
+        futures = fexec.map(abs, range(3))
+        with pytest.raises(StorageError, match="taken"):
+            fexec.get_result(futures)
+        assert [future.error for future in futures] == [True] * 3
 
 
 def test_attach_goes_on_after_the_program_died(place):

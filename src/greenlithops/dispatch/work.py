@@ -403,30 +403,30 @@ class Work:
 
     def cancel_input(self) -> None:
         """Take nothing more from the input; book what it still had as cancelled."""
-        source, ledger = self.input, self.ledger
-        source.end()
-        missing = len(source.queue) if source.total is None else source.total - ledger.size
-        source.queue.clear()
-        for index in ledger.open([0] * max(0, missing)):
-            ledger.close(index, CANCELLED, None, None, 0, -1)
+        for index in self._open_rest(None):
+            self.ledger.close(index, CANCELLED, None, None, 0, -1)
 
     def stop(self, error: GreenlithopsError) -> None:
         """Send nothing more: what has not been sent fails with `error`, what runs may end."""
         if self._refusal is not None:
             return
         self._refusal = error
-        source, ledger = self.input, self.ledger
-        missing = len(source.queue) if source.total is None else source.total - ledger.size
-        if source.total is None and not source.ended:
-            # Of an input without length, only its end can say why there is no more.
+        ledger = self.ledger
+        if self.input.total is None and not self.input.ended:
             self.stopped = error
-            source.end(error)
-        source.end()
-        source.queue.clear()
+        never = self._open_rest(error)
         self._returned.clear()
-        never = [*ledger.open([0] * max(0, missing))]
         waiting = [i for i in range(ledger.base, ledger.size) if ledger.state(i) == WAITING]
         self._withhold([*waiting, *never], error)
+
+    def _open_rest(self, error: Exception | None) -> range:
+        """End the input, and return the calls that it still had, which nothing was sent of."""
+        source, ledger = self.input, self.ledger
+        missing = len(source.queue) if source.total is None else source.total - ledger.size
+        # Of an input without length, only its end can say why there is no more.
+        source.end(error if source.total is None and not source.ended else None)
+        source.queue.clear()
+        return ledger.open([0] * max(0, missing))
 
     def _withhold(self, indices: list[int], error: GreenlithopsError) -> None:
         if indices:
@@ -439,8 +439,7 @@ class Work:
 
     def fail_all(self, error: Exception) -> None:
         """End the job with an error: nothing can run it."""
-        self.input.end(error)
-        self.input.queue.clear()
+        self._open_rest(error)
         self._returned.clear()
         ended = []
         for index in range(self.ledger.base, self.ledger.size):
