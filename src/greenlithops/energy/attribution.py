@@ -1,10 +1,12 @@
 """Who burned it: a pure function from what the meter said, and what calls ran, to joules by call.
 
-A call's CPU time is taken to be spread evenly over its duration. In each interval between two
-samples, the energy above idle is divided by CPU time: a call gets its CPU time's share of the
-machine's, and the rest of the machine keeps the remainder. CPU time is measured per call more
-precisely than for the machine, so where the calls' sum exceeds the machine's, that sum is what is
-divided by: the calls never get more than there is. Therefore, for any interleaving,
+A call's CPU time is taken to be spread over its duration as the machine's CPU time is that no
+earlier call has claimed: it hardly ran where the machine was idle, or others had its time.
+In each interval between two samples, the energy above idle is divided by CPU time: a call gets its
+CPU time's share of the machine's, and the rest of the machine keeps the remainder. CPU time is
+measured per call more precisely than for the machine, so where the calls' sum exceeds the
+machine's, that sum is what is divided by: the calls never get more than there is. Therefore, for
+any interleaving,
 
     sum of calls + idle + other = machine
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _NAN = float("nan")
 _SCALE = 80  # binary digits behind the point of a rate, CPU nanoseconds per nanosecond
 _UNIT = 1 << _SCALE
+_FINE = 1000
 
 
 @dataclass(slots=True)
@@ -82,7 +85,8 @@ class _Placement:
 
     Attributes:
         where: for each call that lies within one interval, its index; one past the last for others.
-        spans: the other calls: index, rate of CPU time, and the clipped start and end.
+        spans: the other calls: index, rate of CPU time, and the clipped start and end, by the clock
+            of what is free.
         claimed: CPU nanoseconds of the whole batch by interval.
     """
 
@@ -109,7 +113,8 @@ def attribute(
         return Attribution((array("d", [_NAN]) * len(starts),), ())
     edges = [interval.start_ns for interval in intervals]
     edges.append(intervals[-1].end_ns)
-    placement = _place(edges, starts, ends, cpu)
+    free = _free(intervals)
+    placement = _place(edges, free, starts, ends, cpu)
     prices = [
         _prices(interval, claimed)
         for interval, claimed in zip(intervals, placement.claimed, strict=True)
@@ -119,13 +124,32 @@ def attribute(
         for claimed, by_domain in zip(placement.claimed, prices, strict=True)
     )
     joules = tuple(
-        _pay(edges, list(by_interval), placement, cpu) for by_interval in zip(*prices, strict=True)
+        _pay(free, list(by_interval), placement, cpu) for by_interval in zip(*prices, strict=True)
     )
     return Attribution(joules, claims)
 
 
+def _free(intervals: Sequence[Interval]) -> list[int]:
+    """Return the CPU time that nobody has claimed, added up to each edge, in `1 / _FINE` ns.
+
+    That is the clock by which calls that span intervals run. It always goes a little, since the
+    machine's CPU time is told less precisely than that of calls.
+    """
+    each = (
+        _FINE * max(0, interval.busy_ns - int(interval.claimed_ns))
+        + interval.end_ns
+        - interval.start_ns
+        for interval in intervals
+    )
+    return [0, *accumulate(each)]
+
+
 def _place(
-    edges: list[int], starts: Sequence[int], ends: Sequence[int], cpu: Sequence[int]
+    edges: list[int],
+    free: list[int],
+    starts: Sequence[int],
+    ends: Sequence[int],
+    cpu: Sequence[int],
 ) -> _Placement:
     """Find the interval of each call, and the CPU time that the batch claims of each interval.
 
@@ -155,21 +179,29 @@ def _place(
         if begin >= stop:
             spans.append((index, 0.0, 0, 0))
             continue
-        scaled = (used << _SCALE) // (end - start)
-        rate = scaled / _UNIT
-        spans.append((index, rate, begin, stop))
         a, b = _ends(edges, begin, stop)
+        covered = (used << _SCALE) * (stop - begin) // (end - start)
+        begin, stop = _at(begin, a, edges, free), _at(stop, b, edges, free)
+        scaled = covered // max(1, stop - begin)
+        rate = scaled / _UNIT
+        spans.append((index, rate, begin, max(stop, begin + 1)))
         if a == b:
             claimed[a] += rate * (stop - begin)
         else:
-            claimed[a] += rate * (edges[a + 1] - begin)
-            claimed[b] += rate * (stop - edges[b])
+            claimed[a] += rate * (free[a + 1] - begin)
+            claimed[b] += rate * (stop - free[b])
             whole[a + 1] += scaled
             whole[b] -= scaled
     if spans:
         for k, scaled in enumerate(accumulate(whole[:count])):
-            claimed[k] += scaled * (edges[k + 1] - edges[k]) / _UNIT
+            claimed[k] += scaled * (free[k + 1] - free[k]) / _UNIT
     return _Placement(where, spans, claimed)
+
+
+def _at(time: int, interval: int, edges: list[int], free: list[int]) -> int:
+    """Return a moment of an interval by the clock of what is free."""
+    begin, low = edges[interval], free[interval]
+    return low + (time - begin) * (free[interval + 1] - low) // (edges[interval + 1] - begin)
 
 
 def _ends(edges: list[int], begin: int, stop: int) -> tuple[int, int]:
@@ -191,14 +223,14 @@ def _prices(interval: Interval, claimed: float) -> tuple[float, ...]:
 
 
 def _pay(
-    edges: list[int], prices: list[float], placement: _Placement, cpu: Sequence[int]
+    free: list[int], prices: list[float], placement: _Placement, cpu: Sequence[int]
 ) -> array[float]:
     """Return each call's joules of one domain."""
     lookup = [*prices, 0.0]  # the last for the calls in more than one interval, which follow
     joules = array("d", [used * lookup[at] for used, at in zip(cpu, placement.where, strict=True)])
     if not placement.spans:
         return joules
-    lengths = (after - before for before, after in pairwise(edges))
+    lengths = (after - before for before, after in pairwise(free))
     totals = [
         0.0,
         *accumulate(price * length for price, length in zip(prices, lengths, strict=True)),
@@ -207,11 +239,11 @@ def _pay(
         if begin == stop:
             joules[index] = _NAN
             continue
-        a, b = _ends(edges, begin, stop)
+        a, b = _ends(free, begin, stop)
         if a == b:
             value = prices[a] * (stop - begin)
         else:
-            value = prices[a] * (edges[a + 1] - begin) + prices[b] * (stop - edges[b])
+            value = prices[a] * (free[a + 1] - begin) + prices[b] * (stop - free[b])
             value += totals[b] - totals[a + 1]
         joules[index] = rate * value
     return joules

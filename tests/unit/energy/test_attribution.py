@@ -35,11 +35,28 @@ def test_a_call_gets_its_cpu_times_share_of_what_is_above_idle():
     assert dram[0] == pytest.approx(8 * 0.5 / 2.0)
 
 
-def test_a_calls_cpu_time_is_spread_evenly_over_its_duration():
+def test_a_calls_cpu_time_is_spread_evenly_where_the_machine_is_evenly_busy():
     intervals = [second(0), second(1, joules=220.0), second(2, joules=20.0)]
     # 0.5 s, 1 s and 0.5 s in the three intervals, at 1 CPU.
     package = attribute(intervals, *columns((0.5, 2.5, 2.0))).joules[0]
     assert package[0] == pytest.approx(80 * 0.5 / 2 + 200 * 1.0 / 2 + 0)
+
+
+def test_a_call_did_not_run_where_the_machine_was_idle():
+    intervals = [second(0, joules=20.0, busy=0), second(1)]
+    package = attribute(intervals, *columns((0, 2, 1.0))).joules[0]
+    assert package[0] == pytest.approx(80 * 1.0 / 2, rel=0.01)
+
+
+def test_calls_that_end_later_ran_when_those_that_ended_earlier_did_not():
+    # Two calls of 1 s on one CPU: the first had the first second, and most of that they shared.
+    intervals = [second(0, busy=1), second(1, busy=1)]
+    first = attribute(intervals[:1], *columns((0, 1, 0.9)))
+    claim = first.claims[0]
+    intervals[0].claimed_ns, intervals[0].given = claim.cpu_ns, claim.joules
+    later = attribute(intervals, *columns((0, 2, 1.1)))
+    assert later.joules[0][0] == pytest.approx(80 * 1.1, rel=0.01)
+    assert [claim.cpu_ns for claim in later.claims] == pytest.approx([1e8, 1e9], rel=0.01)
 
 
 def test_calls_that_used_more_than_the_machine_is_said_to_share_what_there_is():
@@ -192,7 +209,8 @@ def test_splitting_intervals_changes_nothing(machine, data):
 def test_splitting_calls_changes_nothing(machine, data):
     intervals, calls = machine
     for interval in intervals:
-        interval.busy_ns += 1000 * (interval.end_ns - interval.start_ns)
+        # As busy as the calls are: where it is not, a call that is split tells more.
+        interval.busy_ns = 1000 * (interval.end_ns - interval.start_ns)
     calls = [(s, e, 1000 * (e - s)) for s, e, _ in calls if e > s]
     parts = []
     for start, end, _ in calls:
