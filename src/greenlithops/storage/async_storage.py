@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from greenlithops.objects import StorageBackend
     from greenlithops.storage.arguments import Progress
 
+DELETES_AT_A_TIME = 8  #: requests of one `delete_many`
+
 
 class AsyncStorage:
     """Objects in a storage, from asyncio.
@@ -294,7 +296,14 @@ class AsyncStorage:
         wanted = list(dict.fromkeys(keys))
         size = operations.limits.max_delete
         batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-        found = await asyncio.gather(*(operations.delete(bucket, batch) for batch in batches))
+        # A request of many keys keeps a server busy for long: more at a time would only wait there.
+        room = asyncio.Semaphore(DELETES_AT_A_TIME)
+
+        async def delete(batch: list[str]) -> Mapping[str, StorageError]:
+            async with room:
+                return await operations.delete(bucket, batch)
+
+        found = await asyncio.gather(*map(delete, batches))
         errors = [error for batch in found for error in batch.values()]
         if errors:
             for error in errors[1:]:
