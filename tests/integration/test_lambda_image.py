@@ -19,6 +19,8 @@ from support.servers.environment import FUNCTIONS, emulator
 from support.servers.functions import invoke
 from support.servers.process import Server, free_ports
 
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
 KEY = "the key of these tests"
 # What containers are given by default asks for rights that root may not have here.
 CONTAINERS = """

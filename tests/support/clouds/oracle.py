@@ -4,11 +4,14 @@ import contextlib
 import http.client
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -35,7 +38,8 @@ class Kit:
     """A container: Oracle's kit on a socket of the file system, one call at a time."""
 
     def __init__(self, folder, sdk, code, config, number):
-        self._socket = folder / f"{number}.sock"
+        # A socket's path has at most 107 bytes, and a test's folder may take all of them.
+        self._socket = Path(tempfile.mkdtemp(prefix="greenlithops-fdk-")) / f"{number}.sock"
         (folder / "func.py").write_text(FUNC)
         with (folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -75,6 +79,7 @@ class Kit:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        shutil.rmtree(self._socket.parent, ignore_errors=True)  # it may be ended again
 
 
 class Oracle(StandIn):

@@ -131,7 +131,8 @@ class News:
             asyncio.run(self._listen())
         except NetlinkError as error:
             self._failure = OSError(*error.args)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
+            # The last is pyroute2's, when a socket was not told what the kernel calls taskstats.
             self._failure = error
         except asyncio.CancelledError:
             return
