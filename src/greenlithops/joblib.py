@@ -17,6 +17,7 @@ import pickle
 import shutil
 import tempfile
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from joblib.parallel import (
@@ -80,11 +81,25 @@ class GreenlithopsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: igno
         **options: Any,
     ) -> None:
         super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
+        self._parallel: Callable[[], Any] = _nobody
         self._options = {**(lithops_args or {}), **options}
         self._largest = None if max_nbytes is None else byte_count(max_nbytes)
         self._files: ArrayFiles | None = None
         self._executor: PoolExecutor | None = None
         self._workers = 1
+
+    @property
+    def parallel(self) -> Any:
+        """The `Parallel` that runs on this backend, as joblib's own methods ask for it.
+
+        It holds the backend, and the arguments of initializers: being held in turn, it and they
+        would stay, with the processes of managers, until the garbage collector comes by.
+        """
+        return self._parallel()
+
+    @parallel.setter
+    def parallel(self, parallel: Any) -> None:
+        self._parallel = _nobody if parallel is None else weakref.ref(parallel)
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many workers ``n_jobs`` means."""
@@ -165,7 +180,11 @@ class GreenlithopsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: igno
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_executor": None, "_files": None, "parallel": None}
+        return self.__dict__ | {"_executor": None, "_files": None, "_parallel": _nobody}
+
+
+def _nobody() -> None:
+    """Be the reference to a `Parallel` where there is none."""
 
 
 # Workers live on between calls of `Parallel`, as long as the same ones are asked for.

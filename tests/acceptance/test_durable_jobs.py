@@ -222,6 +222,19 @@ async def test_an_unknown_job(executor):
         await executor.attach("20200101-000000-deadbeef")
 
 
+@pytest.mark.parametrize("mine", [None, "storage", "another"])
+@pytest.mark.parametrize("theirs", [None, "storage"])
+async def test_a_job_is_found_whatever_bucket_is_usual(tmp_path, mine, theirs):
+    def made(bucket):
+        return gl.AsyncStorage("localhost", root=tmp_path / "objects", bucket=bucket)
+
+    async with made(theirs) as storage, gl.AsyncExecutor(max_workers=1, storage=storage) as first:
+        job = first.map(abs, [-1, -2], durable=True)
+        await job
+    async with made(mine) as storage, gl.attach(job.id, storage, max_workers=1) as again:
+        assert await again == [1, 2]
+
+
 async def test_somebody_elses_job_is_not_read(executor, monkeypatch):
     job = executor.map(abs, [-1], durable=True)
     assert await job == [1]

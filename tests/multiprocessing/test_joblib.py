@@ -1,9 +1,11 @@
 """The backend for joblib, and scikit-learn's searches on it."""
 
+import gc
 import multiprocessing
 import os
 import pickle
 import time
+import weakref
 
 import joblib
 import numpy as np
@@ -139,6 +141,22 @@ def test_an_initializer_can_use_the_standard_librarys_manager():
             delayed(recall)(i) for i in range(4)
         )
     assert found == ["yes"] * 4
+
+
+def test_a_call_that_has_ended_is_let_go_of_at_once():
+    gc.collect()
+    gc.disable()
+    try:
+        parallel = Parallel(n_jobs=2, backend=backend.NAME)
+        assert parallel(delayed(square)(i) for i in range(4)) == [0, 1, 4, 9]
+        held = weakref.ref(parallel)
+        del parallel
+        limit = time.monotonic() + 5  # a callback of its last batch may still return
+        while held() is not None and time.monotonic() < limit:
+            time.sleep(0.01)
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def again(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pickle
 import secrets
@@ -30,6 +31,7 @@ from greenlithops.durable.vault import Vault
 from greenlithops.errors import GreenlithopsError, NoSuchBucket, NoSuchJob, NoSuchKey
 from greenlithops.models import CallOptions
 from greenlithops.offload import off_loop
+from greenlithops.storage.buckets import DEFAULT_BUCKET, MAKE_BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,11 +150,7 @@ async def attach(engine: Engine, storage: AsyncStorage, job: str, news: SharedCh
         NoSuchJob: the storage has none of this id.
         ProtocolError: it was recorded with another key.
     """
-    vault, lease = await _place(storage, job)
-    try:
-        record = decode_plan(await vault.read(plan_name(job)))
-    except (NoSuchKey, NoSuchBucket):
-        raise NoSuchJob(f"there is no job {job!r} in {storage!r}") from None
+    vault, record = await _found(storage, job)
     book = ClassBook()
     book.definitions.update(payloads(record.classes))
     stream, buffers = record.function
@@ -174,7 +172,7 @@ async def attach(engine: Engine, storage: AsyncStorage, job: str, news: SharedCh
         job_id=job,
     )
     tracker.work.held = True
-    follower = Follower(tracker, vault, lease, news)
+    follower = Follower(tracker, vault, Lease(storage, vault.bucket, job), news)
     await follower.look()
     engine.spawn(follower.run(), f"following {job}")
     return tracker
@@ -188,6 +186,21 @@ async def _place(storage: AsyncStorage, job: str) -> tuple[Vault, Lease]:
         await storage.create_bucket(bucket)
     key = await off_loop(user_key)
     return Vault(storage, bucket, job, key), Lease(storage, bucket, job)
+
+
+async def _found(storage: AsyncStorage, job: str) -> tuple[Vault, Plan]:
+    """Return where a job is recorded, and its plan."""
+    places = [storage.bucket or BUCKET]
+    if storage.backend.name in MAKE_BUCKETS:
+        # Which bucket is usual there differs between storages that a configuration describes,
+        # as commands and the blocking face have them, and those that a program makes by name.
+        places += [bucket for bucket in (BUCKET, DEFAULT_BUCKET) if bucket not in places]
+    key = await off_loop(user_key)
+    for bucket in places:
+        vault = Vault(storage, bucket, job, key)
+        with contextlib.suppress(NoSuchKey, NoSuchBucket):
+            return vault, decode_plan(await vault.read(plan_name(job)))
+    raise NoSuchJob(f"there is no job {job!r} in {storage!r}")
 
 
 def _plain(stream: bytes, buffers: Any) -> tuple[bytes, list[bytes]]:

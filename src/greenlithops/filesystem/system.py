@@ -15,9 +15,10 @@ from greenlithops.errors import NoSuchBucket, NoSuchKey, NotSupported, UsageErro
 from greenlithops.filesystem import calls
 from greenlithops.filesystem.files import ReadFile, StreamedFile, WrittenFile
 from greenlithops.offload import off_loop
+from greenlithops.storage.buckets import MAKE_BUCKETS
 from greenlithops.sync.object_files import ReadingObject, WritingObject
 from greenlithops.sync.object_open import Mode, open_object
-from greenlithops.sync.storage_config import MAKE_BUCKETS, storage_settings
+from greenlithops.sync.storage_config import storage_settings
 from greenlithops.sync.storage_host import shared_host
 
 if TYPE_CHECKING:

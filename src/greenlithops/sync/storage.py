@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from greenlithops.errors import NoSuchBucket, StorageClosed, StorageError, UsageError
+from greenlithops.storage.buckets import MAKE_BUCKETS
 from greenlithops.sync import object_open, storage_calls
 from greenlithops.sync.object_files import BUFFER_BYTES, ObjectStream, ReadingObject
 from greenlithops.sync.storage_client import StorageClient
-from greenlithops.sync.storage_config import BUCKET, MAKE_BUCKETS, as_config, storage_settings
+from greenlithops.sync.storage_config import BUCKET, as_config, storage_settings
 from greenlithops.sync.storage_errors import as_lithops
 from greenlithops.sync.storage_host import let_go, shared_host
 

@@ -10,11 +10,9 @@ from greenlithops.config.known import section_of
 from greenlithops.config.settings import StorageSettings
 from greenlithops.config.settings import storage_settings as settings_of_section
 from greenlithops.errors import ConfigurationError
+from greenlithops.storage.buckets import DEFAULT_BUCKET, MAKE_BUCKETS
 
 BUCKET = "storage_bucket"
-DEFAULT_BUCKET = "storage"  #: of the storages that make their buckets themselves
-#: where a bucket is made by the first object in it, as in Lithops
-MAKE_BUCKETS = frozenset({"localhost", "memory", "redis"})
 _USUAL = "localhost"
 
 
