@@ -33,6 +33,8 @@ class Cluster:
         images: why containers of an image do not start, by image.
         asked: methods and paths of all requests.
         minor: the version is 1 and this.
+        now: tells the time, in whole seconds as the API does.
+        hold: while it is not set, restarts of pods are not told.
     """
 
     def __init__(self, folder, minor=20):
@@ -41,6 +43,9 @@ class Cluster:
         self.images = {}
         self.asked = []
         self.minor = minor
+        self.now = _now
+        self.hold = asyncio.Event()
+        self.hold.set()
         self.validated_as = "1.31"
         self._folder = folder
         self._version = itertools.count(100)
@@ -265,8 +270,10 @@ class Cluster:
             while True:
                 starting = asyncio.ensure_future(self._process(owner, name, worker))
                 process = await asyncio.shield(starting)
-                status["state"] = {"running": {"startedAt": _now()}}
+                status["state"] = {"running": {"startedAt": self.now()}}
                 pod["status"]["phase"] = "Running"
+                if status["restartCount"]:
+                    await self.hold.wait()
                 self._put("Pod", name, pod)
                 code = await process.wait()
                 ended = {"exitCode": code % 256, "reason": "Error" if code else "Completed"}

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ResponseError
 
 import greenlithops as gl
 from greenlithops.backends.compute.kubernetes.backend import kubernetes
@@ -125,6 +126,39 @@ async def test_what_kills_its_process_fails_alone(executor):
     with pytest.raises(WorkerLost, match="ended with 247"):
         await executor.submit(kill, signal.SIGKILL, parent=True)
     assert await executor.submit(abs, -1) == 1
+
+
+@pytest.mark.parametrize("told", ["first", "last"])
+async def test_workers_that_start_and_die_within_a_second(options, cluster, valkey, told):
+    from redis.asyncio import Redis  # noqa: PLC0415 - only here
+
+    moment = cluster.now()
+    cluster.now = lambda: moment  # before all workers, and after none
+    options |= {"max_workers": 1, "lease_seconds": 30}
+    if told == "last":
+        cluster.hold.clear()
+    async with soon(25), gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        job = executor.submit(kill, signal.SIGKILL, parent=True)
+        if told == "last":
+            name = cluster.of("Secret")[0]["metadata"]["name"].removeprefix("greenlithops-")
+            async with Redis.from_url(valkey.endpoint) as client:
+                while not await aside(client, f"gl:{{{name}}}:calls"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)  # Redis tells nobody of it
+            cluster.hold.set()
+        with pytest.raises(WorkerLost, match="ended with 247"):
+            await job
+        assert await executor.submit(abs, -1) == 1
+        (pod,) = cluster.of("Pod")
+        assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
+
+
+async def aside(client, stream):
+    """Return what workers found that their predecessors held."""
+    try:
+        rows = await client.xpending_range(stream, "workers", "-", "+", 10)
+    except ResponseError:  # there is no stream yet
+        return []
+    return [row for row in rows if row["consumer"].endswith(b"/0/aside")]
 
 
 async def test_a_timeout_ends_the_call_and_not_the_pod(options):

@@ -75,6 +75,7 @@ class Agent:
         """Work until the pod is told to end, or its program is gone."""
         loop = asyncio.get_running_loop()
         await self._reach()
+        await self._set_aside()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leaving.set)
         beating = loop.create_task(self._beat())
@@ -113,6 +114,29 @@ class Agent:
                     await self._redis.aclose()
                     raise SystemExit(f"Redis is not reached from this pod: {error}") from error
                 await asyncio.sleep(PAUSE)
+            else:
+                return
+
+    async def _set_aside(self) -> None:
+        """Tell clients what the workers held that ran in this pod before, and died of it maybe.
+
+        The cluster tells them, too, but the moments that it tells are whole seconds: who started
+        and died within one cannot be told by them from who came after.
+        """
+        while True:
+            try:
+                found = await self._redis.eval(exchange.SET_ASIDE, 1, self._calls, f"{self.name}/")
+                for client, number in zip(found[::2], found[1::2], strict=True):
+                    replies = exchange.replies_key(self._pool, client.decode())
+                    more = json.dumps({"worker": self.name})
+                    await self._redis.xadd(
+                        replies, {"n": number, "s": exchange.ASIDE, "b": b"", "x": more}
+                    )
+                    await self._redis.expire(replies, REPLIES_SECONDS)
+            except _AWAY as error:
+                if str(error).startswith("NOGROUP"):
+                    return  # there is nothing that anybody could hold
+                await self._wait_for_redis(error)
             else:
                 return
 

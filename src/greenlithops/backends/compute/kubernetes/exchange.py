@@ -64,6 +64,24 @@ for _, row in ipairs(redis.call('XPENDING', KEYS[1], 'workers', '-', '+', 100000
 end
 return found
 """
+#: keys: calls; arguments: start of consumers' names: sets aside what those hold, for clients
+#: to withdraw; a while later any worker may claim it. Returns clients and numbers, by turns
+SET_ASIDE = """
+local found = {}
+for _, row in ipairs(redis.call('XPENDING', KEYS[1], 'workers', '-', '+', 100000)) do
+  local entry = redis.call('XRANGE', KEYS[1], row[1], row[1])[1]
+  if entry and string.sub(row[2], 1, #ARGV[1]) == ARGV[1] then
+    redis.call('XCLAIM', KEYS[1], 'workers', ARGV[1] .. '0/aside', 0, row[1], 'JUSTID')
+    local field = {}
+    for i = 1, #entry[2], 2 do field[entry[2][i]] = entry[2][i + 1] end
+    found[#found + 1] = field['c']
+    found[#found + 1] = field['n']
+  end
+end
+return found
+"""
+ASIDE = "aside"  #: the status of a reply that tells of it
+ASIDE_BEFORE = 1.0  #: what was set aside is held by a worker that started before this moment
 
 
 def calls_key(pool: str, role: str | None = None) -> str:

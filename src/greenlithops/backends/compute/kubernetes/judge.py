@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.naming import ROLE_POOL
 from greenlithops.backends.compute.kubernetes.state import Pods
 from greenlithops.errors import GreenlithopsError
@@ -52,7 +53,9 @@ class Judge:
         self._options = options
         self._spawn = spawn
         self._enlarge = enlarge
+        self._restarts: dict[str, Trouble] = {}  #: why pods' workers were started again, last
         link.grow = self._grow
+        link.left = self._left
 
     async def run(self) -> None:
         """Look at what only time decides, for ever."""
@@ -67,7 +70,19 @@ class Judge:
         self._fail(list(self._link.pending.values()), error)
 
     def _lost(self, pod: str, role: str, why: Trouble, before: float | None) -> None:
+        if before is None:
+            self._restarts.pop(pod, None)
+        else:
+            self._restarts[pod] = why
         self._spawn(self._settle(pod, role, why, before))
+
+    def _left(self, pending: Pending, pod: str) -> None:
+        """Settle what a pod's workers held before they were started again.
+
+        If the cluster has not told of that yet, it is settled when it does.
+        """
+        if (why := self._restarts.get(pod)) is not None:
+            self._spawn(self._settle(pod, pending.role or ROLE_POOL, why, exchange.ASIDE_BEFORE))
 
     async def _settle(self, pod: str, role: str, why: Trouble, before: float | None) -> None:
         """Give the calls of a pod to others, or fail them, as it is right."""

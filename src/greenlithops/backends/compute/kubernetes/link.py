@@ -83,6 +83,8 @@ class Link:
         self.pods: dict[str, float] = {}  #: those that have answered, and when they last did
         #: asked about an invocation that ran out of memory: whether it is run again
         self.grow: Callable[[Pending], bool] = lambda _: False
+        #: told of an invocation that was held by workers of a pod which do not run any more
+        self.left: Callable[[Pending, str], None] = lambda *_: None
         self._redis = exchange.connected(place)
         self._pool = pool
         self._client = client
@@ -251,6 +253,9 @@ class Link:
         self.pods[more["worker"]] = time.monotonic()
         if pending is None:
             return  # it was cancelled, or answered before
+        if fields["s"].decode() == exchange.ASIDE:
+            self.left(pending, more["worker"])
+            return
         outcome = read(fields["s"].decode(), fields["b"], more)
         if isinstance(outcome, OutOfMemory) and self.grow(pending):
             return
