@@ -24,6 +24,8 @@ def end_with(status):
 
 def end_by(number):
     """Send this process a signal, and wait for it."""
+    if number == signal.SIGHUP:  # which programs that nohup starts ignore
+        signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     time.sleep(30)
 
