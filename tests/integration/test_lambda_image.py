@@ -33,9 +33,11 @@ events_logger = "file"
 
 
 def podman(*arguments, **options):
-    return subprocess.run(
-        ["podman", *arguments], check=True, capture_output=True, text=True, **options
-    ).stdout.strip()
+    ended = subprocess.run(
+        ["podman", *arguments], check=False, capture_output=True, text=True, **options
+    )
+    assert not ended.returncode, f"podman {' '.join(arguments)}: {ended.stderr}"
+    return ended.stdout.strip()
 
 
 def copy_python(root):
@@ -86,12 +88,13 @@ def function(image, tmp_path):
     """The image in a container, as Lambda would start it."""
     (port,) = free_ports(1)
     started = podman(
-        *("run", "--rm", "--detach", "--network", "host", "--env", f"GREENLITHOPS_KEY={KEY}"),
+        *("run", "--detach", "--network", "host", "--env", f"GREENLITHOPS_KEY={KEY}"),
         *("--entrypoint", json.dumps(["/emulator", *command(port)]), image),
         "greenlithops.worker.lambda_handler.handler",
     )
     yield Server(f"http://127.0.0.1:{port}", tmp_path, None)
-    podman("kill", started)
+    # Not --rm: what that removes after the kill has returned, the image cannot be removed before.
+    podman("rm", "--force", "--time", "0", started)
 
 
 def command(port):
