@@ -20,6 +20,7 @@ Binder = Callable[[Any, int], Arguments]
 NUMBER = "id"
 STORAGE = "storage"
 OBJECT = "obj"
+#: what Lithops fills from its configuration, as `greenlithops.FunctionExecutor` does
 UNAVAILABLE = frozenset({"ibm_cos", "rabbitmq"})
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -115,8 +116,8 @@ def binder(function: Callable[..., Any]) -> Binder:
     for name in UNAVAILABLE & parameters.keys():
         if parameters[name].default is inspect.Parameter.empty and len(parameters) > 1:
             raise UsageError(
-                f"{describe(function)} has a parameter {name!r}, which Lithops reserves and this "
-                "version cannot fill; give it a default value or another name"
+                f"{describe(function)} has a parameter {name!r}, which FunctionExecutor fills from "
+                "its configuration; here, give it a default value or another name"
             )
     plan = _Plan(describe(function), given, variable=False, numbered=numbered)
     kept = _place_of_filled(parameters, given)

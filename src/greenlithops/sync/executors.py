@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import time
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.config import inherited
@@ -27,6 +28,7 @@ from greenlithops.sync.loop import background
 from greenlithops.sync.place import in_worker, new_executor_id
 from greenlithops.sync.reading import Reading
 from greenlithops.sync.record import JobRecord
+from greenlithops.sync.reserved import connected
 from greenlithops.sync.submission import Submission, elements
 from greenlithops.sync.telemetry import telemetry_of, tell_of_job
 
@@ -265,7 +267,10 @@ class FunctionExecutor(Reading):
             backend=self.backend,
             log_calls=self._log_calls,
         )
-        return Submission(record, number, function, data, extra_args, timeout, extra_env, mapped)
+        connect = partial(connected, config=self.config, storage=self._storage)
+        return Submission(
+            record, number, function, data, extra_args, timeout, extra_env, connect, mapped
+        )
 
     def _choice(self, include: list[str] | None, exclude: list[str] | None) -> ModuleChoice:
         """Return which modules travel: what the configuration says, and the arguments."""

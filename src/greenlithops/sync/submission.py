@@ -18,6 +18,7 @@ from greenlithops.sync.around import around
 from greenlithops.sync.below import filled, function_bytes, options_of, parts_of, start_parts
 from greenlithops.sync.chain import Chain
 from greenlithops.sync.futures import ResponseFuture
+from greenlithops.sync.reserved import Connected
 from greenlithops.sync.settle import cancel
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Submission:
     extra_args: Any
     timeout: float | None
     extra_env: Mapping[str, object] | None
+    connect: Callable[[Callable[..., Any]], Callable[..., Any]]  #: fills reserved parameters
     mapped: Submission | None = None  #: the job whose results this one reduces
     single: bool = False  #: whether this is one call, whose data the caller may use again
     upstream: list[list[ResponseFuture]] | None = None  #: what each call waits for
@@ -80,11 +82,13 @@ class Submission:
         """Check the function and its arguments, in the caller's thread.
 
         Raises:
+            ConfigurationError: the function has a reserved parameter that nothing is known for.
             UsageError: they do not fit together.
         """
         extra = self.extra_args
         if isinstance(extra, list):
             extra = self.extra_args = tuple(extra)
+        self.function = self.connect(self.function)
         bind = plan.binder(self.function)
         self._bind = bind if self.over_objects else plan.with_extra(bind, extra)
         self.record.function_name = plan.describe(self.function).rpartition(".")[2]
@@ -96,6 +100,11 @@ class Submission:
             raise UsageError(
                 "an executor with durable=True keeps maps over plain data; chains and maps over "
                 "objects need an executor without it"
+            )
+        if self.durable and isinstance(self.function, Connected):
+            raise UsageError(
+                "an executor with durable=True keeps functions in storage, where credentials have "
+                "no place: connect in the function, instead of by its parameters"
             )
         if futures:
             self._chain(futures)

@@ -167,7 +167,7 @@ def test_the_element_is_not_changed():
 
 
 @pytest.mark.parametrize("name", sorted(plan.UNAVAILABLE))
-def test_names_that_lithops_fills_are_refused_until_they_can_be_filled(name):
+def test_names_that_are_filled_from_a_configuration_are_refused_without_one(name):
     space = {}
     exec(f"def work(x, {name}): return x", space)
     exec(f"def fine(x, {name}=1): return x", space)
