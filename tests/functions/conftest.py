@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from greenlithops.backends.compute.aws_lambda.package import package
+from greenlithops.backends.compute.package import package
 from greenlithops.sync.loop import background
 
 KEY = "the key of these tests"

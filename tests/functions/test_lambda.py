@@ -146,7 +146,7 @@ async def test_a_function_of_somebody_else_is_left_alone(options):
 
 
 def gl_package():
-    from greenlithops.backends.compute.aws_lambda.package import package  # noqa: PLC0415
+    from greenlithops.backends.compute.package import package  # noqa: PLC0415
 
     return package().archive()
 

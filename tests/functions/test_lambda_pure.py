@@ -10,13 +10,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from greenlithops.backends.compute.aws_lambda import package as packages
+from greenlithops.backends.compute import package as packages
 from greenlithops.backends.compute.aws_lambda.deployment import configuration, function_name
 from greenlithops.backends.compute.aws_lambda.failures import failure, refusal
 from greenlithops.backends.compute.aws_lambda.image import containerfile, write_context
 from greenlithops.backends.compute.aws_lambda.options import LambdaOptions
-from greenlithops.backends.compute.aws_lambda.package import of_image, package
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
+from greenlithops.backends.compute.package import of_image, package
 from greenlithops.backends.storage.s3.sigv4 import Credentials, Signer, Target
 from greenlithops.errors import (
     CallTimeout,

@@ -25,9 +25,9 @@ def command(ministack, tmp_path):
     file = tmp_path / "config.yaml"
     file.write_text(CONFIG.format(role=ROLE, endpoint=ministack.endpoint))
 
-    def run(*arguments, status=0):
+    def run(*arguments, status=0, group=("runtime",)):
         done = subprocess.run(
-            [sys.executable, "-m", "greenlithops", "runtime", *arguments, "-c", str(file)],
+            [sys.executable, "-m", "greenlithops", *group, *arguments, "-c", str(file)],
             capture_output=True,
             text=True,
             check=False,
@@ -57,3 +57,21 @@ def test_what_is_refused_is_one_line(command):
     said = command("deploy", "default", "--memory", "1", status=2)
     assert "runtime_memory" in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.timeout(150)  # each command is a process of its own
+def test_runtimes_are_deleted_by_memory_and_version_and_by_clean(command):
+    made = {}
+    for name, memory in (("small", "256"), ("large", "1024")):
+        (made[name],) = json.loads(command("deploy", name, "--memory", memory, "--json"))
+    version = made["small"]["Version"]
+
+    def delete(*arguments):
+        return json.loads(command("delete", *arguments, "--json"))["deleted"]
+
+    assert delete("small", "-m", "1024") == []
+    assert delete("all", "-v", "another") == []
+    assert delete("all", "-m", "256", "-v", version) == ["small"]
+    assert "a number of MB" in command("delete", "all", "-m", "much", status=2)
+    assert json.loads(command("clean", "--json", group=()))["runtimes"] == ["large"]
+    assert json.loads(command("list", "--json")) == []

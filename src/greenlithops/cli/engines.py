@@ -12,7 +12,7 @@ from greenlithops import __version__
 from greenlithops.cli import services
 from greenlithops.cli.failing import one_line_errors
 from greenlithops.cli.kubernetes.building import (
-    BUILT,
+    RECIPES,
     Architecture,
     Base,
     Output,
@@ -85,11 +85,15 @@ def runtime_build(
     output: Output = None,
     push: Push = False,
     debug: Debug = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Build the image of a runtime: of pods or functions (--backend kubernetes, aws_lambda)."""
+    """Build the image of a runtime: of pods, or of a function service that takes images.
+
+    Options that are not listed here are passed on to what builds it, podman or docker.
+    """
     with one_line_errors():
-        named = backend if backend in BUILT else chosen(config, backend, debug).backend
-        if named not in BUILT:
+        named = backend if backend in RECIPES else chosen(config, backend, debug).backend
+        if named not in RECIPES:
             found = chosen(config, backend, debug)
             refuse(found, f"runtime {name or ''}to build".strip(), "serverless")
         build_image(
@@ -101,6 +105,8 @@ def runtime_build(
             output=output,
             push=push,
             backend=named,
+            as_json=as_json,
+            arguments=context.args,
         )
 
 
@@ -169,19 +175,21 @@ def runtime_update(
 def runtime_delete(
     name: Annotated[str, typer.Argument(help="The runtime.")],
     config: ConfigFile = None,
-    memory: Annotated[str | None, typer.Option("--memory", "-m", help="MB of a worker.")] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", "-m", help="Of so many MB only.")
+    ] = None,
     version: Annotated[
-        str | None, typer.Option("--version", "-v", help="Of which version.")
+        str | None, typer.Option("--version", "-v", help="Of which version only, as listed.")
     ] = None,
     backend: Backend = None,
     storage: StorageName = None,
     debug: Debug = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a runtime."""
+    """Delete a runtime, or "all"."""
     with one_line_errors():
         found = chosen(config, backend, debug, storage)
-        if not services.delete(found, name, as_json=as_json):
+        if not services.delete(found, name, as_json=as_json, memory=memory, version=version):
             refuse(found, f"runtime {name!r}", "serverless")
 
 
@@ -216,6 +224,7 @@ def image_build(
     include: Annotated[
         list[str] | None, typer.Option("--include", "-i", help="source:destination of a file.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Build a disk image."""
     with one_line_errors():
@@ -229,6 +238,7 @@ def image_delete(
     backend: Backend = None,
     region: Region = None,
     debug: Debug = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a disk image."""
     with one_line_errors():

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GRACE_SECONDS = 60.0  #: for the start of an instance, beyond what an invocation may take
-#: what runs the worker's application in containers
-SERVER = ("uvicorn==0.54.0", "click==8.5.1", "h11==0.16.0")
 PACKAGE_VARIABLE = "GREENLITHOPS_PACKAGE"
 _DESCRIBE = b"describe"  #: stands for the digest of the function that describes a runtime
 _OPTIONS = {

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  #: pickled functions need the same one
+#: what runs the worker's application in containers, and how
+SERVER = ("uvicorn==0.54.0", "click==8.5.1", "h11==0.16.0")
+COMMAND = (
+    *("python", "-m", "uvicorn", "greenlithops.worker.application:app"),
+    *("--host", "0.0.0.0", "--port", "8080", "--log-level", "warning"),  # noqa: S104 - in a container
+)
 #: Lithops' keys that say nothing where one event loop invokes and functions travel with calls
 NEEDLESS: Mapping[str, str | None] = dict.fromkeys(
     ("backend", "invoke_pool_threads", "remote_invoker", "runtime_include_function", "storage")

@@ -1,4 +1,4 @@
-"""`greenlithops runtime build` for pods: an image, or the recipe and the folder to make it of."""
+"""`greenlithops runtime build`: an image of workers, or the recipe and the folder to make it of."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from greenlithops.cli.options import print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Base = Annotated[
     str | None, typer.Option("--base", help="The image to start from; it needs Python only.")
@@ -25,7 +31,14 @@ Output = Annotated[
 Push = Annotated[bool, typer.Option("--push", help="Push it to its registry, too.")]
 
 PODS = ("kubernetes", "k8s")
-BUILT = (*PODS, "aws_lambda")  #: whose images are built here
+_COMPUTE = "greenlithops.backends.compute"
+#: the modules with the recipes of images, by the backends that run them
+RECIPES = {
+    **dict.fromkeys(PODS, f"{_COMPUTE}.kubernetes.image"),
+    **dict.fromkeys(("knative", "code_engine", "aliyun_fc"), f"{_COMPUTE}.image"),
+    "aws_lambda": f"{_COMPUTE}.aws_lambda.image",
+    "oracle_f": f"{_COMPUTE}.oracle_f.image",
+}
 
 
 def build_image(
@@ -38,14 +51,15 @@ def build_image(
     output: Path | None,
     push: bool,
     backend: str = "kubernetes",
+    as_json: bool = False,
+    arguments: Sequence[str] = (),
 ) -> None:
-    """Build the image of workers, or write what it is built from.
+    """Build the image of workers, or write what it is built from, and tell where it is.
 
     Raises:
         UsageError: there is neither a name nor a folder.
         ExecutorError: it could not be built or pushed.
     """
-    from greenlithops.backends.compute.aws_lambda import image as functions
     from greenlithops.backends.compute.kubernetes import image
     from greenlithops.errors import UsageError
 
@@ -55,7 +69,7 @@ def build_image(
     with tempfile.TemporaryDirectory(prefix="greenlithops-image-") as temporary:
         folder = output or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        recipes = image if backend in PODS else functions
+        recipes = import_module(RECIPES[backend])
         recipes.write_context(
             folder,
             base=base or recipes.BASE,
@@ -65,10 +79,16 @@ def build_image(
         if recipe is not None:
             shutil.copy(recipe, folder / "Containerfile")
         if output is not None:
-            sys.stdout.write(f"{output / 'Containerfile'}\n")
+            made = output / "Containerfile"
+            if as_json:
+                print_json({"file": str(made)})
+            else:
+                sys.stdout.write(f"{made}\n")
             return
         assert name is not None  # noqa: S101 - checked above
-        image.build(folder, name, architecture=architecture)
+        image.build(folder, name, architecture=architecture, arguments=arguments)
         if push:
             image.push(name)
+        if as_json:
+            print_json({"image": name, "pushed": push})
         sys.stdout.write(f"{name}\n")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.aliyun_fc import replies
 from greenlithops.backends.compute.aliyun_fc.signing import sign
-from greenlithops.backends.compute.aws_lambda.package import Package, package
 from greenlithops.backends.compute.hosted import PACKAGE_VARIABLE, Service
 from greenlithops.backends.compute.http.backend import LARGE, refusal
+from greenlithops.backends.compute.package import Package, package
 from greenlithops.backends.compute.rest import Rest, becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
 from greenlithops.errors import ConfigurationError, NotSupported, ServiceRefused

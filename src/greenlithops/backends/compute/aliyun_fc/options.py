@@ -7,17 +7,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from greenlithops.backends.compute.services import PYTHON, chosen, variables, within
+from greenlithops.backends.compute.services import COMMAND, PYTHON, chosen, variables, within
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 RUNTIMES = frozenset({"3.10", "3.12"})  #: minor versions of Python that the service brings
-COMMAND = (
-    *("python", "-m", "uvicorn", "greenlithops.worker.application:app"),
-    *("--host", "0.0.0.0", "--port", "8080", "--log-level", "warning"),  # noqa: S104 - in a container
-)
 CPU_STEP = 0.05
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenlithops.backends.compute.aws_lambda import deployment
-from greenlithops.backends.compute.aws_lambda.package import of_image, package
+from greenlithops.backends.compute.package import of_image, package
 from greenlithops.backends.storage.s3.account import Account
 from greenlithops.offload import off_loop
 

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.compute.aws_lambda.options import PYTHON
-from greenlithops.backends.compute.aws_lambda.package import HANDLER
+from greenlithops.backends.compute.aws_lambda.options import HANDLER, PYTHON
 from greenlithops.errors import (
     ConfigurationError,
     PayloadTooLarge,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from greenlithops.backends.compute.aws_lambda.options import LambdaOptions
-    from greenlithops.backends.compute.aws_lambda.package import Package
+    from greenlithops.backends.compute.package import Package
 
 PACKAGE_VARIABLE = "GREENLITHOPS_PACKAGE"
 PREFIX = "greenlithops-"

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-import zipfile
 from typing import TYPE_CHECKING
 
-from greenlithops.backends.compute.aws_lambda.options import PYTHON
-from greenlithops.backends.compute.aws_lambda.package import HANDLER, ROOT, package
+from greenlithops.backends.compute.aws_lambda.options import HANDLER
+from greenlithops.backends.compute.image import NOTE, write
+from greenlithops.backends.compute.services import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 OFFICIAL = "public.ecr.aws/lambda/python"  #: AWS' images, which have its runtime client
-BASE = f"{OFFICIAL}:{PYTHON.removeprefix('python')}"
+BASE = f"{OFFICIAL}:{PYTHON}"
+ROOT = "/var/task"  #: where Lambda has the code
 CLIENT = "awslambdaric>=3"  #: the same, for other bases
-_ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 def containerfile(base: str = BASE) -> str:
     """Return the recipe of the image: what is in the folder ``app`` over a base."""
     lines = [
-        f"# {PYTHON}: pickled functions need the same minor version as the client's.",
+        NOTE,
         f"FROM {base}",
         f"COPY app {ROOT}",
     ]
@@ -55,9 +53,4 @@ def write_context(
         ConfigurationError: the packages cannot be had.
     """
     own = () if base.startswith(OFFICIAL) else (CLIENT,)
-    content = package((*own, *requirements), _ARCHITECTURES[architecture]).archive()
-    app = folder / "app"
-    shutil.rmtree(app, ignore_errors=True)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        archive.extractall(app)
-    (folder / "Containerfile").write_text(containerfile(base), "utf-8")
+    write(folder, containerfile(base), (*own, *requirements), architecture)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PYTHON = (
     f"python{sys.version_info[0]}.{sys.version_info[1]}"  #: pickled functions need the same one
 )
+HANDLER = "greenlithops.worker.lambda_handler.handler"
 MEMORY = (128, 10_240)  #: MB
 TIMEOUT = (1, 900)  #: seconds
 EPHEMERAL = (512, 10_240)  #: MB

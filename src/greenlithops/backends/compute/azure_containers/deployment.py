@@ -6,7 +6,6 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.compute.aws_lambda.package import package
 from greenlithops.backends.compute.azure import Azure, Packages
 from greenlithops.backends.compute.azure_containers.bodies import (
     BOOTSTRAP,
@@ -20,9 +19,10 @@ from greenlithops.backends.compute.azure_containers.bodies import (
     service_of,
 )
 from greenlithops.backends.compute.azure_containers.options import NAME, ContainersOptions
-from greenlithops.backends.compute.hosted import SERVER, Service, late
+from greenlithops.backends.compute.hosted import Service, late
 from greenlithops.backends.compute.http.backend import refusal
-from greenlithops.backends.compute.services import PYTHON, digest_of
+from greenlithops.backends.compute.package import package
+from greenlithops.backends.compute.services import PYTHON, SERVER, digest_of
 from greenlithops.errors import ConfigurationError, ServiceRefused, WorkerLost
 from greenlithops.offload import off_loop
 

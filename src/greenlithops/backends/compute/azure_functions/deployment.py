@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from greenlithops.backends.compute.aws_lambda.package import Package, package
 from greenlithops.backends.compute.azure import READY_SECONDS, Azure, Packages
 from greenlithops.backends.compute.azure_functions.bodies import (
     FILES,
@@ -21,6 +20,7 @@ from greenlithops.backends.compute.azure_functions.bodies import (
 from greenlithops.backends.compute.azure_functions.options import NAME, AzureFunctionsOptions
 from greenlithops.backends.compute.hosted import Service, late
 from greenlithops.backends.compute.http.backend import refusal
+from greenlithops.backends.compute.package import Package, package
 from greenlithops.backends.compute.rest import becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
 from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable

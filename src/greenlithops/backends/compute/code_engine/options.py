@@ -6,16 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.compute.services import chosen, variables, within
+from greenlithops.backends.compute.services import COMMAND, chosen, variables, within
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-COMMAND = (
-    *("python", "-m", "uvicorn", "greenlithops.worker.application:app"),
-    *("--host", "0.0.0.0", "--port", "8080", "--log-level", "warning"),  # noqa: S104 - in a container
-)
 CPUS = (0.125, 0.25, 0.5, 1, 2, 4, 6, 8, 10, 12)
 MB_PER_CPU = (2048, 4096, 8192)  #: the service's combinations
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")

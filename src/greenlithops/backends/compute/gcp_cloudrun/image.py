@@ -9,9 +9,8 @@ import tarfile
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.compute.aws_lambda.package import Package, package
-from greenlithops.backends.compute.hosted import SERVER
-from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
+from greenlithops.backends.compute.package import Package, package
+from greenlithops.backends.compute.services import PYTHON, SERVER, digest_of, with_files
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.compute.aws_lambda.package import Package, package
 from greenlithops.backends.compute.gcp_functions.options import NAME, FunctionsOptions
 from greenlithops.backends.compute.google import memory_mb
 from greenlithops.backends.compute.hosted import PACKAGE_VARIABLE, Service
+from greenlithops.backends.compute.package import Package, package
 from greenlithops.backends.compute.services import digest_of, with_files
 from greenlithops.errors import ConfigurationError
 from greenlithops.offload import off_loop

@@ -6,17 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from greenlithops.backends.compute.services import chosen, variables, within
+from greenlithops.backends.compute.services import COMMAND, chosen, variables, within
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LAYERS = ("kourier", "istio")
-COMMAND = (
-    *("python", "-m", "uvicorn", "greenlithops.worker.application:app"),
-    *("--host", "0.0.0.0", "--port", "8080", "--log-level", "warning"),  # noqa: S104 - in a pod
-)
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 #: Lithops' names, and which of ours they are; None for those that have no meaning here
 _OTHERS: Mapping[str, str | None] = {
@@ -30,8 +26,8 @@ _OTHERS: Mapping[str, str | None] = {
     "docker_namespace": None,  # the image's name says it
 }
 _BUILDS = (
-    "images are not built in the cluster here: build one with greenlithops and uvicorn in it, and "
-    "give its name as runtime"
+    "images are not built in the cluster here: build one with `greenlithops runtime "
+    "build -b knative`, and give its name as runtime"
 )
 
 

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenlithops.backends.compute.aws_lambda.package import package
+from greenlithops.backends.compute.package import package
 from greenlithops.errors import ConfigurationError, ExecutorError
 
 if TYPE_CHECKING:
@@ -84,15 +84,29 @@ def engine() -> str:
     )
 
 
-def build(folder: Path, name: str, *, architecture: str = "amd64", program: str = "") -> None:
+def build(
+    folder: Path,
+    name: str,
+    *,
+    architecture: str = "amd64",
+    program: str = "",
+    arguments: Sequence[str] = (),
+) -> None:
     """Build the image of a folder that `write_context` has written.
+
+    Args:
+        folder: what it is built from.
+        name: its name, with registry and tag.
+        architecture: ``"amd64"`` or ``"arm64"``.
+        program: what builds it; by default the first that is found.
+        arguments: more options for ``build`` of that program.
 
     Raises:
         ExecutorError: nothing here can build images, or it failed.
     """
     program = program or engine()
     command = [program, "build", "--platform", f"linux/{architecture}", "--tag", name]
-    command += ["--file", str(folder / "Containerfile"), str(folder)]
+    command += [*arguments, "--file", str(folder / "Containerfile"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ExecutorError(f"{program} did not build {name}: {done.stderr.strip()[-2000:]}")

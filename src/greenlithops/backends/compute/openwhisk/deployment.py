@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from greenlithops.backends.compute.aws_lambda.package import package
 from greenlithops.backends.compute.hosted import Service
+from greenlithops.backends.compute.package import package
 from greenlithops.backends.compute.rest import Rest
 from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
 from greenlithops.errors import ConfigurationError
@@ -22,8 +22,8 @@ from greenlithops.worker.service import KEY_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from greenlithops.backends.compute.aws_lambda.package import Package
     from greenlithops.backends.compute.openwhisk.options import OpenWhiskOptions
+    from greenlithops.backends.compute.package import Package
 
 MADE_OF = "greenlithops"  #: the annotation that says what an action was made of
 PAGE = 200

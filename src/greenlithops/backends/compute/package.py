@@ -1,7 +1,7 @@
-"""The function's code as a zip, made here: greenlithops, cloudpickle, and packages on request.
+"""The code of functions as a zip, made here: greenlithops, cloudpickle, packages on request.
 
 What it is made of gives it its name, so that nothing is built or sent twice. The bytecode of what
-a cold start imports is in it, since Lambda's folders cannot be written to.
+a cold start imports is in it, since services have folders that cannot be written to.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from pathlib import Path
 from greenlithops import errors
 from greenlithops.errors import ConfigurationError
 
-FORMAT = b"1"  #: of what is below; another one gives another name
-HANDLER = "greenlithops.worker.lambda_handler.handler"
-ROOT = "/var/task"  #: where Lambda has the code
+FORMAT = b"2"  #: of what is below; another one gives another name
 _LEFT_OUT = {"cli", "testing", "__pycache__"}
 #: What a call may start workers with where it is; services would need more than this package.
 _COMPUTE, _COMPUTE_KEPT = "backends/compute/", {"__init__.py", "inline.py", "localhost.py"}
@@ -140,7 +138,7 @@ def _bytecode(name: str, path: Path, folder: Path) -> tuple[str, bytes]:
     made = py_compile.compile(
         str(path),
         cfile=str(folder / "code.pyc"),
-        dfile=f"{ROOT}/{name}",
+        dfile=name,  # which is looked for wherever the service has it
         doraise=True,
         # The date of the source is not that which it has in the archive.
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
@@ -151,7 +149,7 @@ def _bytecode(name: str, path: Path, folder: Path) -> tuple[str, bytes]:
 
 
 def _install(wanted: Package, target: Path) -> None:
-    """Put packages for Lambda's machines into a folder; wheels only, nothing is run."""
+    """Put packages for a service's machines into a folder; wheels only, nothing is run."""
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     platform = _PLATFORMS[wanted.architecture]
     if uv := shutil.which("uv"):
@@ -167,10 +165,10 @@ def _install(wanted: Package, target: Path) -> None:
     )
     if done.returncode:
         raise ConfigurationError(
-            f"aws_lambda: the requirements cannot be installed: {done.stderr.strip()[-1000:]}"
+            f"the requirements cannot be installed: {done.stderr.strip()[-1000:]}"
         )
 
 
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "greenlithops", "lambda")
+    return Path(base, "greenlithops", "packages")
