@@ -6,6 +6,9 @@ UV := $(shell command -v uv 2>/dev/null)
 
 .PHONY: bench-multiprocessing test-cpython hello test test-heavy test-integration test-kubernetes check format bench bench-storage bench-energy bench-functions lithops-suites clean
 
+# A run starts thousands of Python processes: they compile nothing anew, whatever the caller wants.
+unexport PYTHONDONTWRITEBYTECODE
+
 hello: $(VENV)/.installed
 	$(BIN)/greenlithops hello
 
