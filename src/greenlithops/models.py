@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class CallState(enum.Enum):
@@ -159,6 +159,7 @@ class Limits:
     """What a backend can take; None where it sets no limit."""
 
     payload_bytes: int | None = None
+    reply_bytes: int | None = None  #: of the reply to one invocation
     concurrency: int | None = None
     seconds: float | None = None
     memory_bytes: int | None = None
@@ -207,6 +208,42 @@ class ServiceSize:
 
 
 @dataclass(frozen=True, slots=True)
+class CallJoules:
+    """What a meter where a call ran says of it.
+
+    Attributes:
+        joules: its energy above idle.
+        low: it is at least so much; None if no bound is known.
+        high: it is at most so much; None if no bound is known.
+        coverage: fraction of the call in which the meter was read.
+        domains: joules by domain.
+    """
+
+    joules: float
+    low: float | None = None
+    high: float | None = None
+    coverage: float = 1.0
+    domains: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of where the calls of a reply ran, for their energy.
+
+    Attributes:
+        machine_type: as its provider calls it; None if it is not known.
+        method: the meter that was read there; None if there was none.
+        reason: what the reader of its figures must know.
+        calls: its figures, in the order of the reply's outcomes; None for a call without one.
+    """
+
+    machine_type: str | None = None
+    method: str | None = None
+    reason: str | None = None
+    calls: Sequence[CallJoules | None] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a service answered to an invocation.
 
@@ -214,8 +251,10 @@ class Reply:
         body: a message of `greenlithops.worker.invocation`.
         billed_seconds: what the service says that it bills; None if it says nothing.
         init_seconds: how long the environment took to start before; None if it was there.
+        told: what is known of where its calls ran; None if nothing.
     """
 
     body: bytes
     billed_seconds: float | None = None
     init_seconds: float | None = None
+    told: Told | None = None

@@ -102,6 +102,47 @@ class Kube:
                 return found
             await asyncio.sleep(0.1)
 
+    async def evict(self, name):
+        """Have a pod evicted, as those do who drain a node."""
+        eviction = {
+            "apiVersion": "policy/v1beta1" if await self.api.version() < (1, 22) else "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "deleteOptions": {"gracePeriodSeconds": 0},
+        }
+        await self.api.request("POST", path("Pod", self.namespace, name, "/eviction"), eviction)
+
+    async def node(self):
+        """Return a node on which pods may run."""
+        return (await self.api.list(path("Node", None), []))["items"][0]
+
+    async def ready(self):
+        """Wait until the cluster says that its node is ready."""
+        while True:
+            conditions = (await self.node())["status"]["conditions"]
+            if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions):
+                return
+            await asyncio.sleep(0.2)
+
+    @contextlib.asynccontextmanager
+    async def priorities(self, **values):
+        """Give names of priority classes that are there meanwhile."""
+        place = "/apis/scheduling.k8s.io/v1/priorityclasses"
+        names = {name: f"{self.namespace}-{name}" for name in values}
+        for name, value in values.items():
+            made = {
+                "apiVersion": "scheduling.k8s.io/v1",
+                "kind": "PriorityClass",
+                "metadata": {"name": names[name]},
+                "value": value,
+            }
+            await self.api.request("POST", place, made)
+        try:
+            yield names
+        finally:
+            for name in names.values():
+                await self.api.request("DELETE", f"{place}/{name}", {})
+
     async def left(self):
         found = {}
         for kind in ("Pod", "Job", "Deployment", "Secret"):
@@ -164,6 +205,19 @@ class Machinery:
         unmarked = {name: value for name, value in os.environ.items() if name != leaks.MARK}
         command = ["bash", self._program, "restart-api"]
         await asyncio.to_thread(subprocess.run, command, check=True, timeout=60, env=unmarked)
+
+    async def restart_kubelet(self, seconds=3):
+        """Kill the kubelet; some seconds later, have the cluster start one again."""
+        pid = int((self._run / "kubelet.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        while Path(f"/proc/{pid}/exe").exists():  # noqa: ASYNC110, ASYNC240 - the kernel tells nobody
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(seconds)
+        unmarked = {name: value for name, value in os.environ.items() if name != leaks.MARK}
+        command = ["bash", self._program, "up"]
+        await asyncio.to_thread(
+            subprocess.run, command, check=True, timeout=150, env=unmarked, capture_output=True
+        )
 
     @contextlib.contextmanager
     def suspended(self, name):

@@ -21,7 +21,7 @@ BELOW = {
     "monitoring": BASE,
     "worker": BASE | {"monitoring"},
     "energy": BASE,
-    "backends": BASE | {"worker", "monitoring"},
+    "backends": BASE | {"worker", "monitoring", "energy"},
     "registry": BASE | {"backends"},
     "hooks": BASE,
     "telemetry": BASE,

@@ -74,7 +74,7 @@ _KEYS = (
     mapping("labels", "of pods"),
     mapping("annotations", "of pods"),
     anything("pod_template", "a pod for all else: a YAML file, or a mapping"),
-    flag("node_energy", "mount what the node's meter tells", default=False),
+    anything("node_energy", "true: measure by the node's meter; a path: by the node's sysfs"),
     text("region", "where the cluster is, for carbon"),
     text("provider", "whose machines", choices=("AWS", "Azure", "GCP")),
     flag("rabbitmq_executor", "", fate=Fate.REFUSED, advice=_WARM, harmless=(False,)),

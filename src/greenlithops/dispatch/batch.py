@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from greenlithops.dispatch.serialize import FunctionImage
     from greenlithops.dispatch.work import Work
-    from greenlithops.models import CallOptions
+    from greenlithops.models import CallOptions, Told
 
 _numbers = count(1)
 
@@ -127,6 +127,7 @@ class Outcomes:
     cold: bool = False  #: whether the first of them was the first call of its worker
     buffers: dict[int, list[Any]] = field(default_factory=dict)  #: by place in the columns
     logs: dict[int, str] = field(default_factory=dict)  #: by position
+    told: Told | None = None  #: what a service says of where they ran
 
     @classmethod
     def from_wire(cls, content: Any, raw: list[Any], worker: str) -> Outcomes:

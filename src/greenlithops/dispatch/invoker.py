@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.batch import RemoteFunction
     from greenlithops.dispatch.work import Work
     from greenlithops.energy.cpu_time.trees import TreeSource
-    from greenlithops.models import Reply
+    from greenlithops.models import Limits, Reply
     from greenlithops.protocols import SupportsInvocations
 
 INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
@@ -58,6 +58,7 @@ class Invoker:
         self._backend = backend
         self._stream = backend.stream if isinstance(backend, SupportsStreams) else None
         self._processes = backend.limits.processes
+        self._wanted = _wanted(backend.limits)
         self._chunksize = max(chunksize, self._processes)
         self._loop = asyncio.get_running_loop()
         self._works: collections.deque[Work] = collections.deque()
@@ -216,12 +217,9 @@ class Invoker:
 
     def _wishes(self, batch: Batch) -> dict[str, Any]:
         """Return what services may ignore that do not know of it yet."""
-        wishes: dict[str, Any] = {}
         if batch.work.book.definitions:
-            wishes["classes"] = tuple(batch.work.book.definitions)
-        if self._processes > 1:
-            wishes["processes"] = self._processes
-        return wishes
+            return {**self._wanted, "classes": tuple(batch.work.book.definitions)}
+        return self._wanted
 
     def _book(self, batch: Batch, content: Any, raw: list[memoryview], reply: Reply) -> None:
         _, worker, cold, statuses, blobs, counts, times, logs, *more = content
@@ -236,6 +234,7 @@ class Invoker:
             worker,
         )
         outcomes.cold = cold or reply.init_seconds is not None
+        outcomes.told = reply.told
         self._bill(batch, outcomes, reply.billed_seconds)
         for position in outcomes.positions:
             batch.finish(position)
@@ -298,6 +297,16 @@ class Invoker:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _wanted(limits: Limits) -> dict[str, Any]:
+    """Return what is wished for in every request to a service with these limits."""
+    wishes: dict[str, Any] = {}
+    if limits.processes > 1:
+        wishes["processes"] = limits.processes
+    if limits.reply_bytes is not None:
+        wishes["reply_bytes"] = limits.reply_bytes
+    return wishes
 
 
 def _widened(times: array[int], calls: int) -> array[int]:

@@ -7,7 +7,7 @@ import collections
 import pickle
 from array import array
 from operator import add
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.intake import Entry, Intake
@@ -285,7 +285,10 @@ class Work:
         times = outcomes.times
         starts = times[0::FIELDS]
         ends = array("q", map(add, starts, times[1::FIELDS]))
-        self.energy.add(starts, ends, times[2::FIELDS])
+        if outcomes.told is None:
+            self.energy.add(starts, ends, times[2::FIELDS])
+        else:  # only services tell, and theirs is the window of a service
+            cast("ServiceWindow", self.energy).add(starts, ends, times[2::FIELDS], outcomes.told)
         self.metered.extend(batch.indices[position] for position in outcomes.positions)
 
     def bill(self, indices: Sequence[int], seconds: float | None, usd: float | None) -> None:

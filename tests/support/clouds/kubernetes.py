@@ -123,8 +123,12 @@ class Cluster:
         if request.path == "/openapi/v2":
             return web.json_response(self._document)
         if request.path == "/api/v1/nodes":
-            labels = {"topology.kubernetes.io/region": "eu-west-3"}
-            node = {"metadata": {"labels": labels}, "spec": {"providerID": "aws:///eu-west-3a/i-1"}}
+            labels = {
+                "topology.kubernetes.io/region": "eu-west-3",
+                "node.kubernetes.io/instance-type": "m6i.large",
+            }
+            metadata = {"name": "node-1", "labels": labels}
+            node = {"metadata": metadata, "spec": {"providerID": "aws:///eu-west-3a/i-1"}}
             return web.json_response({"items": [node]})
         parts = request.path.split(f"/namespaces/{NAMESPACE}/")[1].split("/")
         kind, name = KINDS[parts[0]], parts[1] if parts[1:] else None
@@ -260,6 +264,7 @@ class Cluster:
         meta["ownerReferences"] = [{"uid": owner["metadata"]["uid"]}]
         status = {"name": "worker", "restartCount": 0, "image": worker["image"], "state": {}}
         pod = {"metadata": meta, "status": {"phase": "Pending", "containerStatuses": [status]}}
+        pod["spec"] = dict(template["spec"], nodeName="node-1")
         self._put("Pod", name, pod)
         starting = None
         try:

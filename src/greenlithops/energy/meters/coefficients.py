@@ -111,6 +111,15 @@ def coefficients(cpuinfo: str, vendor: str = "") -> Coefficients:
     return AVERAGES[average]
 
 
+def of_architecture(name: str) -> Coefficients:
+    """Return the coefficients of a micro-architecture of the table.
+
+    Raises:
+        KeyError: it is not in the table.
+    """
+    return _TABLE[name]
+
+
 def architecture(cpuinfo: str) -> str | None:
     """Return the micro-architecture that ``/proc/cpuinfo`` describes, or None if unknown."""
     first = cpuinfo.split("\n\n", 1)[0]

@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
@@ -27,8 +27,12 @@ from greenlithops.backends.compute.kubernetes.child import Child, Ended
 LONGEST_REPLY = 256 << 20
 REPLIES_SECONDS = 3600  #: after which replies that nobody reads are dropped
 BEATS = 5  #: signs of life in the time of a lease
+SILENT_SECONDS = 10.0  #: without a sign of the program, after which a pod that ends does not wait
 REACH_SECONDS = 10.0  #: in which a pod that starts must reach Redis
 PAUSE = 0.2  #: seconds between attempts to reach Redis
+
+if TYPE_CHECKING:
+    from greenlithops.backends.compute.kubernetes.metering import Metering
 
 #: an entry, its fields, and how many workers had it before
 Taken = tuple[str, dict[str, bytes], int]
@@ -64,6 +68,13 @@ class Agent:
         self._longest_idle = idle
         self._busy_at = time.monotonic()
         self._redis = exchange.connected(settings["redis"])
+        self._metering: Metering | None = None
+        if settings.get("energy"):
+            from greenlithops.backends.compute.kubernetes.metering import (  # noqa: PLC0415 - if asked
+                Metering,
+            )
+
+            self._metering = Metering(self._key)
         self._running: dict[str, tuple[str, Child]] = {}  #: by entry: the consumer, and its child
         self._leaving = asyncio.Event()
         self._idle: set[asyncio.Task[Any] | None] = set()  #: slots that wait for something to do
@@ -98,6 +109,8 @@ class Agent:
                 task.cancel()
             await asyncio.wait([leaving, beating, *slots])
             await self._redis.aclose()
+            if self._metering is not None:
+                await self._metering.close()
         for task in slots:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
@@ -218,9 +231,14 @@ class Agent:
     async def _result(
         self, child: Child, fields: dict[str, bytes]
     ) -> tuple[str, bytes, dict[str, Any]]:
+        metering = self._metering
+        window = await metering.begin() if metering is not None else None
+        reply, more = None, {}
         try:
             async with asyncio.timeout(self._timeout):
                 refused, body = await child.ask(fields["b"])
+            if not refused:
+                reply = body
         except TimeoutError:
             await child.end()
             return "late", b"", {"seconds": self._timeout}
@@ -228,7 +246,10 @@ class Agent:
             more = {"exit_code": end.exit_code, "signal": end.signal}
             status = "cancelled" if end.wanted else "memory" if end.memory else "ended"
             return status, end.words.encode(), more
-        return "refused" if refused else "ok", body, {}
+        finally:
+            if metering is not None and window is not None:
+                more |= metering.end(window, reply)
+        return "refused" if refused else "ok", body, more
 
     async def _reply(
         self, entry: str, fields: dict[str, bytes], status: str, body: bytes, more: dict[str, Any]
@@ -257,14 +278,18 @@ class Agent:
                     lost = await self._redis.eval(exchange.RENEW, 1, self._calls, *held)
                     for entry in lost:
                         self._stop(entry.decode())
-                if self._owner and await self._redis.exists(
-                    exchange.life_key(self._pool, self._owner)
-                ):
-                    self._owner_seen = time.monotonic()
+                if self._owner:
+                    key = exchange.life_key(self._pool, self._owner)
+                    if (left := await self._redis.pttl(key)) > 0:
+                        self._owner_seen = time.monotonic() - self._owner_seconds + left / 1000
             unused = not self._running and time.monotonic() - self._busy_at
             if self._longest_idle is not None and unused > self._longest_idle:
                 self._leaving.set()
-            if self._owner and time.monotonic() - self._owner_seen > self._owner_seconds:
+            # A pod that is told to end waits for its calls only if somebody waits for them, too.
+            patience = min(SILENT_SECONDS, self._owner_seconds)
+            if not self._leaving.is_set():
+                patience = self._owner_seconds
+            if self._owner and time.monotonic() - self._owner_seen > patience:
                 _log.warning("the program of these calls is gone")
                 for entry in list(self._running):
                     self._stop(entry)

@@ -68,6 +68,22 @@ class Api:
         """Close the connections."""
         await self._client.close()
 
+    async def access(self) -> dict[str, Any] | None:
+        """Return what a plain request needs to reach the server now; None if more is needed."""
+        one = self._client.configuration
+        if one.proxy or one.tls_server_name:
+            return None
+        headers: dict[str, str] = {}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        return {
+            "host": one.host,
+            "headers": headers,
+            "verify": one.verify_ssl,
+            "ca": one.ssl_ca_cert,
+            "cert": one.cert_file,
+            "key": one.key_file,
+        }
+
     # Requests.
 
     async def request(

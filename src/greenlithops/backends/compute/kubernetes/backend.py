@@ -17,7 +17,7 @@ from greenlithops.backends.compute.kubernetes.api import Api, path
 from greenlithops.backends.compute.kubernetes.judge import Judge
 from greenlithops.backends.compute.kubernetes.link import Link, Pending
 from greenlithops.backends.compute.kubernetes.naming import name_of
-from greenlithops.backends.compute.kubernetes.nodes import size_there
+from greenlithops.backends.compute.kubernetes.nodes import Nodes, told
 from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
 from greenlithops.backends.compute.kubernetes.scaling import Scaler
 from greenlithops.backends.compute.kubernetes.session import Session
@@ -75,6 +75,7 @@ class KubernetesBackend:
         self._place = exchange.described(options.redis) if options.pool is None else {}
         self._link: Link | None = None
         self._judge: Judge
+        self._nodes: Nodes
         self._scaler: Scaler | None = None
         self._outbox: list[Pending] = []
         self._numbers = itertools.count(1)
@@ -101,10 +102,11 @@ class KubernetesBackend:
         self._judge = judge = Judge(
             link, options, name_of(settings["pool"]), spawn=self._spawn, enlarge=self._enlarge
         )
+        self._nodes = Nodes(api, options)
         try:
             if options.pool is None:
                 await self.session.open()
-                self.size = await size_there(api, options)
+            self.size = await self._nodes.size(settings["pool"])
             await self.session.watch(judge.pods, judge.give_up)
         except BaseException:
             await self._close()
@@ -159,6 +161,7 @@ class KubernetesBackend:
             "owner": client,
             "owner_seconds": options.client_seconds,
             "processes": options.worker_processes,
+            "energy": bool(options.node_energy),
         }
 
     def _spawn(self, work: Any) -> None:
@@ -185,7 +188,9 @@ class KubernetesBackend:
             if not self._outbox:
                 self._spawn(self._flush())
             self._outbox.append(pending)
-            return Reply(await pending.reply)
+            message = await pending.reply
+            machine = await self._nodes.machine_type(self._judge.pods.nodes.get(pending.pod))
+            return Reply(message, told=told(pending.energy, machine))
         finally:
             link.drop(pending)
 

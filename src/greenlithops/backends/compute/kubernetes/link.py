@@ -7,7 +7,7 @@ import itertools
 import json
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError, ResponseError
@@ -46,6 +46,8 @@ class Pending:
         entry: where it is in the stream.
         lost: how many pods were lost with it.
         grown: how often it was given more memory.
+        pod: which one has answered.
+        energy: what that says of its calls' energy.
     """
 
     number: int
@@ -54,7 +56,9 @@ class Pending:
     role: str | None = None
     entry: bytes = b""
     lost: int = 0
-    grown: int = field(default=0)
+    grown: int = 0
+    pod: str = ""
+    energy: Any = None
 
 
 class Link:
@@ -256,6 +260,7 @@ class Link:
         if fields["s"].decode() == exchange.ASIDE:
             self.left(pending, more["worker"])
             return
+        pending.pod, pending.energy = more["worker"], more.get("energy")
         outcome = read(fields["s"].decode(), fields["b"], more)
         if isinstance(outcome, OutOfMemory) and self.grow(pending):
             return

@@ -97,7 +97,9 @@ class KubernetesOptions:
         annotations: of all pods.
         pod_template: a pod, or a pod's template, as a mapping or a YAML file, for all else: what is
             said here goes over it. The workers' container in it is called ``worker``.
-        node_energy: mount the node's meter, ``/run/greenlithops``, which the DaemonSet publishes.
+        node_energy: measure calls by the node's meter: True for what the DaemonSet tells in
+            ``/run/greenlithops``; ``"/sys"`` (or where else the node's sysfs is) to read its
+            counters from the pods themselves, which then run as root.
         region: where the cluster is, as its provider names it, for carbon; None: as its nodes'
             labels say.
         provider: whose machines they are, for the energy model: ``AWS``, ``Azure`` or ``GCP``;
@@ -151,7 +153,7 @@ class KubernetesOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     pod_template: Any = None
-    node_energy: bool = False
+    node_energy: bool | str = False
     region: str | None = None
     provider: Literal["AWS", "Azure", "GCP"] | None = None
 
@@ -187,6 +189,7 @@ class KubernetesOptions:
                 "greenlithops; `greenlithops runtime build` makes one"
             )
         environment(self.env)
+        meter_place(self.node_energy)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> KubernetesOptions:
@@ -273,6 +276,22 @@ def amount(text: str | float) -> float:
     if suffix and suffix[0] == "e":
         return float(f"{number}{suffix}")
     return float(number) * _SUFFIXES.get(suffix or "", 1.0)
+
+
+def meter_place(given: Any) -> str | None:
+    """Return where the node's sysfs is, if pods read its counters themselves.
+
+    Raises:
+        ConfigurationError: it is neither a path nor true or false.
+    """
+    if isinstance(given, str) and given.startswith("/"):
+        return given
+    if isinstance(given, bool):
+        return None
+    raise ConfigurationError(
+        "kubernetes: node_energy is true, false, or where the node's sysfs is, such as '/sys', "
+        f"not {given!r}"
+    )
 
 
 def environment(given: Any) -> list[dict[str, Any]]:

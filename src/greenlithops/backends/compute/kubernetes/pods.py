@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SETTINGS = "/run/secrets/greenlithops"
 AGENT = "greenlithops.backends.compute.kubernetes.agent"
 NODE = "/run/greenlithops"  #: where the node's meter tells what it measures
+SYSFS = "/host/sys"  #: where pods have the node's counters that read these themselves
 END_SECONDS = 10  #: for a pod to end by itself, after the grace that its calls have
 DEFAULT_CPU, DEFAULT_MEMORY = "1", "512Mi"
 
@@ -79,7 +80,10 @@ def _default_spec(options: KubernetesOptions) -> Manifest:
         "restartPolicy": "Always",
         "terminationGracePeriodSeconds": round(options.grace_seconds) + END_SECONDS,
         "securityContext": {
-            "runAsNonRoot": True,
+            # The kernel lets root alone read the counters; it needs no capability for that.
+            **(
+                {"runAsUser": 0} if isinstance(options.node_energy, str) else {"runAsNonRoot": True}
+            ),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [worker],
@@ -103,7 +107,7 @@ def _chosen_spec(options: KubernetesOptions, session: str) -> Manifest:
             *map(dict, options.volumes),
             {"name": "greenlithops-settings", "secret": {"secretName": name_of(session)}},
             {"name": "greenlithops-tmp", "emptyDir": {}},
-            *([_node_volume()] if options.node_energy else []),
+            *([_node_volume(options)] if options.node_energy else []),
         ],
         "containers": [_chosen_worker(options)],
     }
@@ -135,8 +139,9 @@ def _chosen_worker(options: KubernetesOptions) -> Manifest:
         {"name": "GREENLITHOPS_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ]
     if options.node_energy:
-        mounts.append({"name": "greenlithops-node", "mountPath": NODE, "readOnly": True})
-        variables.append({"name": "GREENLITHOPS_RUNTIME_DIR", "value": NODE})
+        place, variable = _node_meter(options)
+        mounts.append({"name": "greenlithops-node", "mountPath": place, "readOnly": True})
+        variables.append({"name": variable, "value": place})
     worker: Manifest = {
         "name": WORKER,
         "command": ["python3", "-m", AGENT],
@@ -155,11 +160,19 @@ def _chosen_worker(options: KubernetesOptions) -> Manifest:
     return worker
 
 
-def _node_volume() -> Manifest:
-    return {
-        "name": "greenlithops-node",
-        "hostPath": {"path": NODE, "type": "DirectoryOrCreate"},
-    }
+def _node_meter(options: KubernetesOptions) -> tuple[str, str]:
+    """Return where pods have the node's meter, and the variable that says so."""
+    if isinstance(options.node_energy, str):
+        return SYSFS, "GREENLITHOPS_SYSFS"
+    return NODE, "GREENLITHOPS_RUNTIME_DIR"
+
+
+def _node_volume(options: KubernetesOptions) -> Manifest:
+    # The page's folder is made by whoever comes first; the node's own sysfs must be there.
+    own = isinstance(options.node_energy, str)
+    place = {"path": options.node_energy, "type": "Directory"}
+    made = {"path": NODE, "type": "DirectoryOrCreate"}
+    return {"name": "greenlithops-node", "hostPath": place if own else made}
 
 
 def worker_of(spec: Manifest) -> Manifest:

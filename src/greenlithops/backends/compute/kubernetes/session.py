@@ -87,7 +87,8 @@ class Session:
         until = time.time() + manifests.ANCHOR_SECONDS
         anchor = manifests.anchor(self._options, self.name, until)
         await self.api.check([anchor, *self.manifests(), *self._example()])
-        self._guardian = await off_loop(Guardian, _where(self._options, self.api), self.name)
+        where, access = _where(self._options, self.api), await self.api.access()
+        self._guardian = await off_loop(Guardian, where, self.name, access)
         self._anchor = await self.api.create(anchor)
         self._started = asyncio.get_running_loop().time()
         await asyncio.gather(*map(self.api.create, self.manifests()))

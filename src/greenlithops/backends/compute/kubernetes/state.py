@@ -58,6 +58,7 @@ class Pods:
         changed: Callable[[str], None],
     ) -> None:
         self.roles: dict[str, Role] = {}
+        self.nodes: dict[str, str] = {}  #: on which each pod is
         self._prefix = prefix
         self._lost = lost
         self._changed = changed
@@ -79,6 +80,7 @@ class Pods:
         name, role_name = metadata["name"], metadata["labels"].get(ROLE, ROLE_POOL)
         role = self.role(role_name)
         if kind == "DELETED":
+            self.nodes.pop(name, None)
             role.running.discard(name)
             role.troubles.pop(name, None)
             self._restarts.pop(name, None)
@@ -88,6 +90,8 @@ class Pods:
             self._reasons.pop(name, None)
             self._changed(role_name)
             return
+        if node := pod.get("spec", {}).get("nodeName"):
+            self.nodes[name] = node
         if failures.runs(pod):
             role.running.add(name)
             role.troubles.clear()
