@@ -242,6 +242,25 @@ async def test_what_is_too_large(executor):
         assert await small.submit(len, bytes(2_000)) == 2_000
 
 
+def three(size):
+    print("of", size)
+    return bytes(size)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_results_that_are_too_large(executor, processes):
+    backend = HttpBackend(executor.server.url, KEY, reply_bytes=300_000, worker_processes=processes)
+    async with soon(60), gl.AsyncExecutor(backend, chunksize=3) as small:
+        with pytest.raises(PayloadTooLarge, match="CloudObject"):
+            await small.submit(bytes, 300_000)
+        job = small.map(three, [2_000, 500_000, 3_000])
+        first, large, last = await job.results(return_exceptions=True)
+        assert [len(first), len(last)] == [2_000, 3_000]
+        assert isinstance(large, PayloadTooLarge)
+        assert [future.logs for future in job] == ["of 2000\n", "of 500000\n", "of 3000\n"]
+        assert len(await small.submit(bytes, 200_000)) == 200_000
+
+
 async def test_options_of_workers_are_refused():
     with pytest.raises(UsageError, match="deployment"):
         async with gl.AsyncExecutor(HttpBackend("http://127.0.0.1:9/", KEY), max_memory="1 GiB"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from array import array
 
-from greenlithops.errors import ProtocolError
+from greenlithops.errors import PayloadTooLarge, ProtocolError
+from greenlithops.worker.errors import pack_error
+from greenlithops.worker.outbox import RAISED
 
 TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Request:
         classes: digests of the classes that the calls need.
         calls: the pickled arguments.
         processes: how many calls may run at a time, each in a process.
+        reply_bytes: how much the service returns at a time; None: there is no limit.
         function: what is called, once it is known.
         cold: whether it is the first request of its service.
         stopped: whether nobody wants the outcomes any more.
@@ -37,7 +40,7 @@ class Request:
 
     __slots__ = (
         "_counts", "_raw", "_starts", "calls", "classes", "cold", "definitions", "digest",
-        "function", "image", "on_stop", "options", "processes", "stopped",
+        "function", "image", "on_stop", "options", "processes", "reply_bytes", "stopped",
     )  # fmt: skip
 
     def __init__(self, digest: bytes, options: dict[str, Any], calls: list[bytes]) -> None:
@@ -48,6 +51,7 @@ class Request:
         self.definitions: list[tuple[bytes, bytes, list[bytes]]] = []
         self.classes: tuple[bytes, ...] = ()
         self.processes = 1
+        self.reply_bytes: int | None = None
         self.function: Function | None = None
         self.cold = self.stopped = False
         self.on_stop: Callable[[], object] = _nothing
@@ -103,6 +107,7 @@ def parsed(content: Any, buffers: list[Any]) -> Request:
         used += image[1]
     request.carry(buffers[used:], counts)
     request.classes = wishes.get("classes", ())
+    request.reply_bytes = wishes.get("reply_bytes")
     request.processes = min(wishes.get("processes", 1), len(calls))
     return request
 
@@ -133,6 +138,29 @@ class Outcome:
         self.payload = payload
         self.times = times
         self.log = log
+
+    def size(self) -> int:
+        """Return the bytes of its result."""
+        stream, buffers = self.payload
+        return len(stream) + sum(memoryview(part).nbytes for part in buffers)
+
+
+def fitting(outcomes: Sequence[Outcome], most: int) -> list[Outcome]:
+    """Return outcomes that take so many bytes at most: the largest become errors that say so."""
+    sizes = [outcome.size() for outcome in outcomes]
+    left = sum(sizes) + sum(len(outcome.log.encode()) for outcome in outcomes)
+    found = list(outcomes)
+    for place in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+        if left <= most:
+            break
+        left -= sizes[place]
+        error = PayloadTooLarge(
+            f"the result takes {sizes[place]} bytes, and the service returns {most} at a time: put "
+            "it into storage, and return a CloudObject"
+        )
+        one = outcomes[place]
+        found[place] = Outcome(one.position, RAISED, pack_error(error), one.times, one.log)
+    return found
 
 
 def columns(outcomes: Sequence[Outcome]) -> tuple[tuple[Any, ...], list[Any], dict[int, str]]:

@@ -14,7 +14,7 @@ from greenlithops.worker import invocation
 from greenlithops.worker.calls import Function, Runner, environment
 from greenlithops.worker.capture import Capture, task_log
 from greenlithops.worker.classes import announce
-from greenlithops.worker.requests import Outcome, Refused, Request, columns, parsed
+from greenlithops.worker.requests import Outcome, Refused, Request, columns, fitting, parsed
 
 TYPE_CHECKING = False  # typing's own takes a tenth of a worker's start
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "GREENLITHOPS_KEY"
 KEPT_FUNCTIONS = 64
 LOG_BYTES = 1 << 20
+ROOM = 64 << 10  #: bytes of a reply besides results and output
 
 
 class Service:
@@ -171,6 +172,8 @@ class Service:
             last: whether there will be no others.
         """
         kind = invocation.OUTCOMES if last else invocation.PART
+        if request.reply_bytes is not None:
+            outcomes = fitting(outcomes, request.reply_bytes - ROOM)
         rows, buffers, logs = columns(outcomes)
         positions = array("I", [outcome.position for outcome in outcomes]).tobytes()
         content = (kind, self._name, request.cold, *rows, logs, positions)
@@ -186,6 +189,7 @@ class Service:
         from greenlithops.worker.transfer import put  # noqa: PLC0415 - if asked
 
         put(place, self._reply((invocation.BEGUN, self._name)))
+        request.reply_bytes = None  # of the service, which does not carry it
         outcomes: list[Outcome] = []
         self.run(request, outcomes.append)
         put(place, self.told(request, outcomes))

@@ -27,6 +27,7 @@ def aliyun_fc(**options: Any) -> HostedBackend:
         FunctionComputeDeployer(found),
         limits=Limits(
             payload_bytes=MOST_BODY,
+            reply_bytes=MOST_BODY,
             concurrency=found.concurrency,
             seconds=found.runtime_timeout,
             memory_bytes=found.runtime_memory << 20,

@@ -27,6 +27,7 @@ def gcp_cloudrun(**options: Any) -> HostedBackend:
         GoogleDeployer(Services(found), found),
         limits=Limits(
             payload_bytes=MOST_REQUEST,
+            reply_bytes=MOST_REQUEST,
             concurrency=found.max_workers,
             seconds=found.runtime_timeout,
             processes=found.worker_processes,

@@ -29,6 +29,7 @@ def gcp_functions(**options: Any) -> HostedBackend:
         GoogleDeployer(Functions(found), found),
         limits=Limits(
             payload_bytes=MOST_REQUEST,
+            reply_bytes=MOST_REQUEST,
             concurrency=found.max_workers,
             seconds=found.runtime_timeout,
             processes=found.worker_processes,

@@ -59,6 +59,7 @@ class HttpBackend:
         headers: a coroutine function that gives further headers for each request, such as an
             identity token; it keeps what may be used again.
         payload_bytes: what the service takes in one request; None: no limit.
+        reply_bytes: what it returns in one reply; None: no limit. Results over it fail.
         patience: seconds for which the service may be away before calls fail.
         size: what the service reserves for an invocation; energy is estimated from it.
         meaning: says what a status other than 200 means; `refusal`, by default.
@@ -84,6 +85,7 @@ class HttpBackend:
         concurrency: int = 1000,
         headers: Headers | None = None,
         payload_bytes: int | None = None,
+        reply_bytes: int | None = None,
         patience: float = 30.0,
         size: ServiceSize | None = None,
         meaning: Meaning | None = None,
@@ -106,7 +108,10 @@ class HttpBackend:
             raise ConfigurationError(f"worker_processes is 1 or more, not {worker_processes!r}")
         self.key = text.encode()
         self.limits = Limits(
-            payload_bytes=payload_bytes, concurrency=concurrency, processes=worker_processes
+            payload_bytes=payload_bytes,
+            reply_bytes=reply_bytes,
+            concurrency=concurrency,
+            processes=worker_processes,
         )
         self.patience = patience
         self.size = size

@@ -7,6 +7,7 @@ reply when all calls have ended. One task looks for all that are expected.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,7 @@ class Mailbox:
             await asyncio.sleep(pause)
             try:
                 came = await self._arrivals()
-            except StorageError as error:  # it has tried as long as it may
+            except Exception as error:  # noqa: BLE001 - nobody else would tell who waits
                 self._fail_all(error)
                 return
             pause = FIRST_LOOK if came else min(LONGEST_LOOK, pause * 1.3)
@@ -138,7 +139,11 @@ class Mailbox:
 
     async def _read(self, waiting: _Expected) -> None:
         async with self._reading:
-            body = await self._messages.get(waiting.place)
+            try:
+                body = await self._messages.get(waiting.place)
+            except StorageError as error:
+                _settle(waiting, _unread(error))
+                return
             try:
                 content, _ = invocation.unpack(self._key, invocation.REPLY, body)
             except ProtocolError as error:
@@ -149,9 +154,10 @@ class Mailbox:
                     waiting.begun = True
                     waiting.deadline = self._loop.time() + self._run_seconds
                 return
-            await self._messages.delete(waiting.place)
             if not waiting.reply.done():
                 waiting.reply.set_result(body)
+            with suppress(StorageError):  # it is not in the way, and may be deleted later
+                await self._messages.delete(waiting.place)
 
     def _give_up(self) -> None:
         now = self._loop.time()
@@ -171,9 +177,13 @@ class Mailbox:
 
     def _fail_all(self, error: Exception) -> None:
         for waiting in list(self._expected.values()):
-            lost = WorkerLost(f"the storage does not give the replies: {error}")
-            lost.__cause__ = error
-            _settle(waiting, lost)
+            _settle(waiting, _unread(error))
+
+
+def _unread(error: Exception) -> WorkerLost:
+    lost = WorkerLost(f"the storage does not give the replies: {error}")
+    lost.__cause__ = error
+    return lost
 
 
 def _settle(waiting: _Expected, error: Exception) -> None:

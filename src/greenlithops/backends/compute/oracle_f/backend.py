@@ -38,6 +38,7 @@ def oracle_f(**options: Any) -> HostedBackend:
         OracleDeployer(found),
         limits=Limits(
             payload_bytes=MOST_BODY,
+            reply_bytes=MOST_BODY,
             concurrency=found.concurrency,
             seconds=found.runtime_timeout,
             memory_bytes=found.runtime_memory << 20,
