@@ -78,6 +78,10 @@ async def test_calls_in_a_function_of_a_stand_in_for_oracle(cloud):
     assert results[1:] == [1.0, 0.5, 0.25]
     assert job[2].logs == "number 2\n"
     assert job.energy.kind == "estimated"
+    stats = job[2].stats
+    gb_seconds = wanted.get("runtime_memory", 256) / 1024 * stats.wall_seconds
+    assert 0.2e-6 < stats.usd < 0.2e-6 + 0.00001417 * (gb_seconds + 0.001)
+    assert stats.billed_seconds is None
     (function,) = cloud.functions.values()
     assert function["config"]["A"] == "1"
 

@@ -115,4 +115,15 @@ TARIFFS = {
             Meter("gb_seconds", ((_INFINITE, 0.000026),), free=100_000),
         ),
     ),
+    "oracle-functions": Tariff(
+        name="Oracle Functions",
+        date="2026-09",
+        region="all regions",
+        source="oracle.com/cloud/price-list",
+        step_seconds=0.001,
+        meters=(
+            Meter("requests", ((_INFINITE, 0.20e-6),), free=2e6),
+            Meter("gb_seconds", ((_INFINITE, 0.00001417),), free=400_000),
+        ),
+    ),
 }

@@ -15,7 +15,8 @@ MOST_BODY = 6 << 20  #: bytes that an invocation takes
 def oracle_f(**options: Any) -> HostedBackend:
     """Return a backend for a function of Oracle Functions.
 
-    What calls cost is not told: the service does not say for how long it bills an invocation.
+    What calls cost follows from the time that they took, since the service does not say how long it
+    bills an invocation; it is told where `vcpus` is given.
 
     Args:
         options: see `OracleOptions`.
@@ -32,6 +33,7 @@ def oracle_f(**options: Any) -> HostedBackend:
             architecture="arm64" if found.shape == "GENERIC_ARM" else "x86_64",
             provider="other",
             region=found.region,
+            tariff="oracle-functions",
         )
     return HostedBackend(
         "oracle_f",
