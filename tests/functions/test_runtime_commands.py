@@ -40,7 +40,7 @@ def command(ministack, tmp_path):
     return run
 
 
-@pytest.mark.timeout(150)  # each command is a process of its own
+@pytest.mark.timeout(300)  # each command is a process of its own
 def test_a_runtime_from_its_deployment_to_its_end(command):
     (made,) = json.loads(command("deploy", "of-commands", "--memory", "512", "--json"))
     assert made["Worker Name"] == "of-commands"
@@ -59,7 +59,7 @@ def test_what_is_refused_is_one_line(command):
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.timeout(150)  # each command is a process of its own
+@pytest.mark.timeout(300)  # each command is a process of its own
 def test_runtimes_are_deleted_by_memory_and_version_and_by_clean(command):
     made = {}
     for name, memory in (("small", "256"), ("large", "1024")):

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from greenlithops.cli.failing import one_line_errors
-from greenlithops.cli.options import out
+from greenlithops.cli.options import AsJson, out, print_json
 from greenlithops.errors import UsageError
 
 _NAME = "lithops"
@@ -59,6 +59,7 @@ def _require_ours(path: Path) -> None:
 
 def as_lithops(
     uninstall: Annotated[bool, typer.Option("--remove", help="Delete the command.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the command `lithops` mean greenlithops in this environment.
 
@@ -66,5 +67,8 @@ def as_lithops(
     """
     with one_line_errors():
         path = remove() if uninstall else install()
+        if as_json:
+            print_json({"command": str(path), "installed": not uninstall})
+            return
         verb = "is deleted" if uninstall else "runs greenlithops now"
         out().print(f"{path} {verb}.", markup=False)

@@ -95,6 +95,9 @@ def schema(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="A file to write it to.")
     ] = None,
+    as_json: Annotated[  # noqa: ARG001 - taken by every command, and what this one prints
+        bool, typer.Option("--json", help="As without: a schema is JSON.")
+    ] = False,
 ) -> None:
     """Print the JSON schema of configuration files, for editors."""
     import json

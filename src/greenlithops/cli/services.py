@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from greenlithops.cli.options import out, print_json, print_rows
+from greenlithops.errors import UsageError
 from greenlithops.registry import compute_backend
 
 if TYPE_CHECKING:
@@ -112,19 +114,55 @@ def show(found: Settings, name: str, *, as_json: bool) -> bool:
     return _with_deployer(found, work)
 
 
-def delete(found: Settings, name: str, *, as_json: bool) -> bool:
-    """Delete a runtime by its worker's name; return whether the backend has any."""
+def delete(
+    found: Settings,
+    name: str,
+    *,
+    as_json: bool,
+    memory: str | None = None,
+    version: str | None = None,
+) -> bool:
+    """Delete runtimes by their worker's name; return whether the backend has any.
 
-    async def work(deployer: Deployer) -> None:
-        names = [one.name async for one in deployer.services() if name in {ALL, one.name}]
-        for one in names:
-            await deployer.delete(one)
-        if as_json:
-            print_json({"deleted": names})
-        else:
-            out().print(f"Deleted runtimes: {len(names)}")
+    Args:
+        found: which backend.
+        name: the name, or `ALL`.
+        as_json: whether to print JSON.
+        memory: of which memory only, in MB.
+        version: of which version only, as `show` prints it, or how that begins.
+    """
 
-    return _with_deployer(found, work)
+    def meant(one: Runtime) -> bool:
+        return (
+            name in {ALL, one.name}
+            and (memory is None or one.memory_mb == float(memory))
+            and (version is None or (one.package or "").startswith(version))
+        )
+
+    if memory is not None and not memory.isdecimal():
+        raise UsageError(f"--memory takes a number of MB, not {memory!r}")
+    names: list[str] = []
+    known = _with_deployer(found, partial(_delete, meant, names))
+    if not known:
+        return False
+    if as_json:
+        print_json({"deleted": names})
+    else:
+        out().print(f"Deleted runtimes: {len(names)}")
+    return True
+
+
+def clean(found: Settings) -> list[str]:
+    """Delete all runtimes of a service; return their names, none where there are no runtimes."""
+    names: list[str] = []
+    _with_deployer(found, partial(_delete, lambda _: True, names))
+    return names
+
+
+async def _delete(meant: Callable[[Runtime], bool], names: list[str], deployer: Deployer) -> None:
+    names += [one.name async for one in deployer.services() if meant(one)]
+    for one in names:
+        await deployer.delete(one)
 
 
 def logs(found: Settings, name: str, seconds: float, *, as_json: bool) -> bool:

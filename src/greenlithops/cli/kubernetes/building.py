@@ -91,4 +91,5 @@ def build_image(
             image.push(name)
         if as_json:
             print_json({"image": name, "pushed": push})
-        sys.stdout.write(f"{name}\n")
+        else:
+            sys.stdout.write(f"{name}\n")

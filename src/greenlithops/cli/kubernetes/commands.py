@@ -10,7 +10,7 @@ import typer
 
 from greenlithops.cli.failing import one_line_errors
 from greenlithops.cli.kubernetes.building import PODS
-from greenlithops.cli.options import ConfigFile, settings
+from greenlithops.cli.options import AsJson, ConfigFile, print_json, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ def manifest(
     plain: Annotated[
         bool, typer.Option("--plain", help="Jobs as servers before 1.21 have them.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print everything that an executor would create in the cluster, as YAML.
 
@@ -45,7 +46,11 @@ def manifest(
         import yaml
 
         options = planned(config, image)
-        for one in _manifests(options, session, jobs=jobs, indexed=not plain):
+        found = _manifests(options, session, jobs=jobs, indexed=not plain)
+        if as_json:
+            print_json(found)
+            return
+        for one in found:
             sys.stdout.write("---\n")
             sys.stdout.write(yaml.safe_dump(one, sort_keys=False, allow_unicode=True))
 
