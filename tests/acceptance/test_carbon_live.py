@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
+from greenlithops.energy import schedule
 from greenlithops.energy.instance import Instance, ask_instance, instance_of
 from greenlithops.energy.live import CarbonIntensityUK, ElectricityMaps, IntensityPeriod
 from greenlithops.energy.schedule import best_start, wait_for_low_carbon
@@ -196,6 +197,20 @@ class Source:
             IntensityPeriod(now, change, 500.0),
             IntensityPeriod(change, end, 100.0),
         ]
+
+
+async def test_a_source_of_ones_own_that_fails_or_hangs_delays_nothing(monkeypatch):
+    class Broken:
+        async def forecast(self):
+            raise ConnectionResetError("gone")
+
+    class Silent:
+        async def forecast(self):
+            await asyncio.Event().wait()
+
+    assert await wait_for_low_carbon(Broken(), seconds=60, deadline=600) is None
+    monkeypatch.setattr(schedule, "PATIENCE", 0.05)
+    assert await wait_for_low_carbon(Silent(), seconds=60, deadline=600) is None
 
 
 async def test_work_waits_for_the_better_time():

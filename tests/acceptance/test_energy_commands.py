@@ -173,6 +173,15 @@ def test_watch_ends_when_it_is_told(number, status):
     assert process.returncode == status
 
 
+def test_watch_ends_quietly_when_nobody_reads_on():
+    process = start("watch", "--interval", "0.05", "--json")
+    assert json.loads(process.stdout.readline())["what"] == "sample"
+    process.stdout.close()
+    assert process.wait(timeout=scripts.LIMIT) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
 def test_watch_serves_metrics():
     process = start("watch", "--interval", "0.05", "--prometheus", "127.0.0.1:0")
     port = process.stderr.readline().rsplit(maxsplit=1)[-1]

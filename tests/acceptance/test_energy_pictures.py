@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import html.parser
 import io
 import itertools
@@ -96,6 +97,29 @@ def test_methods_are_compared_and_unknown_is_not_zero():
     figure = plots.compare_methods({"a": 10.0, "b": None, "c": 50.0}, truth=12.0)
     assert [bar.get_width() for bar in figure.axes[0].patches] == [10.0, 50.0]
     assert [text.get_text() for text in figure.axes[0].texts] == [" unknown"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("sh -c 'kill -9 $$'", "sh -c 'kill -9 $$'"),  # no formula
+        (
+            "python -c '\nfor i in range(10):\n  work(i)'",
+            "python -c ' for i in range(10): work(i)'",
+        ),
+        ("_hidden", " _hidden"),
+        ("x" * 50, "x" * 39 + "…"),
+    ],
+    ids=["dollars", "lines", "underscore", "long"],
+)
+def test_names_are_shown_as_they_are(name, shown, tmp_path):
+    calls = [dataclasses.replace(call, name=name) for call in CALLS]
+    for figure in (plots.by_function(calls), plots.timeline(SAMPLES, calls),
+                   plots.compare_methods({name: 1.0})):  # fmt: skip
+        plots.save(figure, tmp_path / "figure.svg")
+        legend = figure.axes[-1].get_legend()
+        texts = figure.axes[-1].get_yticklabels() + (legend.get_texts() if legend else [])
+        assert any(text.get_text().replace(r"\$", "$").startswith(shown) for text in texts)
 
 
 def test_what_cannot_be_drawn_is_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FAILED = 1  #: the command could not do what was asked
 MISUSED = 2  #: what was asked makes no sense
+UNREAD = 128 + 13  #: as a shell tells the end by SIGPIPE
 
 
 @contextmanager
@@ -26,6 +28,9 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         say("interrupted")
         raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError as error:  # who reads the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        raise typer.Exit(UNREAD) from error
     except UsageError as error:
         say(str(error))
         raise typer.Exit(MISUSED) from error

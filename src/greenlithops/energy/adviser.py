@@ -161,9 +161,14 @@ class Advice:
         Raises:
             NotEnoughEvidence: the fit is too bad, what is asked for was not in the trials, or no
                 plan keeps the limits.
+            ConfigurationError: there is no such objective.
         """
+        if objective not in _USES:
+            raise ConfigurationError(
+                f"there is no objective {objective!r}; there are {', '.join(_USES)}"
+            )
         limits = {"seconds": max_seconds, "joules": max_joules, "cost": max_cost}
-        used = {name for name, limit in limits.items() if limit < inf} | _USES[objective]
+        used = {name for name, limit in limits.items() if limit != inf} | _USES[objective]
         for name in sorted(used):
             error = self.errors.get(name)
             if error is None:

@@ -50,7 +50,12 @@ def grams_co2e(
         pue: power usage effectiveness: what the site burns for each joule that its machines do.
             1.0 for a machine that stands in a room; Cloud Carbon Footprint gives 1.135 for AWS,
             1.1 for Google Cloud, 1.185 for Azure and 1.58 for an average data centre.
+
+    Raises:
+        ConfigurationError: the PUE is less than 1.
     """
+    if not pue >= 1:
+        raise ConfigurationError(f"a PUE is at least 1, since the machines are in it, not {pue}")
     if joules is None or intensity is None:
         return None
     return joules / JOULES_PER_KWH * intensity.grams_per_kwh * pue

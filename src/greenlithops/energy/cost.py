@@ -14,7 +14,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from greenlithops.errors import ConfigurationError
@@ -115,7 +115,7 @@ def usage(
         ConfigurationError: the service is unknown, or an amount makes no sense.
     """
     terms = tariff(service)
-    if memory_mb <= 0 or vcpus <= 0:
+    if not (0 < memory_mb < inf and 0 < vcpus < inf):
         raise ConfigurationError(f"memory_mb and vcpus must be positive, not {memory_mb}, {vcpus}")
     memory = ceil(memory_mb / terms.step_mb) * terms.step_mb
     if terms.most_mb is not None and memory > terms.most_mb:
@@ -123,7 +123,7 @@ def usage(
     calls, steps = 0, 0
     step = Fraction(repr(terms.step_seconds))
     for seconds in durations:
-        if not 0 <= seconds < float("inf"):
+        if not 0 <= seconds < inf:
             raise ConfigurationError(f"a call cannot take {seconds} seconds")
         calls += 1
         # Nanoseconds, so that what is a whole number of steps is not rounded up by its last bit.
@@ -151,14 +151,29 @@ def price(
         used: what `usage` returned, or sums of it.
         before: what the month had used before: it has eaten from the free tier, and filled tiers.
         free_tier: whether the account has one that is meant for this.
+
+    Raises:
+        ConfigurationError: the service is unknown, or does not count such units.
     """
     terms = tariff(service)
+    for units in (used, before or {}):
+        _check(units, terms)
     total = 0.0
     for meter in terms.meters:
         counted = meter if free_tier else Meter(meter.unit, meter.tiers)
         earlier = (before or {}).get(meter.unit, 0.0)
         total += counted.price(earlier + used.get(meter.unit, 0.0)) - counted.price(earlier)
     return total
+
+
+def _check(used: Mapping[str, float], terms: Tariff) -> None:
+    """Raise a ConfigurationError unless these are amounts of what a service counts."""
+    units = [meter.unit for meter in terms.meters]
+    for unit, amount in used.items():
+        if unit not in units:
+            raise ConfigurationError(f"{terms.name} bills {', '.join(units)}, not {unit!r}")
+        if not 0 <= amount < inf:
+            raise ConfigurationError(f"{unit} must be 0 or more, not {amount}")
 
 
 class Bill:
@@ -182,10 +197,11 @@ class Bill:
             month: when, as ``2026-03``.
 
         Raises:
-            ConfigurationError: the month is not one.
+            ConfigurationError: the month is not one, or the service does not count such units.
         """
         if not _MONTH.fullmatch(month):
             raise ConfigurationError(f"a month is written like '2026-03', not {month!r}")
+        _check(used, self.tariff)
         for unit, amount in used.items():
             self._used[month][unit] += amount
 

@@ -17,6 +17,7 @@ TARIFFS = {
         region="us-east-1",
         source="aws.amazon.com/lambda/pricing",
         step_seconds=0.001,
+        most_mb=10_240,
         meters=(
             Meter("requests", ((_INFINITE, 0.20e-6),), free=1e6),
             Meter(
@@ -32,6 +33,7 @@ TARIFFS = {
         region="us-east-1",
         source="aws.amazon.com/lambda/pricing",
         step_seconds=0.001,
+        most_mb=10_240,
         meters=(
             Meter("requests", ((_INFINITE, 0.20e-6),), free=1e6),
             Meter(

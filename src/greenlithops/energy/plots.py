@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 _IDLE = "#BBBBBB"
 MOST_BARS = 5000  #: calls that a timeline can show
+MOST_LETTERS = 40  #: of a name
 MOST_NAMES = 20  #: functions that a bar chart can show
 
 
@@ -78,7 +79,7 @@ def _bars_of_calls(axes: Axes, calls: Sequence[LogRecord], zero: float) -> None:
     axes.set_yticks([])
     axes.set_ylabel("calls")
     for name, colour in list(colours.items())[:MOST_NAMES]:
-        axes.barh(0, 0, color=colour, label=name)
+        axes.barh(0, 0, color=colour, label=_label(name))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
 
 
@@ -105,7 +106,8 @@ def by_function(records: Iterable[LogRecord]) -> Figure:
         axes.barh(place, joules, color=COLOURS[0], hatch=_hatch(kind), edgecolor="white")
         axes.plot([low, high], [place, place], color="black", linewidth=1)
     axes.set_yticks(
-        range(len(most)), [f"{name}, {int(row[3]):,} ({kind})" for (name, kind), row in most]
+        range(len(most)),
+        [f"{_label(name)}, {int(row[3]):,} ({kind})" for (name, kind), row in most],
     )
     axes.set_xlabel("joules above idle")
     return figure
@@ -159,7 +161,7 @@ def compare_methods(joules: Mapping[str, float | None], truth: float | None = No
             axes.text(0, place, " unknown", va="center")
         else:
             axes.barh(place, value, color=COLOURS[place % len(COLOURS)])
-    axes.set_yticks(range(len(joules)), list(joules))
+    axes.set_yticks(range(len(joules)), [_label(name) for name in joules])
     if truth is not None:
         axes.axvline(truth, color="black", linestyle="--", label=f"truth, {truth:.3g} J")
         axes.legend()
@@ -191,6 +193,17 @@ def _figure(rows: int, heights: Sequence[int] = (1,)) -> tuple[Figure, tuple[Axe
 def _endless(colours: Sequence[str]) -> Iterable[str]:
     while True:
         yield from colours
+
+
+def _label(name: str) -> str:
+    """Return a name as one short line that matplotlib shows as it is.
+
+    Two dollar signs would be a formula, and what begins with an underscore has no legend.
+    """
+    line = " ".join(name.split())
+    if len(line) > MOST_LETTERS:
+        line = line[: MOST_LETTERS - 1] + "…"
+    return line.replace("$", r"\$").replace("_", " _", int(line.startswith("_")))
 
 
 def _start(record: LogRecord) -> float:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from greenlithops.energy.live import IntensityPeriod, IntensitySource
 
 
+#: seconds that a source's answer is waited for at most
+PATIENCE = 30.0
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """When work should begin, and why.
@@ -95,19 +99,20 @@ async def wait_for_low_carbon(
         deadline: seconds from now by which it must have ended.
 
     Returns:
-        Why it starts when it does; None if the source was not available: then it starts at once,
-        since a job must not hang on somebody else's server.
+        Why it starts when it does; None if the source was not available within `PATIENCE` seconds:
+        then it starts at once, since a job must not hang on somebody else's server.
 
     Raises:
         ConfigurationError: the work cannot end in time however soon it starts.
     """
     asked = time.monotonic()
     try:
-        forecast = await source.forecast()
+        async with asyncio.timeout(PATIENCE):
+            forecast = await source.forecast()
         if deadline >= seconds:  # a slow answer does not make it too late, only later
             deadline = max(seconds, deadline - (time.monotonic() - asked))
         start = best_start(forecast, datetime.now(UTC), seconds=seconds, deadline=deadline)
-    except IntensityUnavailable:
+    except (IntensityUnavailable, OSError):  # of which TimeoutError is one
         if seconds > deadline:
             raise ConfigurationError(
                 f"work of {seconds:g} s cannot end in {deadline:g} s"

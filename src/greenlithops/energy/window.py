@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import replace
-from math import isnan
+from math import isfinite, isnan
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -299,7 +299,8 @@ class EnergyWindow:
 
         The counters step every so often, so at either edge of the window the energy of one step
         may be missing or too much; and the meter's own figures have bounds of their own. Where the
-        meter was not read all the time, nothing is known of the rest.
+        meter was not read all the time, or its counters may have wrapped, nothing is known of the
+        rest.
         """
         meter = self._sampler.selection.meter
         assert meter is not None  # noqa: S101 - there are joules, hence a meter
@@ -308,7 +309,7 @@ class EnergyWindow:
         low, high = meter.bounds
         return (
             None if self._machine.idle_unknown_ns else joules * low * (1 - blur),
-            joules * high * (1 + blur) if coverage > _COVERED else None,
+            joules * high * (1 + blur) if coverage > _COVERED and isfinite(high) else None,
         )
 
     def _coverage(self, start: int, end: int) -> float:

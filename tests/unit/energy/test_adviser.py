@@ -66,6 +66,8 @@ def test_the_front_is_the_pareto_front():
     advice = advise([trial(plan) for plan in PLANS])
     front = advice.front
     assert advice.pick("time") in front
+    with pytest.raises(ConfigurationError, match="no objective 'speed'; there are energy, edp"):
+        advice.pick("speed")
     assert advice.pick("energy") in front
     for p in front:
         assert not any(q.seconds < p.seconds and q.joules < p.joules for q in advice.predictions)

@@ -27,6 +27,8 @@ def test_a_kilowatt_hour_in_spain():
 
 def test_unknown_stays_unknown():
     assert grams_co2e(None, carbon_intensity()) is None
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        grams_co2e(1.0, carbon_intensity(), pue=0.5)
     assert grams_co2e(1.0, None) is None
 
 

@@ -117,3 +117,13 @@ def test_nonsense_is_refused():
         usage("azure-functions", [1.0], memory_mb=2048)
     with pytest.raises(ConfigurationError, match="'2026-03', not 'March'"):
         Bill("lambda-x86").add({}, month="March")
+    with pytest.raises(ConfigurationError, match="at most 10240 MB"):
+        usage("lambda-x86", [1.0], memory_mb=20_000)
+    with pytest.raises(ConfigurationError, match="must be positive"):
+        usage("lambda-x86", [1.0], memory_mb=float("nan"))
+    with pytest.raises(ConfigurationError, match="bills requests, gb_seconds, not 'gb_secs'"):
+        Bill("lambda-x86").add({"gb_secs": 1.0}, month="2026-03")
+    with pytest.raises(ConfigurationError, match="bills vcpu_seconds, gb_seconds, not 'requests'"):
+        price("fargate-x86", {"requests": 1.0})
+    with pytest.raises(ConfigurationError, match="gb_seconds must be 0 or more, not -5"):
+        price("lambda-x86", {"gb_seconds": -5})

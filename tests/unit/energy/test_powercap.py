@@ -1,6 +1,7 @@
 """RAPL zones of every layout, as files: what counts, what does not, and what is refused."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -158,7 +159,6 @@ def test_each_zone_wraps_by_its_own_range(tree):
     dram = tree.zone("intel-rapl:0:0", "dram", energy=4_000_000, limit=4_999_999)
     second = tree.zone("intel-rapl:1", "package-1", energy=0, limit=9_999_999)
     meter = open_meter(str(tree.root))
-    assert meter.max_interval == pytest.approx(5.0 / 1000 / 4)
     (first / "energy_uj").write_text("500000")  # 1 J to the range's end, 0.5 J after it
     (dram / "energy_uj").write_text("0")
     (second / "energy_uj").write_text("2000000")
@@ -213,10 +213,40 @@ def test_a_counter_that_begins_anew_is_no_wrap(tree):
 def test_a_gap_in_which_a_counter_may_have_wrapped_is_told(tree):
     zone = tree.zone("intel-rapl:0", "package-0", energy=0, limit=999_999)
     meter = open_meter(str(tree.root))
-    time.sleep(1.1)  # at 1000 W it wraps each millisecond
+    assert meter.bounds == (1.0, 1.0)
+    time.sleep(0.1)  # at 1000 W it wraps each millisecond
     (zone / "energy_uj").write_text("500000")
     assert meter.read() == pytest.approx({"package": 0.5})
-    assert meter.notes == ("not read for 1 s, in which counters may have wrapped unseen",)
+    (note,) = meter.notes
+    seconds, watts = re.fullmatch(
+        r"not read for (\S+) s: if package-0 burned more than (\S+) W meanwhile, its counter, "
+        r"which wraps at 1 J, has lost some of it",
+        note,
+    ).groups()
+    assert float(seconds) >= 0.1
+    assert float(watts) == pytest.approx(1 / float(seconds), rel=0.1)
+    assert meter.bounds == (1.0, float("inf"))
+    meter.read()
+    assert meter.notes == (note,)  # of several gaps, the longest one
+    meter.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        ({}, 10.0 / 1000 / 4),  # nothing is known: a kilowatt
+        ({"power_limit": 15_000_000, "max_power": 25_000_000}, 10.0 / 50 / 4),
+        ({"power_limit": 0, "max_power": 0}, 10.0 / 1000 / 4),  # firmware that says nothing
+        ({"power_limit": 4_095_875_000}, 10.0 / 1000 / 4),  # boards that have no limit
+    ],
+    ids=["unknown", "laptop", "zero", "unlimited"],
+)
+def test_how_often_it_must_be_read_follows_from_the_limit_of_power(tree, limits, seconds):
+    zone = tree.zone("intel-rapl:0", "package-0", limit=10_000_000)
+    for name, value in limits.items():
+        (zone / f"constraint_0_{name}_uw").write_text(f"{value}\n")
+    meter = open_meter(str(tree.root))
+    assert meter.max_interval == pytest.approx(max(0.01, seconds))
     meter.close()
 
 

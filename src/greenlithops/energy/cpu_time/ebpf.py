@@ -32,6 +32,7 @@ _KEY = bytes(4)  # the only key of the map by CPU
 _SLOT = struct.Struct("<6Q")
 _COUNT, _BUSY, _LAST, _OWNER, _RUNS, _IDLE = range(0, _SLOT.size, 8)
 _STACK_KEY, _STACK_VALUE, _STACK_PREV, _STACK_NEXT = -8, -16, -24, -32
+_MOMENT = 50e-6  # seconds
 _ATTEMPTS = 8  # at a reading that no switch interrupts
 
 
@@ -71,6 +72,8 @@ class Scheduler:
             ("sched_switch", _at_switch(self._slots, self._owners, self._roots, self._usage)),
         ):
             keep(kernel.attach(tracepoint, keep(kernel.load(code))))
+        # Lets this CPU be idle for a moment, if it can be: what leaves then is its idle task.
+        time.sleep(_MOMENT)
 
     def read(self, tree: int | None = None) -> int:
         """Return busy nanoseconds of the machine since this was opened, or of a tree."""
@@ -176,8 +179,7 @@ def _at_switch(slots: int, owners: int, roots: int, usage: int) -> bytes:
     asm.store(9, _OWNER, 2)
     asm.store(9, _RUNS, 2)
     asm.load(3, 10, _STACK_NEXT)
-    asm.load(2, 9, _IDLE)
-    asm.jump_if_zero(2, "end")  # not seen yet: who comes may be it
+    asm.load(2, 9, _IDLE)  # 0 until it has been seen: a CPU that is never idle is taken for busy
     asm.jump_if_equal(2, 3, "end")
     asm.set(2, 1)
     asm.store(9, _RUNS, 2)

@@ -19,89 +19,14 @@ from typing import TYPE_CHECKING
 
 from greenlithops.energy.meters import MeterRefused, sysfs
 from greenlithops.energy.meters.domains import ORDER, counted, totals
+from greenlithops.energy.meters.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_MICRO = 1e-6
-_PLAUSIBLE_WATTS = 1000.0  # of one zone: what the wrap of a counter is reckoned with
-_PLAUSIBLE_JOULES = 1000.0  # more than what readings late by a moment may have to tell
-_LATE = 1.0  # seconds that a reading may be late, though small counters wrap in less
+_OFTEN = 0.01  # seconds: reading more often would cost the program that is measured
 _NOTES = 32
 _CONTAINER_HINT = "in a container, mount /sys/devices/virtual/powercap too: /sys/class has links"
-
-
-class Zone:
-    """One counter, made to run on where it wraps.
-
-    Attributes:
-        name: what the kernel calls it: ``package-0``, ``dram``, ``core`` …
-        parent: the name of the zone that it is in; empty for a top zone.
-        driver: ``intel-rapl`` or ``intel-rapl-mmio``.
-        joules: what it has counted since it was opened.
-    """
-
-    __slots__ = ("_fd", "_last", "_modulus", "driver", "joules", "name", "parent")
-
-    def __init__(self, path: str, name: str, parent: str, driver: str) -> None:
-        self.name = name
-        self.parent = parent
-        self.driver = driver
-        self.joules = 0.0
-        self._fd = os.open(f"{path}/energy_uj", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self._last = int(os.pread(self._fd, 32, 0))
-            self._modulus = _modulus(path)
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def label(self) -> str:
-        """Its name, with its parent's when it has one."""
-        return f"{self.parent}/{self.name}" if self.parent else self.name
-
-    @property
-    def wrap_seconds(self) -> float:
-        """Seconds in which the counter wraps at a plausible highest power."""
-        return self._modulus * _MICRO / _PLAUSIBLE_WATTS if self._modulus else float("inf")
-
-    def advance(self, elapsed: float) -> bool:
-        """Read the counter and add what it counted since the last time.
-
-        Args:
-            elapsed: seconds since then.
-
-        Returns:
-            Whether it has gone on: after a suspension, counters may begin anew, and what they
-            counted before is not known.
-
-        Raises:
-            OSError: the zone is gone.
-            ValueError: the counter went backwards, and where it wraps is not known.
-        """
-        now = int(os.pread(self._fd, 32, 0) or b"gone")
-        delta = now - self._last
-        if delta < 0:
-            if not self._modulus:
-                raise ValueError("it went backwards, and max_energy_range_uj is missing")
-            delta %= self._modulus
-            if delta * _MICRO > _PLAUSIBLE_WATTS * elapsed + _PLAUSIBLE_JOULES:
-                self.joules += now * _MICRO
-                self._last = now
-                return False
-        elif delta == 0 and os.fstat(self._fd).st_nlink == 0:
-            # An unlinked file can be read for ever; sysfs says ENODEV, other file systems this.
-            raise FileNotFoundError("its file has been removed")
-        self.joules += delta * _MICRO
-        self._last = now
-        return True
-
-    def close(self) -> None:
-        """Close the counter's file."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
 
 
 class PowercapMeter:
@@ -110,7 +35,6 @@ class PowercapMeter:
     name = "powercap"
     kind = "measured"
     update_period = 0.001
-    bounds = (1.0, 1.0)
     idle_watts: Mapping[str, float] | None = None
 
     def __init__(self, zones: Mapping[str, list[Zone]], notes: tuple[str, ...] = ()) -> None:
@@ -118,10 +42,34 @@ class PowercapMeter:
         self._gone = dict.fromkeys(zones, 0.0)
         self.domains = tuple(zones)
         self.totals = totals(zones)
-        self.notes = notes
-        self._wrap = min(zone.wrap_seconds for members in zones.values() for zone in members)
-        self.max_interval = self._wrap / 4
+        self._notes = notes
+        self._soonest = min(
+            (zone for members in zones.values() for zone in members),
+            key=lambda zone: zone.wrap_seconds,
+        )
+        self.max_interval = max(self._soonest.wrap_seconds / 4, _OFTEN)
         self._read_at = time.monotonic()
+        self._gap = 0.0  # the longest time without a reading in which a counter may have wrapped
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of its figures must know."""
+        if not self._gap:
+            return self._notes
+        zone = self._soonest
+        return (
+            *self._notes,
+            (
+                f"not read for {self._gap:.2g} s: if {zone.label} burned more than "
+                f"{zone.range_joules / self._gap:.3g} W meanwhile, its counter, which wraps at "
+                f"{zone.range_joules:.3g} J, has lost some of it"
+            ),
+        )
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What the true joules are at least and at most, as factors."""
+        return 1.0, float("inf") if self._gap else 1.0
 
     def read(self) -> Mapping[str, float]:
         """Return joules by domain since the meter was opened.
@@ -131,8 +79,8 @@ class PowercapMeter:
         """
         now = time.monotonic()
         elapsed, self._read_at = now - self._read_at, now
-        if elapsed > max(self._wrap, _LATE):
-            self._note(f"not read for {elapsed:.0f} s, in which counters may have wrapped unseen")
+        if elapsed > self._soonest.wrap_seconds:
+            self._gap = max(self._gap, elapsed)
         for domain, members in self._zones.items():
             for zone in members[:]:
                 try:
@@ -141,7 +89,7 @@ class PowercapMeter:
                 except (OSError, ValueError) as error:
                     self._drop(domain, zone, error)
         if not any(self._zones[domain] for domain in self.totals):
-            raise OSError("all RAPL counters are gone: " + "; ".join(self.notes))
+            raise OSError("all RAPL counters are gone: " + "; ".join(self._notes))
         # Zones that are gone keep what they have counted, so that no sum goes backwards.
         return {
             domain: sum((zone.joules for zone in members), self._gone[domain])
@@ -155,8 +103,8 @@ class PowercapMeter:
         self._note(f"{zone.label} has stopped contributing: {error}")
 
     def _note(self, text: str) -> None:
-        if len(self.notes) < _NOTES:
-            self.notes += (text,)
+        if len(self._notes) < _NOTES:
+            self._notes += (text,)
 
     def close(self) -> None:
         """Close the counters' files."""
@@ -262,15 +210,6 @@ def _domain(name: str) -> str | None:
     if name.startswith("package-"):
         return "package"
     return name if name in ORDER else None
-
-
-def _modulus(path: str) -> int:
-    """Return how many values the counter has, or 0 when the kernel does not say."""
-    try:
-        with open(f"{path}/max_energy_range_uj") as file:  # noqa: PTH123 - as above
-            return int(file.read()) + 1
-    except (OSError, ValueError):
-        return 0
 
 
 def _close_all(zones: list[Zone] | Iterator[Zone]) -> None:
