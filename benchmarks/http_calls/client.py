@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 PAGE = resource.getpagesize()
+ALONE = 5  #: calls whose time is measured one by one
+SECONDS = 1.0  #: that the service takes
 KEY = "benchmark"
 
 
@@ -55,7 +58,10 @@ async def ours(port: int, calls: int) -> dict[str, float]:
 
 
 async def measured(run: Callable[[int], Awaitable[Any]], calls: int) -> dict[str, float]:
-    """Return wall and CPU seconds, memory per call, and how late the loop was meanwhile."""
+    """Return wall and CPU seconds, memory per call, how late the loop was, and one call's time.
+
+    The last is the milliseconds until the result of a call alone, beyond the service's second.
+    """
     await run(10)
     memory, cpu, start = resident(), cpu_seconds(), time.perf_counter()
     lags: list[float] = []
@@ -66,12 +72,21 @@ async def measured(run: Callable[[int], Awaitable[Any]], calls: int) -> dict[str
     if len(results) != calls:
         raise RuntimeError(f"{len(results)} results of {calls} calls")
     lags.sort()
+    alone = [await seconds_alone(run) for _ in range(ALONE)]
     return {
         "wall_s": wall,
         "cpu_s": cpu_seconds() - cpu,
         "kib_per_call": (peak() - memory) / calls / 1024,
         "lag_p99_ms": 1e3 * lags[int(0.99 * len(lags))],
+        "first_ms": 1e3 * (statistics.median(alone) - SECONDS),
     }
+
+
+async def seconds_alone(run: Callable[[int], Awaitable[Any]]) -> float:
+    """Return what one call takes with nothing else in flight."""
+    start = time.perf_counter()
+    await run(1)
+    return time.perf_counter() - start
 
 
 async def probe(lags: list[float]) -> None:

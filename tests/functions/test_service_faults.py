@@ -67,6 +67,27 @@ async def app(scope, receive, send):
         await say(send, int(scope["path"].strip("/")), "it is refused")
 """
 
+PROXIES = """
+from greenlithops.worker.application import Application
+
+inner = Application(concurrency=8)
+
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        await inner(scope, receive, send)
+        return
+    kind, status = (b"content-type", b"text/html"), 200
+    headers = [kind]
+    if scope["path"] == "/moved":
+        headers, status = [(b"location", b"/")], 302
+    elif dict(scope["headers"]).get(b"accept-encoding") == b"identity" and scope["path"] == "/":
+        await inner(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"<h1>Sign in</h1>"})
+"""
+
 OLDER = """
 import array
 from greenlithops.worker import invocation
@@ -135,6 +156,21 @@ async def test_what_is_not_tried_again_for_ever(serve, tmp_path, status, error):
     async with soon(30), gl.AsyncExecutor(backend) as executor:
         with pytest.raises(error, match=str(status)):
             await executor.submit(abs, -1)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("moved", "is at /: give that"), ("portal", "no worker.*Sign in")]
+)
+async def test_what_stands_before_a_service_and_answers_itself(serve, tmp_path, path, text):
+    (tmp_path / "proxies.py").write_text(PROXIES)
+    server = await off_loop(serve, "proxies:app")
+    for chunksize in (1, 2):
+        backend = HttpBackend(f"{server.url}{path}", KEY)
+        async with soon(60), gl.AsyncExecutor(backend, chunksize=chunksize) as executor:
+            with pytest.raises(ServiceRefused, match=text):
+                await executor.map(abs, range(2))
+    async with soon(60), gl.AsyncExecutor(HttpBackend(server.url, KEY)) as executor:
+        assert await executor.submit(abs, -1) == 1  # nothing was asked to compress
 
 
 async def test_broken_connections_lose_calls_and_retries_bring_them_back(server):

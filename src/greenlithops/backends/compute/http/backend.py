@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 LARGE = 256 << 10
-_TYPE = {"Content-Type": WHOLE}
+# Nothing on the way shall compress what is authenticated as it is.
+_HEADERS = {"Content-Type": WHOLE, "Accept-Encoding": "identity"}
 _ASYNCHRONOUS = {"Prefer": "respond-async"}
 _STREAMS = {"Accept": f"{STREAM}, {WHOLE}"}
 
@@ -119,7 +120,7 @@ class HttpBackend:
         self._headers = headers
         self._meaning = meaning or refusal
         self._sign = sign
-        self._read = read or _whole
+        self._read = read or self._whole
         self._session: aiohttp.ClientSession | None = None
         self._asynchronous = asynchronous
         self._seconds = (queue_seconds, runtime_timeout)
@@ -143,7 +144,7 @@ class HttpBackend:
                 sock_read=self._seconds[1] + GRACE_SECONDS,
             ),
             auto_decompress=False,
-            headers=_TYPE,
+            headers=_HEADERS,
         )
         return self
 
@@ -217,13 +218,24 @@ class HttpBackend:
             headers = {**(headers or {}), **await self._sign(body)}
         # What is large is written in pieces, so that the event loop is not held for long.
         data = body if len(body) < LARGE else io.BytesIO(body)
-        return session.post(self._endpoint, data=data, headers=headers)
+        # Elsewhere, nobody was given these calls; and a redirected POST would become a GET.
+        return session.post(self._endpoint, data=data, headers=headers, allow_redirects=False)
 
     async def _check(self, response: aiohttp.ClientResponse) -> None:
         """Raise what another status means than one that says that it has gone well."""
         if response.status not in {200, 202}:
             text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
+            if (place := response.headers.get("Location")) and 300 <= response.status < 400:  # noqa: PLR2004 - redirections
+                text = f"the service is at {place}: give that as its endpoint"
             raise self._meaning(response.status, response.headers, f"{self._endpoint}: {text}")
+
+    def _whole(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return a body that is the reply; what is meant for people comes from somebody else."""
+        if headers.get("Content-Type", "").startswith("text/"):
+            raise ServiceRefused(
+                f"{self._endpoint} is no worker of greenlithops: it answered {body[:200]!r}"
+            )
+        return Reply(body)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -246,10 +258,6 @@ class HttpBackend:
 
     def __repr__(self) -> str:
         return f"<HttpBackend {self._endpoint}>"
-
-
-def _whole(_: Mapping[str, str], body: bytes) -> Reply:
-    return Reply(body)
 
 
 def refusal(status: int, headers: Mapping[str, Any], text: str) -> Exception:
