@@ -114,6 +114,11 @@ class Batch:
         self.left -= 1
         return True
 
+    def finish_span(self, span: range) -> None:
+        """Mark neighbouring positions as having their outcomes."""
+        self.left -= self.finished.count(0, span.start, span.stop)
+        self.finished[span.start : span.stop] = b"\1" * len(span)
+
 
 @dataclass(slots=True)
 class Outcomes:
@@ -128,6 +133,13 @@ class Outcomes:
     buffers: dict[int, list[Any]] = field(default_factory=dict)  #: by place in the columns
     logs: dict[int, str] = field(default_factory=dict)  #: by position
     told: Told | None = None  #: what a service says of where they ran
+
+    def span(self) -> range | None:
+        """Return the positions if they are neighbours in their order, which most are."""
+        positions = self.positions
+        span = range(positions[0], positions[0] + len(positions))
+        # Coroutines end in any order, so the first and the last alone do not tell.
+        return span if positions.tolist() == list(span) else None
 
     @classmethod
     def from_wire(cls, content: Any, raw: list[Any], worker: str) -> Outcomes:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Entry = tuple[int, bytes, list[Any]]  #: index, pickled arguments, raw buffers
 
-TAKE_NS = 500_000  #: how long the event loop may be held while a batch is made
+TAKE_NS = 1_000_000  #: how long the event loop may be held while a batch is made
 TAKE_BYTES = 1 << 20
 
 

@@ -257,8 +257,11 @@ class Lane:
     def _book(self, batch: Batch, outcomes: Outcomes) -> None:
         outcomes.cold = not self.outcomes_seen
         count = len(outcomes.blobs)
-        for position in outcomes.positions:
-            batch.finish(position)
+        if span := outcomes.span():
+            batch.finish_span(span)
+        else:
+            for position in outcomes.positions:
+                batch.finish(position)
         self.outcomes_seen += count
         self.load -= count
         times = outcomes.times

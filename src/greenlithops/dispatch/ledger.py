@@ -171,7 +171,8 @@ class Ledger:
         sums[1] += sum(times[2::FIELDS])
         sums[2] += bytes_in
         sums[3] += bytes_out
-        sums[4] = max(sums[4], *times[5::FIELDS])
+        highest = max(times[5::FIELDS])
+        sums[4] = max(sums[4], highest)
         self._last_end = max(self._last_end, times[-FIELDS] + times[1 - FIELDS])
 
     @property

@@ -216,8 +216,7 @@ class Work:
         self._meter(batch, outcomes)
         run = (
             isinstance(batch.indices, range)
-            # Coroutines end in any order, so the first and the last alone do not tell.
-            and list(positions) == list(range(positions[0], positions[0] + count))
+            and outcomes.span()
             and outcomes.statuses.count(outbox.DONE) == count
             and not outcomes.buffers
             and not outcomes.logs

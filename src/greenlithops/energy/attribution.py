@@ -136,7 +136,7 @@ def _free(intervals: Sequence[Interval]) -> list[int]:
     machine's CPU time is told less precisely than that of calls.
     """
     each = (
-        _FINE * max(0, interval.busy_ns - int(interval.claimed_ns))
+        int(_FINE * max(0.0, interval.busy_ns - interval.claimed_ns))  # whole, to add up exactly
         + interval.end_ns
         - interval.start_ns
         for interval in intervals

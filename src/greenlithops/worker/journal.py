@@ -18,8 +18,11 @@ JOURNAL_BYTES = 256 * 1024
 FIELDS = 10  #: figures for each call, as `greenlithops.worker.calls.Times` has them
 POSITION_BITS = 24  #: a running call is its batch, shifted by this, plus its position, plus 1
 
-#: running call, its start (monotonic ns), bytes of entries, CPU ns of the worker at that start
+#: bytes of entries; start of the running call (monotonic ns), CPU ns of the worker at that start,
+#: and which it is: last, so that who reads meanwhile takes no earlier call's start for its own
 _WORDS = struct.Struct("<QQQQ")
+_CALL = struct.Struct("<QQQ")
+_CALL_PLACE = 8
 #: batch, position, status, lengths of blob and log, figures
 _ENTRY = struct.Struct(f"<QIIII{FIELDS}q")
 
@@ -34,31 +37,31 @@ class Journal:
     def __init__(self, memory: memoryview) -> None:
         self._memory = memory.cast("B")
         self._words = self._memory[: _WORDS.size].cast("Q")
+        self._stop = _WORDS.size  # of what this side has written
 
     def begin(self, batch: int, position: int, start: int, cpu: int) -> None:
         """Say that a call begins, and what the worker has used until then, children included."""
-        self._words[1] = start
-        self._words[3] = cpu
-        self._words[0] = (batch << POSITION_BITS) + position + 1
+        number = (batch << POSITION_BITS) + position + 1
+        _CALL.pack_into(self._memory, _CALL_PLACE, start, cpu, number)
 
     def end(self) -> None:
         """Say that no call runs."""
-        self._words[0] = 0
+        self._words[3] = 0
 
     def ready(self, cpu: int) -> None:
         """Say what the worker has used before its first call."""
-        self._words[3] = cpu
+        self._words[2] = cpu
 
     def used(self) -> int:
         """Return the worker's CPU nanoseconds when its latest call began, or before its first."""
-        return self._words[3]
+        return self._words[2]
 
     def running(self) -> tuple[int, int, int] | None:
         """Return batch, position and start (monotonic ns) of the call that runs."""
-        word = self._words[0]
+        _, start, _, word = self._words
         if not word:
             return None
-        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, self._words[1]
+        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, start
 
     def write(  # noqa: PLR0917 - once for every call, and keywords cost
         self,
@@ -71,27 +74,26 @@ class Journal:
     ) -> bool:
         """Write an outcome down; return False if there is no room for it."""
         text = log.encode() if log else b""
-        used = self._words[2]
-        start = _WORDS.size + used + _ENTRY.size
-        stop = start + len(blob) + len(text)
+        size, text_size = len(blob), len(text)
+        place, memory = self._stop, self._memory
+        start = place + _ENTRY.size
+        stop = start + size + text_size
         if stop > JOURNAL_BYTES:
             return False
-        self._memory[start : start + len(blob)] = blob
-        if text:
-            self._memory[start + len(blob) : stop] = text
-        place = start - _ENTRY.size
-        sizes = (len(blob), len(text))
-        _ENTRY.pack_into(self._memory, place, batch, position, status, *sizes, *times)
-        self._words[2] = stop - _WORDS.size  # last, so that only whole entries count
+        _ENTRY.pack_into(memory, place, batch, position, status, size, text_size, *times)
+        memory[start:stop] = blob + text if text else blob
+        self._stop = stop
+        self._words[0] = stop - _WORDS.size  # last, so that only whole entries count
         return True
 
     def clear(self) -> None:
         """Forget the outcomes: they have been sent."""
-        self._words[2] = 0
+        self._words[0] = 0
+        self._stop = _WORDS.size
 
     def entries(self) -> Iterator[Entry]:
         """Give the outcomes that were written down: batch, position, status, blob, times, log."""
-        place, stop = _WORDS.size, _WORDS.size + self._words[2]
+        place, stop = _WORDS.size, _WORDS.size + self._words[0]
         while place < stop:
             batch, position, status, size, text_size, *times = _ENTRY.unpack_from(
                 self._memory, place

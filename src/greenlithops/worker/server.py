@@ -139,6 +139,7 @@ class Server:
                 if self._ending:
                     return
                 self._wake.acquire()
+                runner.rested()
                 continue
             self._run_one(runner, item)
 
@@ -153,9 +154,9 @@ class Server:
         log = self._host.capture.begin(live=function.live)
         if function.live:
             self._running = (batch, position)
-        cpu = self._clock()
-        self._journal.begin(batch, position, time.monotonic_ns(), cpu + runner.elsewhere)
-        cpu -= runner.beside()
+        now = time.monotonic_ns()
+        cpu = runner.cpu_at(now)
+        self._journal.begin(batch, position, now, cpu + runner.aside + runner.elsewhere)
         if function.environment:
             with environment(function.environment):
                 status, payload, times = runner.run(function, blob, buffers, prepare, cpu)

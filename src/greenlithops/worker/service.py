@@ -144,7 +144,7 @@ class Service:
         blob, raw = request.calls[position], request.buffers(position)
         log = self._capture.begin_task(live=False)
         token = task_log.set(log)
-        cpu = self._clock()
+        cpu = runner.cpu_at(time.monotonic_ns())
         try:
             context = contextvars.copy_context()
             if function.environment:
