@@ -20,6 +20,8 @@ from multiprocessing.util import (
     sub_warning,
 )
 
+from greenlithops.multiprocessing.remote_logs import RemoteLoggingFeed, RemoteLogIOBuffer
+
 __all__ = [
     "DEBUG",
     "INFO",
@@ -27,6 +29,8 @@ __all__ = [
     "SUBDEBUG",
     "SUBWARNING",
     "Finalize",
+    "RemoteLogIOBuffer",
+    "RemoteLoggingFeed",
     "debug",
     "get_logger",
     "get_temp_dir",
