@@ -22,7 +22,7 @@ MANAGED = "app.kubernetes.io/managed-by=greenlithops"
 IMAGE = os.environ.get("GREENLITHOPS_TEST_IMAGE", "localhost/greenlithops:test")
 #: this machine, as pods reach it
 HOST = os.environ.get("GREENLITHOPS_TEST_HOST", "10.90.0.1")
-GONE_SECONDS = 90
+GONE_SECONDS = 180
 
 
 def pytest_collection_modifyitems(items):
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.kubernetes)
-            item.add_marker(pytest.mark.timeout(240))
+            item.add_marker(pytest.mark.timeout(400))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -150,18 +150,37 @@ class Kube:
                 found[kind] = names
         return found
 
-    async def nothing_left(self):
+    async def nothing_left(self, test=""):
         """Wait until the namespace has nothing of ours."""
         for _ in range(GONE_SECONDS * 5):
             if not (found := await self.left()):
                 return
             await asyncio.sleep(0.2)
-        raise AssertionError(f"left in the namespace: {found}")
+        raise AssertionError(f"left in the namespace {self.namespace} by {test}: {found}")
+
+
+async def emptied(namespaces):
+    """Wait until nothing is left of the tests, and delete their namespaces."""
+    for name, test in namespaces.items():
+        api = await Api.open(KubernetesOptions(image=IMAGE, namespace=name))
+        try:
+            await Kube(api).nothing_left(test)
+        finally:
+            await api.request("DELETE", f"/api/v1/namespaces/{name}", {})
+            await api.close()
+
+
+@pytest.fixture(scope="session")
+def namespaces():
+    """Those of all tests, by name. Pods take a while to end: nobody waits before the last test."""
+    found = {}
+    yield found
+    asyncio.run(emptied(found))
 
 
 @pytest.fixture
-async def kube():
-    """A namespace of its own; nothing is left in it, or the test fails."""
+async def kube(namespaces, request):
+    """A namespace of its own; in the end nothing is left in it, or the last test fails."""
     name = f"gl-{secrets.token_hex(4)}"
     api = await Api.open(KubernetesOptions(image=IMAGE, namespace=name))
     await api.request(
@@ -169,12 +188,10 @@ async def kube():
         "/api/v1/namespaces",
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
     )
-    one = Kube(api)
+    namespaces[name] = request.node.name
     try:
-        yield one
-        await one.nothing_left()
+        yield Kube(api)
     finally:
-        await api.request("DELETE", f"/api/v1/namespaces/{name}", {})
         await api.close()
 
 

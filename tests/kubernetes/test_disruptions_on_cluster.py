@@ -6,6 +6,7 @@ import time
 import pytest
 
 import greenlithops as gl
+from greenlithops.errors import WorkerLost
 
 
 def slow(number, seconds=0.3):
@@ -37,7 +38,7 @@ async def test_a_call_says_that_its_pods_were_evicted(options, kube):
         (victim,) = await kube.running(1)
         await asyncio.sleep(2)  # until it runs there
         await kube.evict(victim)
-        with pytest.raises(gl.WorkerLost, match=victim):
+        with pytest.raises(WorkerLost, match=victim):
             await call
 
 
@@ -65,13 +66,13 @@ async def test_the_calls_of_preempted_pods_wait_for_others(options, kube):
     async with kube.priorities(low=-10, high=10) as names:
         # Two pods fill the node, so that what has more priority must take the place of one.
         options |= {
-            "grace_seconds": 0, "priority_class": names["low"], "cpu": f"{cpus * 450}m",
+            "grace_seconds": 0, "priority_class": names["low"], "cpu": f"{cpus * 400}m",
             "unschedulable_seconds": 120,
         }  # fmt: skip
         async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
             job = executor.map(slow, range(60))
             workers = set(await kube.running(2))
-            await kube.api.create(bulky("urgent", names["high"], f"{cpus * 400}m"))
+            await kube.api.create(bulky("urgent", names["high"], f"{cpus * 500}m"))
             while workers <= set(await kube.names("Pod")):  # noqa: ASYNC110 - it is asked for
                 await asyncio.sleep(0.2)
             assert await job == list(range(60))

@@ -40,7 +40,7 @@ def made(folder):
 @pytest.fixture
 async def sysfs(tmp_path):
     """A node's sysfs with one package that burns steadily."""
-    tree, zone = made(tmp_path / "sys")
+    tree, zone = await asyncio.to_thread(made, tmp_path / "sys")
     async with burning(zone, WATTS):
         yield tree.sysfs
 

@@ -112,6 +112,12 @@ class Cluster:
         name = f"event-{next(self._version)}"
         self._put("Event", name, {"metadata": {"name": name}, **event})
 
+    def grow_up(self):
+        """Be of version 1.30 as far as Jobs go: with indexed ones, which 1.21 has brought."""
+        self.minor = 30
+        spec = self._document["definitions"]["io.k8s.api.batch.v1.JobSpec"]
+        spec["properties"]["completionMode"] = {"type": "string"}
+
     # The API.
 
     async def _answer(self, request):
@@ -257,10 +263,18 @@ class Cluster:
         if not self._closed and owner in self.of("Deployment"):
             self._scale(owner)
 
+    @staticmethod
+    def indexed(owner):
+        """Return whether an owner of pods is an indexed Job."""
+        return owner["spec"].get("completionMode") == "Indexed"
+
     async def _run(self, owner, name, policy):
         template = owner["spec"]["template"]
         worker = template["spec"]["containers"][0]
         meta = dict(template["metadata"], name=name)
+        if self.indexed(owner):
+            note = {"batch.kubernetes.io/job-completion-index": name.rpartition("-")[2]}
+            meta["annotations"] = note | meta.get("annotations", {})
         meta["ownerReferences"] = [{"uid": owner["metadata"]["uid"]}]
         status = {"name": "worker", "restartCount": 0, "image": worker["image"], "state": {}}
         pod = {"metadata": meta, "status": {"phase": "Pending", "containerStatuses": [status]}}
@@ -302,14 +316,17 @@ class Cluster:
                 self._drop("Pod", name)
 
     async def _process(self, owner, name, worker):
-        volume = next(v for v in owner["spec"]["template"]["spec"]["volumes"] if "secret" in v)
-        secret = self.objects["Secret", volume["secret"]["secretName"]]
-        settings = self._folder / f"{name}.json"
-        settings.write_bytes(base64.b64decode(secret["data"]["settings.json"]))
-        arguments = [str(settings), *worker["args"][1:]]
+        places = {}
+        for volume in owner["spec"]["template"]["spec"]["volumes"]:
+            secret = self.objects.get(("Secret", volume.get("secret", {}).get("secretName")))
+            for file, text in (secret or {}).get("data", {}).items():
+                places[file] = place = self._folder / f"{name}-{file}"
+                place.write_bytes(base64.b64decode(text))
+        arguments = [str(places.get(Path(one).name, one)) for one in worker["args"]]
+        index = {"JOB_COMPLETION_INDEX": name.rpartition("-")[2]} if self.indexed(owner) else {}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, *worker["command"][1:], *arguments),
-            env={**os.environ, "GREENLITHOPS_POD": name},
+            env={**os.environ, "GREENLITHOPS_POD": name, **index},
             start_new_session=True,
         )
 

@@ -1,4 +1,5 @@
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,11 @@ def options(cluster, valkey):
         "lease_seconds": 2,
         "grace_seconds": 0,
     }
+
+
+def pytest_collection_modifyitems(items):
+    """Leave time for the import of the cluster's client, which has a thousand modules."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(240))

@@ -17,12 +17,17 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from greenlithops.backends.compute.kubernetes import exchange
-from greenlithops.backends.compute.kubernetes.child import Child, Ended
+from greenlithops.backends.compute.kubernetes.child import (
+    Child,
+    answered,
+    metering_of,
+    mounted,
+)
 
 LONGEST_REPLY = 256 << 20
 REPLIES_SECONDS = 3600  #: after which replies that nobody reads are dropped
@@ -30,9 +35,6 @@ BEATS = 5  #: signs of life in the time of a lease
 SILENT_SECONDS = 10.0  #: without a sign of the program, after which a pod that ends does not wait
 REACH_SECONDS = 10.0  #: in which a pod that starts must reach Redis
 PAUSE = 0.2  #: seconds between attempts to reach Redis
-
-if TYPE_CHECKING:
-    from greenlithops.backends.compute.kubernetes.metering import Metering
 
 #: an entry, its fields, and how many workers had it before
 Taken = tuple[str, dict[str, bytes], int]
@@ -68,13 +70,7 @@ class Agent:
         self._longest_idle = idle
         self._busy_at = time.monotonic()
         self._redis = exchange.connected(settings["redis"])
-        self._metering: Metering | None = None
-        if settings.get("energy"):
-            from greenlithops.backends.compute.kubernetes.metering import (  # noqa: PLC0415 - if asked
-                Metering,
-            )
-
-            self._metering = Metering(self._key)
+        self._metering = metering_of(settings)
         self._running: dict[str, tuple[str, Child]] = {}  #: by entry: the consumer, and its child
         self._leaving = asyncio.Event()
         self._idle: set[asyncio.Task[Any] | None] = set()  #: slots that wait for something to do
@@ -220,36 +216,13 @@ class Agent:
             return
         self._running[entry] = (consumer, child)
         try:
-            status, body, more = await self._result(child, fields)
+            status, body, more = await answered(child, fields["b"], self._timeout, self._metering)
         finally:
             del self._running[entry]
         if len(body) > LONGEST_REPLY:
             status, body, more = "large", str(len(body)).encode(), {}
         if status != "cancelled":
             await self._reply(entry, fields, status, body, more)
-
-    async def _result(
-        self, child: Child, fields: dict[str, bytes]
-    ) -> tuple[str, bytes, dict[str, Any]]:
-        metering = self._metering
-        window = await metering.begin() if metering is not None else None
-        reply, more = None, {}
-        try:
-            async with asyncio.timeout(self._timeout):
-                refused, body = await child.ask(fields["b"])
-            if not refused:
-                reply = body
-        except TimeoutError:
-            await child.end()
-            return "late", b"", {"seconds": self._timeout}
-        except Ended as end:
-            more = {"exit_code": end.exit_code, "signal": end.signal}
-            status = "cancelled" if end.wanted else "memory" if end.memory else "ended"
-            return status, end.words.encode(), more
-        finally:
-            if metering is not None and window is not None:
-                more |= metering.end(window, reply)
-        return "refused" if refused else "ok", body, more
 
     async def _reply(
         self, entry: str, fields: dict[str, bytes], status: str, body: bytes, more: dict[str, Any]
@@ -309,8 +282,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--idle", type=float, help="end after so many seconds without calls")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=os.environ.get("GREENLITHOPS_LOG", "WARNING"), stream=sys.stderr)
-    settings = json.loads(given.settings.read_text("utf-8"))
-    asyncio.run(Agent(settings, given.once, given.idle).run())
+    asyncio.run(_run(given.settings, given.once, given.idle))
+
+
+async def _run(settings: Path, role: str | None, idle: float | None) -> None:
+    await Agent(await mounted(settings), role, idle).run()
 
 
 if __name__ == "__main__":

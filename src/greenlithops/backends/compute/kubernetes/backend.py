@@ -8,17 +8,21 @@ import itertools
 import json
 import logging
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
+from greenlithops.backends.compute.http.depot import Messages
 from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.api import Api, path
 from greenlithops.backends.compute.kubernetes.judge import Judge
-from greenlithops.backends.compute.kubernetes.link import Link, Pending
+from greenlithops.backends.compute.kubernetes.link import Link
 from greenlithops.backends.compute.kubernetes.naming import name_of
 from greenlithops.backends.compute.kubernetes.nodes import Nodes, told
 from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+from greenlithops.backends.compute.kubernetes.parcels import Parcels
+from greenlithops.backends.compute.kubernetes.pods import Errand
 from greenlithops.backends.compute.kubernetes.scaling import Scaler
 from greenlithops.backends.compute.kubernetes.session import Session
 from greenlithops.errors import (
@@ -33,10 +37,13 @@ from greenlithops.offload import off_loop
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from greenlithops.backends.compute.kubernetes.pending import Pending
     from greenlithops.models import ServiceSize
+    from greenlithops.protocols import Depot
 
 MOST_BYTES = 256 << 20  #: of one invocation in Redis
 MOST_JOBS_CALLS = 10_000  #: invocations at a time where each has a pod of its own
+MOST_URLS = 500  #: invocations whose URLs fit into a Secret
 GATHER_SECONDS = 0.02  #: in which invocations are gathered into one Job
 
 _log = logging.getLogger(__name__)
@@ -72,8 +79,11 @@ class KubernetesBackend:
             payload_bytes=MOST_BYTES, concurrency=most, seconds=options.runtime_timeout
         )
         self.session: Session | None = None
-        self._place = exchange.described(options.redis) if options.pool is None else {}
-        self._link: Link | None = None
+        stored = options.mode == "jobs" and options.redis is None
+        own = options.pool is None and not stored
+        self._place = exchange.described(options.redis) if own else {}
+        self._messages: Messages | None = None
+        self._link: Link | Parcels | None = None
         self._judge: Judge
         self._nodes: Nodes
         self._scaler: Scaler | None = None
@@ -83,6 +93,26 @@ class KubernetesBackend:
 
     # Opening and closing.
 
+    def use(self, depot: Depot) -> None:
+        """Pass the calls of Jobs through a storage, if there is no Redis for them."""
+        stored = self.options.mode == "jobs" and self.options.redis is None
+        if stored and self.options.pool is None and depot.bucket is not None:
+            self._messages = Messages(depot, depot.bucket)
+
+    def _linked(self, pool: str, client: str) -> Link | Parcels:
+        options = self.options
+        if self._place:
+            return Link(
+                self._place, pool, client, seconds=options.client_seconds,
+                patience=options.patience, on_reply=self._ended,
+            )  # fmt: skip
+        if self._messages is not None:
+            return Parcels(self._messages, self._ended)
+        raise ConfigurationError(
+            "kubernetes: Jobs pass their calls through a Redis, or the executor's storage: give "
+            "redis, or give the executor a storage with a bucket that signs URLs, such as S3"
+        )
+
     async def __aenter__(self) -> Self:
         options = self.options = await off_loop(with_template, self.options)
         api = await Api.open(options)
@@ -90,10 +120,7 @@ class KubernetesBackend:
         try:
             settings = await self._settings(api, client)
             self.key = bytes.fromhex(settings["key"])
-            self._link = link = Link(
-                self._place, settings["pool"], client, seconds=options.client_seconds,
-                patience=options.patience, on_reply=self._ended,
-            )  # fmt: skip
+            self._link = link = self._linked(settings["pool"], client)
             await link.open()
         except BaseException:
             await api.close()
@@ -106,6 +133,9 @@ class KubernetesBackend:
         try:
             if options.pool is None:
                 await self.session.open()
+            if isinstance(link, Parcels) and not self.session.indexed:
+                # Each invocation has a Job of its own; nothing but this holds them back.
+                self.limits = replace(self.limits, concurrency=options.max_workers)
             self.size = await self._nodes.size(settings["pool"])
             await self.session.watch(judge.pods, judge.give_up)
         except BaseException:
@@ -183,7 +213,7 @@ class KubernetesBackend:
                 f"the arguments take {len(body)} bytes, and Redis is given {MOST_BYTES} at most: "
                 "put them into storage, and pass a CloudObject"
             )
-        pending = link.make(body)
+        pending = link.book.make(body)
         try:
             if not self._outbox:
                 self._spawn(self._flush())
@@ -216,11 +246,31 @@ class KubernetesBackend:
                 self._wake()
                 return
             number = next(self._numbers)
+            if isinstance(link, Parcels):
+                await self._post(link, session, some, number, factor)
+                return
             await link.send(some, f"job-{number}")
             await session.create_job(number, len(some), factor)
         except GreenlithopsError as error:
             for one in some:
-                link.settle(one, error)
+                link.book.settle(one, error)
+
+    async def _post(
+        self, link: Parcels, session: Session, some: list[Pending], number: int, factor: int
+    ) -> None:
+        """Put invocations into the storage, and create what runs them."""
+        urls: Any = await link.post(some)
+        if len(urls) > MOST_URLS:
+            urls = await link.index(urls)
+        secret = await session.create_parcels(number, urls)
+        if session.indexed:
+            await link.send(some, f"job-{number}")
+            await session.create_job(number, len(some), factor, Errand(secret, None))
+            return
+        for index, one in enumerate(some):
+            own = number if index == 0 else next(self._numbers)
+            await link.send([one], f"job-{own}")
+            await session.create_job(own, 1, factor, Errand(secret, index))
 
     def _ended(self, pending: Pending) -> None:
         """Clean up after the last invocation of a Job."""
@@ -254,7 +304,6 @@ class KubernetesBackend:
 
 def with_template(options: KubernetesOptions) -> KubernetesOptions:
     """Return options whose template of pods is read from its file."""
-    from dataclasses import replace  # noqa: PLC0415 - once
     from pathlib import Path  # noqa: PLC0415 - once
 
     given = options.pod_template

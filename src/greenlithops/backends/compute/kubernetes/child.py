@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from greenlithops.offload import off_loop
 from greenlithops.worker.piped import FRAME, REFUSED
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenlithops.backends.compute.kubernetes.metering import Metering
+
+MOUNT_SECONDS = 60.0  #: in which a Secret must be there
 #: where control groups tell how many of their processes were killed for want of memory
 _KILLS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
@@ -136,6 +146,61 @@ class Child:
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
         return status
+
+
+async def answered(
+    child: Child, body: bytes, seconds: float | None, metering: Metering | None
+) -> tuple[str, bytes, dict[str, Any]]:
+    """Return how an invocation ended: its status, the message, and what there is to say besides.
+
+    Args:
+        child: runs it.
+        body: the message.
+        seconds: that it may take; None for no limit.
+        metering: measures its calls, where the node has a meter.
+    """
+    window = await metering.begin() if metering is not None else None
+    reply, more = None, {}
+    try:
+        async with asyncio.timeout(seconds):
+            refused, found = await child.ask(body)
+        if not refused:
+            reply = found
+    except TimeoutError:
+        await child.end()
+        return "late", b"", {"seconds": seconds}
+    except Ended as end:
+        more = {"exit_code": end.exit_code, "signal": end.signal}
+        status = "cancelled" if end.wanted else "memory" if end.memory else "ended"
+        return status, end.words.encode(), more
+    finally:
+        if metering is not None and window is not None:
+            more |= metering.end(window, reply)
+    return "refused" if refused else "ok", found, more
+
+
+async def mounted(place: Path) -> Any:
+    """Return what a file of a Secret says; pods may start before it is there.
+
+    Raises:
+        SystemExit: it does not come.
+    """
+    deadline = time.monotonic() + MOUNT_SECONDS
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return json.loads(await off_loop(place.read_text, "utf-8"))
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the Secret with {place.name} is not there")
+        await asyncio.sleep(0.2)
+
+
+def metering_of(settings: Mapping[str, Any]) -> Metering | None:
+    """Return what measures a pod's calls; None if they shall not be measured."""
+    if not settings.get("energy"):
+        return None
+    from greenlithops.backends.compute.kubernetes.metering import Metering  # noqa: PLC0415 - if asked
+
+    return Metering(bytes.fromhex(settings["key"]))
 
 
 def memory_kills() -> int:

@@ -213,6 +213,11 @@ def _how(ended: Mapping[str, Any], name: str) -> Trouble | None:
     return None
 
 
+def well(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod has ended, and without an error."""
+    return bool(pod.get("status", {}).get("phase") == "Succeeded")
+
+
 def over(pod: Mapping[str, Any]) -> bool:
     """Return whether nothing in a pod runs any more, nor will."""
     return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from greenlithops.backends.compute.kubernetes.failures import Trouble
-    from greenlithops.backends.compute.kubernetes.link import Link, Pending
+    from greenlithops.backends.compute.kubernetes.link import Link
     from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+    from greenlithops.backends.compute.kubernetes.parcels import Parcels
+    from greenlithops.backends.compute.kubernetes.pending import Pending
 
 TICK_SECONDS = 0.5
 
@@ -40,7 +42,7 @@ class Judge:
 
     def __init__(
         self,
-        link: Link,
+        link: Link | Parcels,
         options: KubernetesOptions,
         prefix: str,
         *,
@@ -54,8 +56,10 @@ class Judge:
         self._spawn = spawn
         self._enlarge = enlarge
         self._restarts: dict[str, Trouble] = {}  #: why pods' workers were started again, last
-        link.grow = self._grow
+        self.pods.done = lambda pod, role: spawn(link.ended(pod, role))
+        link.book.grow = self._grow
         link.left = self._left
+        link.index_of = self.pods.index_of
 
     async def run(self) -> None:
         """Look at what only time decides, for ever."""
@@ -95,7 +99,7 @@ class Judge:
             if why.kind == "taken" and one.lost < self._options.attempts:
                 again.append(one)
             else:
-                self._link.settle(one, why.error())
+                self._link.book.settle(one, why.error())
         if again:
             _log.info("%s; its calls go to others", why.text)
             try:
@@ -127,4 +131,4 @@ class Judge:
 
     def _fail(self, some: Iterable[Pending], error: GreenlithopsError) -> None:
         for one in some:
-            self._link.settle(one, error)
+            self._link.book.settle(one, error)

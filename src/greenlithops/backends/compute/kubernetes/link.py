@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError, ResponseError
 
 from greenlithops.backends.compute.kubernetes import exchange
-from greenlithops.errors import (
-    CallTimeout,
-    GreenlithopsError,
-    OutOfMemory,
-    PayloadTooLarge,
-    ServiceRefused,
-    ServiceUnavailable,
-    WorkerLost,
-)
+from greenlithops.backends.compute.kubernetes.pending import Book
+from greenlithops.errors import ServiceRefused, ServiceUnavailable, WorkerLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from greenlithops.backends.compute.kubernetes.pending import Pending
 
 BEAT_SECONDS = 2.0
 READ = 200  #: replies that are read at a time
@@ -32,33 +25,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 _AWAY = (RedisError, OSError)
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Pending:
-    """An invocation that has no reply yet.
-
-    Attributes:
-        number: by which its reply names it.
-        body: the message.
-        reply: gets the reply.
-        role: of the Job whose stream it is in; None for the pool's.
-        entry: where it is in the stream.
-        lost: how many pods were lost with it.
-        grown: how often it was given more memory.
-        pod: which one has answered.
-        energy: what that says of its calls' energy.
-    """
-
-    number: int
-    body: bytes
-    reply: asyncio.Future[bytes]
-    role: str | None = None
-    entry: bytes = b""
-    lost: int = 0
-    grown: int = 0
-    pod: str = ""
-    energy: Any = None
 
 
 class Link:
@@ -83,20 +49,19 @@ class Link:
         patience: float,
         on_reply: Callable[[Pending], None],
     ) -> None:
-        self.pending: dict[int, Pending] = {}
+        self.book = Book(on_reply)
+        self.pending = self.book.pending
         self.pods: dict[str, float] = {}  #: those that have answered, and when they last did
-        #: asked about an invocation that ran out of memory: whether it is run again
-        self.grow: Callable[[Pending], bool] = lambda _: False
         #: told of an invocation that was held by workers of a pod which do not run any more
         self.left: Callable[[Pending, str], None] = lambda *_: None
+        #: not asked: what a pod takes from the stream says which invocation it is
+        self.index_of: Callable[[str], int] = lambda _: 0
         self._redis = exchange.connected(place)
         self._pool = pool
         self._client = client
         self._seconds = seconds
         self._patience = patience
-        self._on_reply = on_reply
         self._replies = exchange.replies_key(pool, client)
-        self._numbers = itertools.count()
         self._last: bytes | str = "0-0"
         self._away_since: float | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -151,13 +116,6 @@ class Link:
 
     # Invocations.
 
-    def make(self, body: bytes) -> Pending:
-        """Return a new invocation, which is not sent yet."""
-        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        pending = Pending(next(self._numbers), body, reply)
-        self.pending[pending.number] = pending
-        return pending
-
     async def send(self, some: Iterable[Pending], role: str | None = None) -> None:
         """Put invocations into a stream, where workers find them.
 
@@ -182,11 +140,8 @@ class Link:
 
     def drop(self, pending: Pending) -> None:
         """Forget an invocation; where it runs, its process is told within a second."""
-        if self.pending.pop(pending.number, None) is not None:
-            pending.reply.cancel()
-            self._on_reply(pending)
-            if pending.entry:
-                self._spawn(self._withdraw(pending))
+        if self.book.drop(pending) and pending.entry:
+            self._spawn(self._withdraw(pending))
 
     async def _withdraw(self, pending: Pending) -> None:
         stream = exchange.calls_key(self._pool, pending.role)
@@ -218,16 +173,8 @@ class Link:
             return []  # others claim it when the pod's lease is over
         return [self.pending[int(n)] for n in found if int(n) in self.pending]
 
-    def settle(self, pending: Pending, outcome: bytes | GreenlithopsError) -> None:
-        """Say how an invocation ended."""
-        if self.pending.pop(pending.number, None) is None:
-            return
-        if not pending.reply.done():
-            if isinstance(outcome, GreenlithopsError):
-                pending.reply.set_exception(outcome)
-            else:
-                pending.reply.set_result(outcome)
-        self._on_reply(pending)
+    async def ended(self, pod: str, role: str) -> None:
+        """Do nothing about a pod that has ended well: its reply came through Redis."""
 
     # Replies.
 
@@ -260,11 +207,7 @@ class Link:
         if fields["s"].decode() == exchange.ASIDE:
             self.left(pending, more["worker"])
             return
-        pending.pod, pending.energy = more["worker"], more.get("energy")
-        outcome = read(fields["s"].decode(), fields["b"], more)
-        if isinstance(outcome, OutOfMemory) and self.grow(pending):
-            return
-        self.settle(pending, outcome)
+        self.book.heard(pending, fields["s"].decode(), fields["b"], more)
 
     def _away(self, error: Exception) -> None:
         now = time.monotonic()
@@ -277,7 +220,7 @@ class Link:
                 f"known ({error})"
             )
             for one in list(self.pending.values()):
-                self.settle(one, failure)
+                self.book.settle(one, failure)
 
     # Signs of life.
 
@@ -311,25 +254,6 @@ class Link:
                 return False
             raise
         return True
-
-
-def read(status: str, body: bytes, more: dict[str, Any]) -> bytes | GreenlithopsError:
-    """Return a reply's message, or the error that it stands for."""
-    if status == "ok":
-        return body
-    text = body.decode("utf-8", "replace")
-    pod, end = more["worker"], {"exit_code": more.get("exit_code"), "signal": more.get("signal")}
-    if status == "memory":
-        return OutOfMemory(
-            f"{text}, killed for want of memory in the pod {pod}; give more memory", **end
-        )
-    if status == "late":
-        return CallTimeout(f"the call ran longer than runtime_timeout, {more['seconds']:g} s")
-    if status == "large":
-        return PayloadTooLarge(f"the results take {text} bytes; put them into storage")
-    if status == "refused":
-        return ServiceRefused(f"the pod {pod} refused the call: {text}")
-    return WorkerLost(f"{text} (pod {pod})", **end)
 
 
 def _after(entry: bytes | str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from greenlithops.backends.compute.kubernetes.naming import Manifest
     from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+    from greenlithops.backends.compute.kubernetes.pods import Errand
 
 ANCHOR_SECONDS = 600  #: for which what a program has created stays when the program is lost
 FINISHED_SECONDS = 30  #: for which a finished Job can be looked at
@@ -74,6 +75,30 @@ def secret(
         "metadata": {"name": name_of(session), "labels": labels(session), **owned_by(owner)},
         "type": "Opaque",
         "data": {"settings.json": base64.b64encode(json.dumps(settings).encode()).decode()},
+    }
+
+
+def parcels(
+    session: str, number: int, content: Any, owner: Mapping[str, Any] | None = None
+) -> Manifest:
+    """Return the Secret that says where the invocations of a submission are, in a storage.
+
+    Args:
+        session: the executor's.
+        number: of the submission's first Job.
+        content: the URLs of each, or that of the list of them.
+        owner: the anchor.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"{name_of(session)}-{number}",
+            "labels": labels(session),
+            **owned_by(owner),
+        },
+        "type": "Opaque",
+        "data": {"parcels.json": base64.b64encode(json.dumps(content).encode()).decode()},
     }
 
 
@@ -136,6 +161,7 @@ def job(
     *,
     indexed: bool,
     memory_factor: int = 1,
+    errand: Errand | None = None,
     owner: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Return a Job with a pod for each of `count` invocations.
@@ -147,6 +173,7 @@ def job(
         count: how many invocations.
         indexed: whether the server has indexed Jobs (1.21 and later).
         memory_factor: how much memory each pod has, as a multiple of what is configured.
+        errand: where the invocations are, if not in Redis.
         owner: the anchor.
     """
     spec: Manifest = {
@@ -154,7 +181,9 @@ def job(
         "completions": count,
         "backoffLimit": min(_MOST_FAILURES, count * options.attempts),
         "ttlSecondsAfterFinished": FINISHED_SECONDS,
-        "template": template(options, session, f"job-{number}", memory_factor=memory_factor),
+        "template": template(
+            options, session, f"job-{number}", memory_factor=memory_factor, errand=errand
+        ),
     }
     if indexed:
         spec["completionMode"] = "Indexed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.kubernetes.merge import merged
@@ -14,15 +15,37 @@ if TYPE_CHECKING:
     from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
 
 SETTINGS = "/run/secrets/greenlithops"
+PARCELS = "/run/secrets/greenlithops-parcels"
 AGENT = "greenlithops.backends.compute.kubernetes.agent"
+ERRAND = "greenlithops.backends.compute.kubernetes.errand"
 NODE = "/run/greenlithops"  #: where the node's meter tells what it measures
 SYSFS = "/host/sys"  #: where pods have the node's counters that read these themselves
 END_SECONDS = 10  #: for a pod to end by itself, after the grace that its calls have
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What pods of a Job run whose invocations lie in a storage.
+
+    Attributes:
+        secret: says where they are.
+        index: which of them; None in an indexed Job, whose pods know.
+    """
+
+    secret: str
+    index: int | None
+
+
 DEFAULT_CPU, DEFAULT_MEMORY = "1", "512Mi"
 
 
 def template(
-    options: KubernetesOptions, session: str, role: str, *, memory_factor: int = 1
+    options: KubernetesOptions,
+    session: str,
+    role: str,
+    *,
+    memory_factor: int = 1,
+    errand: Errand | None = None,
 ) -> Manifest:
     """Return the template of pods: defaults, then the user's template, then what options say."""
     given = given_template(options.pod_template)
@@ -31,7 +54,10 @@ def template(
     if role != ROLE_POOL:
         spec["restartPolicy"] = "Never"
         worker = worker_of(spec)
-        worker["args"] = [*worker.get("args", ()), "--once", role]
+        if errand is None:
+            worker["args"] = [*worker.get("args", ()), "--once", role]
+        else:
+            _send(spec, worker, errand)
     if memory_factor != 1:
         _grow(worker_of(spec), memory_factor)
     metadata = merged(
@@ -42,6 +68,27 @@ def template(
     if not metadata["annotations"]:
         del metadata["annotations"]
     return {"metadata": metadata, "spec": spec}
+
+
+def _kept(secret: str) -> Manifest:
+    """Return the source of a volume that may end after the Secret which it is of.
+
+    Everything is deleted at once in the end. A kubelet that is started again then would not let go
+    of a pod that ends while it finds no Secret for it to mount (seen with 1.20).
+    """
+    return {"secretName": secret, "optional": True}
+
+
+def _send(spec: Manifest, worker: Manifest, errand: Errand) -> None:
+    """Have a pod run one invocation that lies in a storage."""
+    name = "greenlithops-parcels"
+    spec["volumes"] = [*spec["volumes"], {"name": name, "secret": _kept(errand.secret)}]
+    mount = {"name": name, "mountPath": PARCELS, "readOnly": True}
+    worker["volumeMounts"] = [*worker["volumeMounts"], mount]
+    worker["command"] = ["python3", "-m", ERRAND]
+    worker["args"] = [*worker["args"], f"{PARCELS}/parcels.json"]
+    if errand.index is not None:
+        worker["args"] += ["--index", str(errand.index)]
 
 
 def given_template(given: Any) -> Manifest:
@@ -105,7 +152,7 @@ def _chosen_spec(options: KubernetesOptions, session: str) -> Manifest:
         "securityContext": dict(options.pod_security_context or {}),
         "volumes": [
             *map(dict, options.volumes),
-            {"name": "greenlithops-settings", "secret": {"secretName": name_of(session)}},
+            {"name": "greenlithops-settings", "secret": _kept(name_of(session))},
             {"name": "greenlithops-tmp", "emptyDir": {}},
             *([_node_volume(options)] if options.node_energy else []),
         ],

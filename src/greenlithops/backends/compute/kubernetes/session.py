@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from greenlithops.backends.compute.kubernetes.naming import Manifest
     from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+    from greenlithops.backends.compute.kubernetes.pods import Errand
     from greenlithops.backends.compute.kubernetes.state import Pods
 
 INDEXED = (1, 21)  #: the first version of Kubernetes that has indexed Jobs
@@ -91,7 +92,8 @@ class Session:
         self._guardian = await off_loop(Guardian, where, self.name, access)
         self._anchor = await self.api.create(anchor)
         self._started = asyncio.get_running_loop().time()
-        await asyncio.gather(*map(self.api.create, self.manifests()))
+        for one in self.manifests():  # in this order: pods find the Secrets that they mount
+            await self.api.create(one)
         self._replicas = self._options.min_workers
         self._spawn(self._extend())
         self._spawn(self._sweep())
@@ -209,12 +211,25 @@ class Session:
         await self.api.patch("Deployment", name_of(self.name), change)
         self._replicas = replicas
 
-    async def create_job(self, number: int, count: int, factor: int) -> None:
-        """Create a Job with a pod for each invocation, as fast as the server bears it."""
+    async def create_parcels(self, number: int, content: Any) -> str:
+        """Create the Secret that says where invocations are; return its name."""
+        manifest = manifests.parcels(self.name, number, content, self._anchor)
+        await self._create(manifest)
+        name: str = manifest["metadata"]["name"]
+        return name
+
+    async def create_job(
+        self, number: int, count: int, factor: int, errand: Errand | None = None
+    ) -> None:
+        """Create a Job with a pod for each invocation."""
         manifest = manifests.job(
             self._options, self.name, number, count,
-            indexed=self.indexed, memory_factor=factor, owner=self._anchor,
+            indexed=self.indexed, memory_factor=factor, errand=errand, owner=self._anchor,
         )  # fmt: skip
+        await self._create(manifest)
+
+    async def _create(self, manifest: Manifest) -> None:
+        """Create an object as fast as the server bears it."""
         pause = _PACE
         deadline = asyncio.get_running_loop().time() + self._options.patience
         while True:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _TELLING = {"Preempted", "Evicted", "TaintManagerEviction", "NodeNotReady", "NodeShutdown"}
 _HINDERED = {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"}
 
+#: the annotation that says which index of a Job a pod has
+INDEX = "batch.kubernetes.io/job-completion-index"
+
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +62,9 @@ class Pods:
     ) -> None:
         self.roles: dict[str, Role] = {}
         self.nodes: dict[str, str] = {}  #: on which each pod is
+        #: told of a pod that has ended well: its name and role
+        self.done: Callable[[str, str], None] = lambda *_: None
+        self._indices: dict[str, int] = {}  #: of pods of indexed Jobs
         self._prefix = prefix
         self._lost = lost
         self._changed = changed
@@ -81,6 +87,7 @@ class Pods:
         role = self.role(role_name)
         if kind == "DELETED":
             self.nodes.pop(name, None)
+            self._indices.pop(name, None)
             role.running.discard(name)
             role.troubles.pop(name, None)
             self._restarts.pop(name, None)
@@ -92,6 +99,8 @@ class Pods:
             return
         if node := pod.get("spec", {}).get("nodeName"):
             self.nodes[name] = node
+        if index := (metadata.get("annotations") or {}).get(INDEX):
+            self._indices[name] = int(index)
         if failures.runs(pod):
             role.running.add(name)
             role.troubles.clear()
@@ -109,6 +118,9 @@ class Pods:
                 self._end(name, role_name, last, _moment(since))
         trouble = failures.pod_trouble(pod)
         if trouble is None:
+            if failures.well(pod) and name not in self._told:
+                self._told.add(name)
+                self.done(name, role_name)
             return
         if trouble.kind in ("start", "place"):
             if name not in role.troubles:
@@ -117,6 +129,10 @@ class Pods:
         elif name not in self._told and failures.over(pod):
             self._told.add(name)
             self._end(name, role_name, trouble)
+
+    def index_of(self, pod: str) -> int:
+        """Return which of a Job's invocations a pod has."""
+        return self._indices.get(pod, 0)
 
     def _end(self, name: str, role: str, why: Trouble, before: float | None = None) -> None:
         _log.info("%s", why.text)
