@@ -1,15 +1,17 @@
 """What goes wrong between a client and a real server: a proxy breaks it, or the service itself."""
 
 import asyncio
+import http.server
 import pickle
 import resource
 import sys
+import threading
 import time
 
 import pytest
 
 import greenlithops as gl
-from greenlithops.backends.compute.http import backend as http
+from greenlithops.backends.compute.http import backend as backends
 from greenlithops.backends.compute.http.backend import HttpBackend
 from greenlithops.errors import (
     CallCancelled,
@@ -195,8 +197,48 @@ async def test_throttling_by_what_stands_before_a_service(server):
         assert proxy.counts["throttle"] > 20
 
 
+class Impatient(http.server.BaseHTTPRequestHandler):
+    """A service that closes connections on which nothing comes."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 0.2
+    service = Service(KEY.encode())
+
+    def do_POST(self):
+        reply = self.service.answer(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200)
+        self.send_header("content-length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def impatient():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Impatient)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("kept", [0.1, 60.0])
+async def test_connections_that_were_closed_while_the_loop_was_busy(impatient, monkeypatch, kept):
+    monkeypatch.setattr(backends, "KEPT_SECONDS", kept)
+    async with soon(60), gl.AsyncExecutor(HttpBackend(impatient, KEY)) as executor:
+        for _ in range(4):
+            assert await executor.map(abs, range(-8, 0)) == list(range(8, 0, -1))
+            until = time.monotonic() + 0.6
+            while time.monotonic() < until:
+                pass
+
+
 async def test_a_reply_that_never_comes(server, monkeypatch):
-    monkeypatch.setattr(http, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(backends, "GRACE_SECONDS", 0.0)
     backend = HttpBackend(server.url, KEY, runtime_timeout=1.0)
     async with soon(30), gl.AsyncExecutor(backend) as executor:
         with pytest.raises(WorkerLost, match="runtime_timeout"):
@@ -206,7 +248,7 @@ async def test_a_reply_that_never_comes(server, monkeypatch):
 
 async def test_a_stream_that_goes_silent(server, monkeypatch):
     """What was told before is kept."""
-    monkeypatch.setattr(http, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(backends, "GRACE_SECONDS", 0.0)
     backend = HttpBackend(server.url, KEY, runtime_timeout=1.0)
     async with soon(30), gl.AsyncExecutor(backend, chunksize=3) as executor:
         results = await executor.map(nap, [0.1, 0.2, 6.0]).results(return_exceptions=True)

@@ -43,8 +43,10 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 LARGE = 256 << 10
+KEPT_SECONDS = 4.0  #: that a connection may rest: uvicorn, for one, closes it after 5
 # Nothing on the way shall compress what is authenticated as it is.
 _HEADERS = {"Content-Type": WHOLE, "Accept-Encoding": "identity"}
+_UNWRITTEN = "Cannot write to closing transport"  #: as aiohttp has it
 _ASYNCHRONOUS = {"Prefer": "respond-async"}
 _STREAMS = {"Accept": f"{STREAM}, {WHOLE}"}
 
@@ -137,7 +139,9 @@ class HttpBackend:
             queue, run = self._seconds
             self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            connector=aiohttp.TCPConnector(
+                limit=0, ttl_dns_cache=300, keepalive_timeout=KEPT_SECONDS
+            ),
             timeout=aiohttp.ClientTimeout(
                 total=None,
                 sock_connect=CONNECT_SECONDS,
@@ -246,15 +250,21 @@ class HttpBackend:
             raise
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ServiceUnavailable(f"{self._endpoint} is not reached: {error}") from error
+        except aiohttp.ClientOSError as error:
+            # What was not written whole has not begun; a later reset says something else.
+            if str(error.__cause__) == _UNWRITTEN:
+                raise ServiceUnavailable(f"{self._endpoint} closed a connection") from error
+            raise self._broken(error) from error
         except aiohttp.SocketTimeoutError as error:
             raise WorkerLost(
                 f"{self._endpoint} has not replied in time: its instance may have died; if calls "
                 "take that long, give more runtime_timeout, or asynchronous=True"
             ) from error
         except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
-            raise WorkerLost(
-                f"the connection to {self._endpoint} broke while calls ran: {error!r}"
-            ) from error
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> WorkerLost:
+        return WorkerLost(f"the connection to {self._endpoint} broke while calls ran: {error!r}")
 
     def __repr__(self) -> str:
         return f"<HttpBackend {self._endpoint}>"
