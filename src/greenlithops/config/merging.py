@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LOCALHOST = "localhost"
 _DEFAULT_BACKENDS = {"localhost": LOCALHOST, "serverless": "aws_lambda", "standalone": "aws_ec2"}
+#: names of storages that are sections of clouds as well
+_OF_CLOUDS = {"azure": "azure_storage"}
 _SYNONYMS = {"region_name": "region", "location": "region"}
 
 
@@ -73,7 +75,9 @@ def _choose(content: Sections, explicit_mode: str | None) -> None:
     if explicit_mode not in {None, own}:
         raise ConfigurationError(f"the backend {backend!r} is {own}, not {explicit_mode}")
     general["backend"], general["mode"] = backend, own
-    storage = general.setdefault("storage", "aws_s3" if "aws_s3" in content else LOCALHOST)
+    usual = "aws_s3" if "aws_s3" in content else LOCALHOST
+    storage: str = general.get("storage", usual)
+    storage = general["storage"] = _OF_CLOUDS.get(storage, storage)
     if storage != LOCALHOST and not _is(storage, Role.STORAGE):
         names = named(Role.STORAGE)
         raise ConfigurationError(f"lithops.storage: {unknown('storage', storage, names)}")

@@ -93,6 +93,15 @@ class Process:
         """The process that was started; None when there is none."""
         return self._running.pid if self._running else None
 
+    def start_within(self, *words):
+        """Start it anew by another program, which is given its command as arguments."""
+        self.kill()
+        before, self._command = self._command, [*map(str, words), *self._command]
+        try:
+            self.start()
+        finally:
+            self._command = before
+
     def start(self):
         """Start it and wait until it is ready."""
         inherited = {name: value for name, value in os.environ.items() if name != leaks.MARK}

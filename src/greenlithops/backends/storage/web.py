@@ -105,6 +105,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def full_disk(said: str) -> bool:
+    """Return whether a server's words are those of a file system without room.
+
+    Servers that keep objects as files pass them on with a status that says no more than that
+    something went wrong inside, which would be tried again for nothing.
+    """
+    return "no space left on device" in said.lower()
+
+
 def http_moment(text: str | None) -> float | None:
     """Return a time as HTTP writes it (``Sun, 22 Nov 2026 02:33:24 GMT``) since the epoch."""
     if not text:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.storage.connections import where
-from greenlithops.backends.storage.web import retry_after
+from greenlithops.backends.storage.web import full_disk, retry_after
 from greenlithops.errors import (
     AccessDenied,
     BucketTaken,
@@ -66,6 +66,8 @@ def failed(refusal: Refusal, bucket: str, key: str | None) -> StorageError:
     if status in (BAD_REQUEST, NOT_FOUND):
         lower = said.lower()
         kind = next((kind for text, kind in MESSAGES.items() if text in lower), None)
+    if status >= SERVER_ERROR and full_disk(said):
+        kind = StorageFull
     if kind is None and status == NOT_FOUND:
         kind = NoSuchBucket if key is None else NoSuchKey
     if kind is None:

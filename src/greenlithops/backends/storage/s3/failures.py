@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from greenlithops.backends.storage.s3.documents import texts
-from greenlithops.backends.storage.web import retry_after
+from greenlithops.backends.storage.web import full_disk, retry_after
 from greenlithops.errors import (
     AccessDenied,
     BucketTaken,
@@ -97,6 +97,8 @@ def answered(
     """
     code = document.get("Code", "")
     kind = CODES.get(code) or STATUSES.get(status)
+    if status >= SERVER_ERROR and full_disk(document.get("Message", "")):
+        kind = StorageFull
     if kind is None:
         kind = StorageUnavailable if status >= SERVER_ERROR else StorageError
         if status == NOT_FOUND and not code:

@@ -25,8 +25,8 @@ class Service:
         endpoint: its URL, with the names of options in braces; None if it has to be given.
         needs: options that have to be given, and why.
         defaults: of options.
-        others: names of options besides ours, and which of ours they are; None for those that
-            say nothing to S3.
+        others: names of options besides ours, and which of ours they are, or what of the
+            endpoint; None for those that say nothing to S3.
     """
 
     endpoint: str | None = None
@@ -64,7 +64,7 @@ SERVICES: dict[str, Service] = {
         endpoint="https://{account_id}.r2.cloudflarestorage.com",
         needs={"account_id": "Cloudflare's, or give the endpoint"},
         defaults={"region": "auto", "checksum": "md5", "conditional_writes": True},
-        others={"account_id": None},
+        others={**_BUCKET, "account_id": "account_id"},
     ),
     "ibm_cos": Service(
         endpoint="https://s3.{region}.cloud-object-storage.appdomain.cloud",
@@ -72,11 +72,14 @@ SERVICES: dict[str, Service] = {
         defaults={"checksum": "md5"},
         others={
             **_BUCKET,
-            "private_endpoint": "endpoint",
+            # Reached from IBM's cloud alone, while the other one is reached from everywhere.
+            "private_endpoint": None,
             "api_key": None,
             "iam_api_key": None,
             "service_instance_id": None,
             "ibm_api_key": None,
+            "token": None,
+            "token_expiry_time": None,
         },
     ),
     "aliyun_oss": Service(
@@ -102,7 +105,8 @@ SERVICES: dict[str, Service] = {
         defaults={"addressing": "path", "checksum": "md5"},
         others={
             **_BUCKET,
-            "namespace_name": None,
+            "namespace_name": "namespace_name",
+            "tenancy_namespace": "namespace_name",
             "user": None,
             "key_file": None,
             "fingerprint": None,
@@ -135,11 +139,11 @@ def options_of(name: str, given: Mapping[str, Any]) -> Options:
     ]
     for option, meaning in service.needs.items():
         spared = option in in_endpoint and values.get("endpoint")
-        if not spared and not values.get(option) and not given.get(option):
+        if not spared and not values.get(option):
             raise UsageError(f"the storage {name!r} needs {option}: {meaning}")
     if service.endpoint is not None and "endpoint" not in values:
-        values["endpoint"] = service.endpoint.format(**{**given, **values})
-    return Options(name=name, **values)
+        values["endpoint"] = service.endpoint.format(**values)
+    return Options(name=name, **{option: values[option] for option in OWN & values.keys()})
 
 
 def storage(name: str, /, **options: Any) -> S3Storage:
