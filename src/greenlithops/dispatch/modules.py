@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _HEAP_TYPE = 1 << 9  #: Py_TPFLAGS_HEAPTYPE of the C interface
 _OWN_NAME = __name__.partition(".")[0]
+#: modules that have been found to be installed, by name: a program may have thousands, and every
+#: function that is sent asks for those that are not
+_known_installed: dict[str, ModuleType] = {}
 
 
 @functools.cache
@@ -84,11 +87,19 @@ class ModuleChoice:
         """Return the modules that travel."""
         if self.include:
             return tuple(sys.modules[name] for name in self.include if name in sys.modules)
-        return tuple(
-            module
-            for name, module in list(sys.modules.items())
-            if isinstance(module, ModuleType) and module.__name__ == name and self.takes(module)
-        )
+        if self.include is None:
+            return ()
+        mine = []
+        for name, module in list(sys.modules.items()):
+            if _known_installed.get(name) is module:
+                continue
+            if not isinstance(module, ModuleType) or module.__name__ != name:
+                continue
+            if not is_local(module):
+                _known_installed[name] = module
+            elif not _is_among(name, self.exclude):
+                mine.append(module)
+        return tuple(mine)
 
 
 #: the user's own modules travel

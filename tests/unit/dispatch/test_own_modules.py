@@ -61,3 +61,12 @@ def test_one_module_for_another_is_noticed(monkeypatch):
     monkeypatch.setitem(sys.modules, "gl_second_made", second)
     assert second in modules.OWN.modules()
     assert first not in modules.OWN.modules()
+
+
+def test_a_module_of_the_users_in_the_place_of_an_installed_one_is_noticed(monkeypatch):
+    assert json not in modules.OWN.modules()
+    mine = types.ModuleType("json")
+    monkeypatch.setitem(sys.modules, "json", mine)
+    assert mine in modules.OWN.modules()
+    monkeypatch.undo()
+    assert json not in modules.OWN.modules()
