@@ -262,6 +262,9 @@ class Server:
 
     def _give_back(self, wanted: int) -> None:
         """Return the last calls that were not started: the client has better use for them."""
+        # And it goes on asking for those whose outcomes it has not got, so that there is no pause
+        # in which they would be sent.
+        self._outbox.flush()
         returned: list[tuple[int, int]] = []
         for calls in (self._calls, *((self._async.waiting,) if self._async else ())):
             try:
