@@ -63,6 +63,10 @@ def where(number):
     return number, os.uname().nodename
 
 
+def rest(seconds):
+    time.sleep(seconds)
+
+
 def slow(number):
     time.sleep(3)
     return number
@@ -102,7 +106,7 @@ async def test_memory_is_told_of_and_given(jobs, storage):
 
 async def test_a_cancelled_job_leaves_nothing(jobs, storage, kube):
     async with gl.AsyncExecutor("kubernetes", backend_options=jobs, storage=storage) as executor:
-        job = executor.map(time.sleep, [600] * 2)
+        job = executor.map(rest, [600] * 2)
         await kube.running(1)
         job.cancel()
         with pytest.raises(CallCancelled):

@@ -11,7 +11,7 @@ from greenlithops.backends.compute.kubernetes import manifests, schema
 from greenlithops.backends.compute.kubernetes.merge import merged
 from greenlithops.backends.compute.kubernetes.nodes import placed, size_of
 from greenlithops.backends.compute.kubernetes.options import KubernetesOptions, amount
-from greenlithops.backends.compute.kubernetes.pods import template, worker_of
+from greenlithops.backends.compute.kubernetes.pods import Errand, template, worker_of
 from greenlithops.errors import ConfigurationError
 from support.clouds.kubernetes import SCHEMA
 
@@ -139,6 +139,87 @@ def test_pods_are_restricted_unless_options_say_otherwise():
     }
     assert spec["automountServiceAccountToken"] is False
     assert "runAsUser" not in str(spec), "OpenShift's restricted SCC gives each namespace its own"
+
+
+NAMESPACE_USER = {"runAsUser": 1_000_650_000, "fsGroup": 1_000_650_000}
+VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
+           "projected", "secret"}  # fmt: skip
+
+
+def refused(spec, *, older=False):
+    """Return why OpenShift's SCC `restricted-v2`, or the older `restricted`, refuses a pod.
+
+    They are as OpenShift's documentation has them: users and groups are the namespace's own.
+    """
+    why = [f"volume {name}" for one in spec["volumes"] for name in one if name != "name"
+           if name not in VOLUMES]  # fmt: skip
+    for place in (spec, *spec["containers"], *spec.get("initContainers", ())):
+        context = place.get("securityContext") or {}
+        why += [name for name in ("runAsUser", "runAsGroup", "fsGroup", "seLinuxOptions")
+                if name in context]  # fmt: skip
+        why += ["capabilities"] if (context.get("capabilities") or {}).get("add") else []
+        why += ["privileged"] if context.get("privileged") else []
+        why += ["escalation"] if context.get("allowPrivilegeEscalation") else []
+        seccomp = (context.get("seccompProfile") or {}).get("type")
+        allowed = {None} if older else {None, "RuntimeDefault"}
+        why += [] if seccomp in allowed else [f"seccomp {seccomp}"]
+    why += [name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
+    return why
+
+
+@pytest.mark.parametrize("role", ["pool", "job-1"])
+def test_openshifts_restricted_scc_admits_pods(role):
+    assert refused(template(options(PLAIN), "abc", role)["spec"]) == []
+
+
+def test_openshifts_older_scc_admits_pods_without_a_profile(definitions):
+    without = {"spec": {"securityContext": {"seccompProfile": None}, "containers": []}}
+    plain = template(options(PLAIN), "abc", "pool")["spec"]
+    assert refused(plain, older=True) == ["seccomp RuntimeDefault"]
+    chosen = options(PLAIN | {"pod_template": without})
+    assert refused(template(chosen, "abc", "pool")["spec"], older=True) == []
+    for one in planned(PLAIN | {"pod_template": without}, indexed=False):
+        assert schema.problems(definitions, one) == []
+
+
+def test_what_openshift_would_refuse_is_only_there_on_request():
+    asked = options(PLAIN | {"node_energy": True, "pod_security_context": NAMESPACE_USER})
+    assert refused(template(asked, "abc", "pool")["spec"]) == [
+        "volume hostPath",
+        "runAsUser",
+        "fsGroup",
+    ]
+
+
+def test_pods_that_read_counters_are_root_and_nothing_more():
+    spec = template(options(PLAIN | {"node_energy": "/sys"}), "abc", "pool")["spec"]
+    worker = worker_of(spec)
+    assert spec["securityContext"] == {
+        "runAsUser": 0,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert worker["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    (volume,) = [one for one in spec["volumes"] if one["name"] == "greenlithops-node"]
+    assert volume["hostPath"] == {"path": "/sys", "type": "Directory"}
+    (mount,) = [one for one in worker["volumeMounts"] if one["name"] == "greenlithops-node"]
+    assert mount["readOnly"] is True
+    assert {"name": "GREENLITHOPS_SYSFS", "value": mount["mountPath"]} in worker["env"]
+
+
+def test_jobs_over_a_storage_have_urls_in_a_secret_only(definitions):
+    secret = manifests.parcels("abc", 3, [["https://get", "https://put"]])
+    job = manifests.job(
+        options(PLAIN), "abc", 3, 1, indexed=False, errand=Errand("greenlithops-abc-3", 0)
+    )
+    for one in (secret, job):
+        assert schema.problems(definitions, one) == []
+        assert "https" not in str(one)
+    worker = worker_of(job["spec"]["template"]["spec"])
+    assert worker["args"][1:] == [
+        "/run/secrets/greenlithops-parcels/parcels.json",
+        "--index",
+        "0",
+    ]
 
 
 def test_options_go_over_the_template_and_that_over_defaults():

@@ -32,6 +32,10 @@ def jobs(options, cluster, request):
     return options | {"mode": "jobs"}
 
 
+def rest(seconds):
+    time.sleep(seconds)
+
+
 def work(number):
     print("number", number)
     if number == 2:
@@ -63,7 +67,7 @@ async def test_what_happens_to_a_call_is_said(jobs, storage):
         with pytest.raises(WorkerLost, match="exit code 3"):
             await executor.submit(os._exit, 3)
         with pytest.raises(CallTimeout, match="runtime_timeout"):
-            await executor.submit(time.sleep, 600)
+            await executor.submit(rest, 600)
         assert await executor.submit(abs, -1) == 1
 
 
@@ -72,7 +76,7 @@ async def test_a_cancelled_call_leaves_nothing(jobs, storage):
         soon(100),
         gl.AsyncExecutor("kubernetes", backend_options=jobs, storage=storage) as executor,
     ):
-        job = executor.map(time.sleep, [600] * 2)
+        job = executor.map(rest, [600] * 2)
         await asyncio.sleep(1)
         job.cancel()
         with pytest.raises(CallCancelled):

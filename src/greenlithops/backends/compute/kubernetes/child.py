@@ -83,6 +83,9 @@ class Child:
         except BaseException:
             ours.close()
             os.close(self._lifeline)
+            started, self._process = self._process, None
+            if started is not None:  # the end of its lifeline ends it
+                await asyncio.shield(started.wait())
             raise
         finally:
             theirs.close()
