@@ -7,8 +7,8 @@ import pytest
 
 import greenlithops as gl
 from greenlithops.errors import CallCancelled
-from support.clock import SOON, eventually, soon
-from support.disasters import hold_the_lock, sleep_async, sleep_long, spin, square
+from support.clock import eventually, soon
+from support.disasters import hold_the_lock, sleep_long, spin, square, wait_for
 
 
 @pytest.fixture
@@ -50,26 +50,30 @@ async def test_the_worker_of_a_cancelled_call_is_free_again(function):
 
 async def test_a_running_coroutine_is_stopped_and_its_neighbours_are_not(tmp_path):
     async def work(number):
+        (tmp_path / f"{number} runs").touch()
         try:
-            await asyncio.sleep(0.5)
+            await wait_for(tmp_path / "go")
             return number, os.getpid()
         except asyncio.CancelledError:
-            (tmp_path / str(number)).touch()
+            (tmp_path / f"{number} cancelled").touch()
             raise
 
+    def left(word):
+        return {int(path.name.split()[0]) for path in tmp_path.glob(f"* {word}")}
+
     async with gl.AsyncExecutor(max_workers=1) as executor:
-        await executor.submit(work, 99)
         job = executor.map(work, range(10))
-        await asyncio.sleep(0.15)
+        await eventually(lambda: left("runs") == set(range(10)))
         async with soon():
             job[3].cancel()
             job[7].cancel()
+            (tmp_path / "go").touch()
             found = await job.results(return_exceptions=True)
         assert [type(found[n]) for n in (3, 7)] == [CallCancelled] * 2
         rest = [found[n] for n in range(10) if n not in (3, 7)]
         assert [number for number, _ in rest] == [0, 1, 2, 4, 5, 6, 8, 9]
         assert len({pid for _, pid in rest}) == 1
-        await eventually(lambda: {path.name for path in tmp_path.iterdir()} == {"3", "7"})
+        await eventually(lambda: left("cancelled") == {3, 7})
 
 
 async def test_a_waiting_call_is_never_run(busy, tmp_path):
@@ -224,18 +228,18 @@ async def test_cancelling_the_task_that_takes_as_completed_cancels_the_job(execu
 
 async def test_a_timeout_of_a_wait_cancels_the_call(executor):
     call = executor.submit(sleep_long)
-    async with soon(0.3 + SOON):
+    async with soon():
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(call, 0.3)
     assert call.cancelled()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await executor.map(sleep_long, [60] * 3)
-    assert await asyncio.wait_for(executor.submit(square, 5), 10) == 25
+    assert await executor.submit(square, 5) == 25
 
 
-async def test_shield_keeps_the_call_running(executor):
-    call = executor.submit(sleep_async, 0.5)
+async def test_shield_keeps_the_call_running(executor, tmp_path):
+    call = executor.submit(wait_for, tmp_path / "go")
 
     async def wait():
         return await call
@@ -244,7 +248,8 @@ async def test_shield_keeps_the_call_running(executor):
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(inner), 0.05)
     assert not call.cancelled()
-    assert await call == 0.5
+    (tmp_path / "go").touch()
+    assert await call is None
     await inner
 
 

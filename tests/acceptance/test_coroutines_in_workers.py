@@ -12,7 +12,7 @@ import pytest
 
 import greenlithops as gl
 from support.clock import soon
-from support.disasters import sleep_async, square
+from support.disasters import sleep_async, sleep_long, square
 
 
 @pytest.fixture
@@ -24,11 +24,19 @@ async def single():
             job.cancel()
 
 
-async def test_five_hundred_sleeps_with_concurrency_100_take_five_sleeps(single):
-    began = time.monotonic()
-    assert await single.map(sleep_async, [0.4] * 500) == [0.4] * 500
-    took = time.monotonic() - began
-    assert 2.0 <= took < 4.0
+async def test_a_hundred_coroutines_run_at_a_time(single, tmp_path):
+    """Each waits until a hundred have begun; those beyond begin as others end."""
+    began = tmp_path / "began"
+
+    async def work(number):
+        with began.open("ab") as file:
+            file.write(b".")
+        while began.stat().st_size < 100:  # noqa: ASYNC110 - as `wait_for` does
+            await asyncio.sleep(0.005)
+        return number
+
+    async with soon():
+        assert await single.map(work, range(500)) == list(range(500))
 
 
 async def test_no_more_run_at_a_time_than_asked_for():
@@ -62,9 +70,9 @@ async def test_each_coroutine_has_its_own_cpu_time(single):
     await job
     cpu = [job[n].stats.cpu_seconds for n in range(4)]
     assert 0.2 <= cpu[0] < 0.3
-    assert 0.1 <= cpu[2] < 0.15
-    assert cpu[1] < 0.03
-    assert cpu[3] < 0.03
+    assert 0.1 <= cpu[2] < 0.2
+    assert cpu[1] < 0.05
+    assert cpu[3] < 0.05
     assert min(job[n].stats.wall_seconds for n in range(4)) >= 0.3
 
 
@@ -176,12 +184,11 @@ async def test_a_timeout_does_not_count_while_another_environment_runs(single):
         long = single.map(wait_for_environment, [2.5] * 2, extra_env={"GL_ASYNC": "long"})
         await asyncio.sleep(0.3)
         brief = single.map(
-            wait_for_environment, [0.01] * 2, extra_env={"GL_ASYNC": "brief"}, timeout=0.5
+            wait_for_environment, [0.01] * 2, extra_env={"GL_ASYNC": "brief"}, timeout=1.5
         )
         assert await brief == ["brief"] * 2
         assert await long == ["long"] * 2
         assert long[0].stats.attempt == 1
-        assert long[0].stats.wall_seconds < 3.5
 
 
 class Machine:
@@ -217,20 +224,14 @@ async def test_functions_and_coroutines_share_a_worker(single):
         assert await slow == [0.3] * 50
 
 
-async def test_sleeping_coroutines_do_not_wait_for_a_busy_function():
+async def test_coroutines_follow_a_function_that_keeps_their_worker_busy():
     async with gl.AsyncExecutor(max_workers=1) as executor:
         await executor.submit(sleep_async, 0)
-        busy = executor.submit(_spin_for, 0.6)
+        busy = executor.submit(sleep_long, 0.3)
         await asyncio.sleep(0.05)
         async with soon():
             assert await executor.map(sleep_async, [0.01] * 10) == [0.01] * 10
-        await busy
-
-
-def _spin_for(seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pass
+            await busy
 
 
 _gates = {}

@@ -12,6 +12,7 @@ import pytest
 import greenlithops as gl
 from greenlithops.energy.cpu_time.sources import SOURCES, open_cpu_sources
 from greenlithops.errors import CallTimeout, ConfigurationError, WorkerLost
+from support.clock import BUSY, eventually
 
 
 def possible(name):
@@ -85,7 +86,7 @@ async def test_a_call_that_kills_its_worker(executor):
 
 
 async def test_a_call_that_takes_too_long(executor, tmp_path):
-    call = executor.options(timeout=0.5).submit(spin_for_ever, str(tmp_path / "note"))
+    call = executor.options(timeout=1).submit(spin_for_ever, str(tmp_path / "note"))
     with pytest.raises(CallTimeout):
         await call
     costs(call, tmp_path / "note")
@@ -96,7 +97,7 @@ async def test_a_call_that_takes_too_long(executor, tmp_path):
 async def test_a_subprocess_that_is_killed_with_its_call(source, tmp_path):
     async with gl.AsyncExecutor(max_workers=1, energy=f"model+{source}") as executor:
         await executor.submit(spin, 0.01)
-        call = executor.options(timeout=1.5).submit(spin_outside, str(tmp_path / "note"))
+        call = executor.options(timeout=3).submit(spin_outside, str(tmp_path / "note"))
         with pytest.raises(CallTimeout):
             await call
         costs(call, tmp_path / "note")
@@ -104,7 +105,7 @@ async def test_a_subprocess_that_is_killed_with_its_call(source, tmp_path):
 
 async def test_a_coroutine_that_blocks_its_loop(tmp_path):
     async with gl.AsyncExecutor(max_workers=1) as executor:
-        call = executor.options(timeout=0.2).submit(block, str(tmp_path / "note"))
+        call = executor.options(timeout=1).submit(block, str(tmp_path / "note"))
         with pytest.raises(CallTimeout):
             await call
         costs(call, tmp_path / "note")
@@ -112,10 +113,11 @@ async def test_a_coroutine_that_blocks_its_loop(tmp_path):
 
 async def test_a_call_that_is_cancelled_while_it_runs(executor, tmp_path):
     job = executor.map(spin_for_ever, [str(tmp_path / "note")])
-    await asyncio.sleep(0.5)
+    await eventually((tmp_path / "note").exists)
+    await asyncio.sleep(0.3)
     job.cancel()
     call = job.futures[0]
-    stop = time.monotonic() + 5
+    stop = time.monotonic() + BUSY
     while call.energy is None:
         assert time.monotonic() < stop, "it has no energy"
         await asyncio.sleep(0.01)

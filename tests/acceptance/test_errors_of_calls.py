@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import time
 
 import pytest
 
@@ -10,6 +9,7 @@ import greenlithops as gl
 from greenlithops.errors import CallCancelled, CallError, GreenlithopsError, RemoteError
 from support import failing
 from support.clock import soon
+from support.disasters import hold
 from support.failing import fail, fail_async, fail_in_task, square
 
 AROUND = list(range(20))
@@ -152,15 +152,16 @@ async def test_the_first_error_is_raised_at_once_and_the_others_go_on(tmp_path):
     def work(number):
         if number == 0:
             raise ValueError("at once")
-        time.sleep(0.5)
+        hold(tmp_path / "go")
         (tmp_path / str(number)).touch()
 
     async with gl.AsyncExecutor(max_workers=2) as executor:
         await executor.map(square, range(4))
-        async with soon(0.45 + 1):
+        async with soon():
             job = executor.map(work, range(4))
             with pytest.raises(ValueError, match="at once"):
                 await job
         assert not job.done()
-    assert {path.name for path in tmp_path.iterdir()} == {"1", "2", "3"}
+        (tmp_path / "go").touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "2", "3", "go"}
     assert job.done()

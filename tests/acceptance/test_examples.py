@@ -15,6 +15,7 @@ import pytest
 
 from integration.serving import EXAMPLES, events, served
 from support import scripts
+from support.clock import BUSY, soon
 
 TEXT = "one two two three three three\n"
 BIG = 24  #: files of a job that takes seconds
@@ -50,7 +51,7 @@ def service(tmp_path, root):
 @pytest.fixture
 async def client(service):
     """A client of the service."""
-    async with httpx.AsyncClient(base_url=service.address, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=service.address, timeout=BUSY) as client:
         yield client
 
 
@@ -185,7 +186,7 @@ async def test_unknown_jobs_are_not_found(client):
 
 async def test_cancelling_ends_the_job_and_its_streams(client):
     job = await start(client, folder="big")
-    async with asyncio.timeout(10):
+    async with soon():
         listening = asyncio.create_task(follow(client, job))
         while (await client.get(job)).json()["progress"]["done"] == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.02)  # as a client that does not listen would do
@@ -269,4 +270,4 @@ async def test_shutting_down_leaves_no_process(client, service, number):
             break
         seconds = await asyncio.to_thread(service.stop, number)
     # Workers that stay behind are found by the check that follows every test.
-    assert seconds < 5
+    assert seconds < BUSY

@@ -228,10 +228,8 @@ def test_ctrl_c_ends_it_at_once(moment):
     else:
         time.sleep(0.05)  # it imports now what it needs, which takes several times as long
     process.send_signal(signal.SIGINT)
-    start = time.monotonic()
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=scripts.LIMIT)
     # What it leaves behind, if anything, is found by the check that follows every test.
-    assert time.monotonic() - start < 2
     assert process.returncode == 130
     assert "Traceback" not in errors
 

@@ -198,7 +198,6 @@ async def test_the_executor_is_usable_from_within_the_input(executor):
         assert await executor.map(square, levels()) == [0, 1, 16]
 
 
-@pytest.mark.timeout(300)
 async def test_a_million_elements_need_little_memory(executor):
     def resident():
         pages = Path("/proc/self/statm").read_text().split()[1]

@@ -8,7 +8,7 @@ import pytest
 import greenlithops as gl
 from greenlithops.errors import ExecutorClosed, NotReady
 from support.clock import SOON, eventually, soon
-from support.disasters import sleep_async, sleep_long, square
+from support.disasters import sleep_long, square, wait_for
 
 
 async def test_a_job_is_indexed_like_its_input(executor):
@@ -109,8 +109,8 @@ async def test_as_completed_begun_late_misses_nothing(executor):
     assert {future.index async for future in job.as_completed()} == set(range(300))
 
 
-async def test_what_is_not_ready_says_so(executor):
-    job = executor.map(sleep_long, [0.3])
+async def test_what_is_not_ready_says_so(executor, tmp_path):
+    job = executor.map(wait_for, [tmp_path / "go"])
     with pytest.raises(NotReady):
         job[0].result()
     with pytest.raises(NotReady):
@@ -119,6 +119,7 @@ async def test_what_is_not_ready_says_so(executor):
     assert job[0].stats is None
     assert job[0].energy is None
     assert await job.wait(0.05) is False
+    (tmp_path / "go").touch()
     assert await job.wait() is True
     assert job[0].state is gl.CallState.DONE
     assert job[0].exception() is None
@@ -177,11 +178,11 @@ async def test_a_done_callback_that_raises_disturbs_nobody(executor, loop_errors
     loop_errors.clear()
 
 
-async def test_wait_and_as_completed_take_jobs_and_futures_of_many(executor):
+async def test_wait_and_as_completed_take_jobs_and_futures_of_many(executor, tmp_path):
     job, call, slow = (
         executor.map(square, range(3)),
         executor.submit(square, 9),
-        executor.submit(sleep_async, 0.5),
+        executor.submit(wait_for, tmp_path / "go"),
     )
     async with soon(5):
         done, pending = await gl.wait([job, call, slow], return_when="FIRST_COMPLETED")
@@ -189,17 +190,18 @@ async def test_wait_and_as_completed_take_jobs_and_futures_of_many(executor):
         assert slow in pending
         done, pending = await gl.wait([job, call, slow], timeout=0.01)
         assert slow in pending
+        (tmp_path / "go").touch()
         done, pending = await gl.wait([job, call, slow])
         assert len(done) == 5
         assert not pending
         found = [future async for future in gl.as_completed([job, slow, call])]
-    assert {future.result() for future in found} == {0, 1, 4, 81, 0.5}
+    assert {future.result() for future in found} == {0, 1, 4, 81, None}
     with pytest.raises(gl.errors.UsageError if hasattr(gl, "errors") else ValueError):
         await gl.wait([5])
 
 
-async def test_wait_for_the_first_exception(executor):
-    good, bad = executor.submit(sleep_async, 1.0), executor.submit(square, None)
+async def test_wait_for_the_first_exception(executor, tmp_path):
+    good, bad = executor.submit(wait_for, tmp_path / "go"), executor.submit(square, None)
     async with soon():
         done, pending = await gl.wait([good, bad], return_when="FIRST_EXCEPTION")
     assert done == {bad}
@@ -207,8 +209,9 @@ async def test_wait_for_the_first_exception(executor):
     with pytest.raises(TimeoutError):
         async for _ in gl.as_completed([good], timeout=0.05):
             pass
+    (tmp_path / "go").touch()
     results = await gl.gather(good, bad, return_exceptions=True)
-    assert results[0] == 1.0
+    assert results[0] is None
     assert isinstance(results[1], TypeError)
 
 

@@ -7,8 +7,6 @@ import resource
 import weakref
 from pathlib import Path
 
-import pytest
-
 import greenlithops as gl
 from support.clock import soon
 from support.disasters import square
@@ -26,7 +24,6 @@ async def one(number):
             assert await executor.submit(square, number) == number**2
 
 
-@pytest.mark.timeout(300)
 async def test_a_thousand_executors_leave_nothing_behind():
     for number in range(50):
         await one(number)

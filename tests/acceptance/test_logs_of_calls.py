@@ -11,7 +11,7 @@ import pytest
 
 import greenlithops as gl
 from greenlithops import EventKind
-from support.clock import START, eventually, soon
+from support.clock import eventually, soon
 from support.disasters import square
 
 
@@ -142,7 +142,7 @@ async def test_live_logs_come_while_the_call_runs(tmp_path, kind):
         function = work if kind == "function" else work_async
         call = executor.options(live_logs=True).submit(function)
         try:
-            await eventually(lambda: call.logs == "žlutý, early\n", START)
+            await eventually(lambda: call.logs == "žlutý, early\n")
             assert not call.done()
             assert call.job.logs == {call.index: "žlutý, early\n"}
             await eventually(lambda: heard == ["žlutý, early\n"])

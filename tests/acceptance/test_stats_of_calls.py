@@ -51,13 +51,13 @@ async def test_moments_are_in_order_and_of_today(single):
     after = time.time()
     assert before - 0.01 <= found.queued <= found.start <= found.end <= after + 0.01
     assert found.end - found.start == pytest.approx(found.wall_seconds, abs=1e-6)
-    assert 0.05 <= found.wall_seconds < 0.15
-    assert found.cpu_seconds < 0.02
+    assert 0.05 <= found.wall_seconds <= after - before + 0.01
+    assert found.cpu_seconds < 0.04
 
 
 async def test_cpu_time_of_a_spin(single):
     found = await stats(single, spin, 0.2)
-    assert 0.2 <= found.cpu_seconds < 0.22 + 0.01
+    assert 0.2 <= found.cpu_seconds < 0.25
     assert found.wall_seconds >= 0.19
     assert found.cpu_user_seconds + found.cpu_system_seconds == pytest.approx(found.cpu_seconds)
     assert found.cpu_user_seconds > found.cpu_system_seconds

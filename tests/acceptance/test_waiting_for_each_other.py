@@ -9,7 +9,7 @@ import pytest
 
 import greenlithops as gl
 from support.clock import soon
-from support.disasters import sleep_async, square
+from support.disasters import hold, sleep_async, square
 
 
 def inner(levels):
@@ -45,7 +45,7 @@ async def test_several_executors_in_one_loop():
         assert one.id != two.id
 
 
-def wait_for(path, seconds=12):
+def wait_for(path, seconds=90):
     end = time.monotonic() + seconds
     while not path.exists():
         if time.monotonic() > end:
@@ -100,23 +100,30 @@ async def test_submitted_calls_may_wait_for_each_other(executor, tmp_path):
         await blocked
 
 
-async def test_a_slow_call_holds_up_no_quick_ones(executor):
+@pytest.mark.parametrize("slow", range(10, 22))
+async def test_a_slow_call_holds_up_no_quick_ones(executor, tmp_path, slow):
+    """Nor the outcomes of those that its worker ran before it."""
+
     def work(number):
-        if number == 10:
-            time.sleep(1.5)
-        return number, time.time()
+        if number == slow:
+            hold(tmp_path / "go")
+        return number
 
     await executor.map(square, range(2000))
-    began = time.time()
-    found = await executor.map(work, range(200))
-    late = [number for number, end in found if end - began > 1.0]
-    assert late == [10]
+    job = executor.map(work, range(200))
+    others = [job[number] for number in range(200) if number != slow]
+    async with soon():
+        quick = [future.index async for future in gl.as_completed(others)]
+    assert len(quick) == 199
+    assert not job[slow].done()
+    (tmp_path / "go").touch()
+    assert await job == list(range(200))
 
 
 async def test_coroutines_fill_all_workers():
     async with gl.AsyncExecutor(max_workers=2, worker_concurrency=10) as executor:
         await gl.gather(*(executor.submit(sleep_async, 0.05) for _ in range(20)))
         job = executor.map(sleep_async, [0.3] * 20)
-        async with soon(1.5):
+        async with soon():
             await job
         assert job.stats.workers == 2

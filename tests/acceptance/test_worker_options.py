@@ -77,12 +77,12 @@ async def test_an_initializer_may_print_and_be_slow():
     def prepare():
         print("preparing")
         os.write(1, b"below\n")
-        sleep_long(0.4)
+        sleep_long(1)
 
     async with gl.AsyncExecutor(max_workers=1, initializer=prepare) as executor:
         call = executor.submit(square, 3)
         assert await call == 9
-        assert call.stats.wall_seconds < 0.3
+        assert call.stats.wall_seconds < 1
         later = executor.submit(square, 4)
         await later
         assert later.logs == ""

@@ -40,7 +40,6 @@ def through(proxy, server, **options):
     return {**reached(server), "endpoint": proxy.endpoint(server), "read_timeout": 2.0, **options}
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_no_wrong_byte_and_no_lost_object(seaweedfs, bucket, seed):
     bodies = {f"small/{n:03d}": os.urandom(n * 37) for n in range(300)}
@@ -121,7 +120,6 @@ async def test_a_server_that_takes_no_more_is_noticed():
         await server.wait_closed()
 
 
-@pytest.mark.timeout(180)
 async def test_a_server_is_killed_in_the_middle_of_an_upload(server_guard, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "own"
@@ -186,7 +184,6 @@ asyncio.run(main(json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
 """
 
 
-@pytest.mark.timeout(240)
 async def test_a_gibibyte_through_little_memory(seaweedfs, bucket):
     arguments = [json.dumps(reached(seaweedfs)), bucket, "1024"]
     command = [sys.executable, "-W", "error", "-c", STREAM, *arguments]

@@ -329,7 +329,6 @@ async def test_presigned_urls_work(storage, bucket):
             await storage.presigned_url(bucket, key, seconds=seconds)
 
 
-@pytest.mark.timeout(180)
 async def test_five_thousand_at_once(seaweedfs, bucket):
     async with AsyncStorage("seaweedfs", concurrency=5_000, **reached(seaweedfs)) as storage:
         bodies = {f"many/{n:04d}": os.urandom(n % 500) for n in range(5_000)}

@@ -86,7 +86,7 @@ async def test_calls_results_errors_and_output(executor):
     assert "in work" in "".join(results[5].__notes__)
     assert job[3].logs == "number 3\n"
     stats = job[3].stats
-    assert abs(stats.start - time.time()) < 20
+    assert abs(stats.start - time.time()) < 60
     assert stats.worker
     assert job.energy is None  # what this machine uses is not what the service uses
     assert executor.workers
@@ -216,12 +216,10 @@ async def test_another_protocol_by_a_client_that_says_so(executor, monkeypatch):
 
 async def test_timeouts(executor):
     async with soon(10):
-        started = time.monotonic()
-        job = executor.map(nap, [0.01, 5.0], timeout=0.5)
+        job = executor.map(nap, [0.01, 60.0], timeout=2)
         results = await job.results(return_exceptions=True)
         assert results[0] is None
         assert isinstance(results[1], CallTimeout)
-        assert time.monotonic() - started < 3
 
 
 async def test_cancelling_drops_what_is_open(serve):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ADDRESS = re.compile(r"running on (http://\S+)")
-START_SECONDS = 20
-END_SECONDS = 8
+START_SECONDS = 60
+END_SECONDS = 60
 
 
 class Service:

@@ -16,7 +16,7 @@ import pytest
 
 from integration.serving import served
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 FLAGS = (
     "--headless",
@@ -67,7 +67,7 @@ class Browser:
         self.ask("POST", f"{element}/clear")
         self.ask("POST", f"{element}/value", text=text)
 
-    def wait(self, script, *arguments, seconds=30):
+    def wait(self, script, *arguments, seconds=60):
         """Wait until JavaScript returns something true."""
         deadline = time.monotonic() + seconds
         while not (value := self.run(script, *arguments)):
@@ -96,7 +96,7 @@ def driving(folder):
         )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while True:
                 with contextlib.suppress(httpx.TransportError):
                     if client.get("/status").json()["value"]["ready"]:
@@ -106,7 +106,7 @@ def driving(folder):
             yield client
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -6,7 +6,7 @@ from greenlithops.multiprocessing import config
 from greenlithops.multiprocessing import session as sessions
 from greenlithops.sync.loop import background
 
-LEASE = 1.0
+LEASE = 2.0
 
 
 background().call(lambda: None)  # the one loop stays, with its descriptors

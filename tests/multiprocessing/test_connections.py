@@ -10,9 +10,9 @@ import pytest
 
 import greenlithops.multiprocessing as mp
 from greenlithops.multiprocessing.connection import Client, Listener, wait
+from support.clock import BUSY
 
-LEASE = 1.0
-SLACK = 3.0
+LEASE = 2.0
 
 
 def send_all(connection, items):
@@ -80,7 +80,7 @@ def test_the_death_of_a_writer_is_an_end():
     before = time.monotonic()
     with pytest.raises(EOFError):
         reader.recv()
-    assert time.monotonic() - before < LEASE + SLACK
+    assert time.monotonic() - before < LEASE + BUSY
     process.join(10)
     process.close()
     reader.close()

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from support import scripts
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -22,7 +23,11 @@ time.sleep(100)
 
 def run(name):
     return subprocess.run(
-        [sys.executable, EXAMPLES / name], capture_output=True, text=True, check=True, timeout=50
+        [sys.executable, EXAMPLES / name],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=scripts.LIMIT,
     ).stdout
 
 
@@ -37,26 +42,15 @@ def test_processes_share_an_account():
     assert "balance: 1111 after 4 deposits" in run("shared_state.py")
 
 
-def gone(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
 def test_the_embedded_server_ends_with_a_program_that_is_killed():
     program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     with program:
         pid, path = program.stdout.readline().split()
         folder = Path(path).parent
         assert folder.stat().st_mode & 0o777 == 0o700
-        assert not gone(int(pid))
+        assert scripts.alive(int(pid))
         os.kill(program.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while not gone(int(pid)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert gone(int(pid))
+    assert scripts.gone([int(pid)], 10) == []
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()  # a later program would have removed it

@@ -169,7 +169,7 @@ def test_a_reader_that_died_while_it_waited_takes_nothing():
     time.sleep(0.3)
     os.kill(reader.pid, signal.SIGKILL)
     reader.join(10)
-    time.sleep(1.5)  # the lease
+    time.sleep(config.get_parameter(config.LEASE_TIME) + 0.5)
     items.put("kept")
     assert items.get(timeout=10) == "kept"
     reader.close()

@@ -62,6 +62,19 @@ def sleep_long(seconds=60):
     time.sleep(seconds)
 
 
+def hold(path):
+    """Return when somebody has made a file; what it is called."""
+    while not path.exists():
+        time.sleep(0.005)
+    return path.name
+
+
+async def wait_for(path):
+    """As `hold`, in a coroutine; return nothing."""
+    while not path.exists():  # noqa: ASYNC110 - another process makes it
+        await asyncio.sleep(0.005)
+
+
 async def block_the_loop():
     """Block the loop that all coroutines of the worker share."""
     await asyncio.sleep(0)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 MARK = "GREENLITHOPS_TESTS"  #: environment variable by which this run's processes are known
-GRACE = 3.0  #: seconds that the kernel and other threads have to let go
+GRACE = 15.0  #: seconds that the kernel and other threads have to let go
 #: the one loop of the synchronous face, and that of fsspec, for ever; and the threads of their
 #: executors (those of a test's own loop end with it)
 PERMANENT_THREADS = ("greenlithops-loop", "fsspecIO", "asyncio_")

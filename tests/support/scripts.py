@@ -9,7 +9,9 @@ import textwrap
 import time
 from pathlib import Path
 
-LIMIT = 40  #: seconds after which a script is held to hang
+from support.clock import BUSY
+
+LIMIT = 120  #: seconds after which a script is held to hang
 
 
 def write(folder, source, name="script.py"):
@@ -61,6 +63,16 @@ def line(process):
     return text.strip()
 
 
+def rest(process):
+    """Wait until a program's main thread waits for something other than the processor."""
+    looks, deadline = 0, time.monotonic() + BUSY
+    while looks < 5:
+        assert time.monotonic() < deadline, "it never rests"
+        stat = Path(f"/proc/{process.pid}/task/{process.pid}/stat").read_text()
+        looks = looks + 1 if stat.rpartition(")")[2].split()[0] == "S" else 0
+        time.sleep(0.02)
+
+
 def alive(pid):
     """Return whether a process runs; one that has ended and was not waited for does not."""
     try:
@@ -71,8 +83,8 @@ def alive(pid):
 
 
 def gone(pids, seconds):
-    """Return those of some processes that still run after some seconds at most."""
-    deadline = time.monotonic() + seconds
+    """Return those of some processes that still run after some seconds, on a busy machine."""
+    deadline = time.monotonic() + seconds + BUSY
     while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     return left

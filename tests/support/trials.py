@@ -54,7 +54,6 @@ class StorageTrials:
             await plain.create_bucket(bucket)
             yield storage, plain, bucket, proxy
 
-    @pytest.mark.timeout(180)  # an emulator may look through all objects for each of them
     async def test_a_crowd(self, server):
         bucket = f"crowd-{secrets.token_hex(6)}"
         async with self.opened(server) as storage:

@@ -18,6 +18,8 @@ import pytest
 
 import greenlithops as gl
 from greenlithops.errors import CallTimeout, FunctionNotSerializable, UsageError, WorkerLost
+from support.clock import BUSY
+from support.disasters import hold
 
 
 def square(x):
@@ -37,7 +39,7 @@ def kill_self(_=None):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=BUSY):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -47,7 +49,7 @@ def until(condition, seconds=10):
 @pytest.fixture
 def warm(pool):
     """A pool that is open: opening it blocks for a moment."""
-    pool.submit(square, 1).result(10)
+    pool.submit(square, 1).result(BUSY)
     return pool
 
 
@@ -58,7 +60,7 @@ def test_a_call_gives_a_standard_future(pool):
     future = pool.submit(divide, 7, b=2)
     assert isinstance(pool, concurrent.futures.Executor)
     assert isinstance(future, concurrent.futures.Future)
-    assert future.result(10) == 3
+    assert future.result(BUSY) == 3
     assert future.done()
     assert future.exception() is None
     assert not future.running()
@@ -70,13 +72,13 @@ def test_self_and_fn_can_be_keywords(pool):
     def keywords(**kwargs):
         return kwargs
 
-    assert pool.submit(keywords, self=1, fn=2).result(10) == {"self": 1, "fn": 2}
+    assert pool.submit(keywords, self=1, fn=2).result(BUSY) == {"self": 1, "fn": 2}
 
 
 def test_an_error_is_raised_where_it_is_asked_for(pool):
     future = pool.submit(divide, 1, 0)
     with pytest.raises(ZeroDivisionError) as raised:
-        future.result(10)
+        future.result(BUSY)
     assert "divide" in "".join(raised.value.__notes__)
     assert isinstance(future.exception(), ZeroDivisionError)
 
@@ -84,44 +86,45 @@ def test_an_error_is_raised_where_it_is_asked_for(pool):
 def test_what_cannot_be_pickled_fails_its_own_call(pool):
     lock = threading.Lock()
     with pytest.raises(FunctionNotSerializable):
-        pool.submit(lambda: lock).result(10)
-    assert pool.submit(square, 3).result(10) == 9
+        pool.submit(lambda: lock).result(BUSY)
+    assert pool.submit(square, 3).result(BUSY) == 9
 
 
-def test_a_result_that_is_not_there_in_time(pool):
-    future = pool.submit(nap, 0.3)
+def test_a_result_that_is_not_there_in_time(pool, tmp_path):
+    future = pool.submit(hold, tmp_path / "go")
     with pytest.raises(TimeoutError):
         future.result(0.05)
     with pytest.raises(TimeoutError):
         future.exception(0.05)
-    assert future.result(10) == 0.3
+    (tmp_path / "go").touch()
+    assert future.result(BUSY) == "go"
 
 
 def test_many_threads_submit(pool):
     results = []
 
     def submit(x):
-        results.append(pool.submit(square, x).result(20))
+        results.append(pool.submit(square, x).result(BUSY))
 
     threads = [threading.Thread(target=submit, args=(x,)) for x in range(100)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(BUSY)
     assert sorted(results) == [x * x for x in range(100)]
 
 
 def test_many_calls(pool):
     futures = [pool.submit(square, x) for x in range(5000)]
-    assert [future.result(20) for future in futures] == [x * x for x in range(5000)]
+    assert [future.result(BUSY) for future in futures] == [x * x for x in range(5000)]
 
 
 # Cancelling.
 
 
-def test_a_waiting_call_can_be_cancelled_and_a_running_one_not(pool):
-    running = [pool.submit(nap, 0.6) for _ in range(2)]
-    waiting = [pool.submit(nap, 0.6) for _ in range(4)]
+def test_a_waiting_call_can_be_cancelled_and_a_running_one_not(pool, tmp_path):
+    running = [pool.submit(hold, tmp_path / "go") for _ in range(2)]
+    waiting = [pool.submit(hold, tmp_path / "go") for _ in range(4)]
     assert until(running[0].running)
     assert not running[0].cancel()
     assert waiting[3].cancel()
@@ -129,36 +132,40 @@ def test_a_waiting_call_can_be_cancelled_and_a_running_one_not(pool):
     assert waiting[3].done()
     with pytest.raises(concurrent.futures.CancelledError):
         waiting[3].result()
-    done, not_done = concurrent.futures.wait(waiting[3:], timeout=5)
+    done, not_done = concurrent.futures.wait(waiting[3:], timeout=BUSY)
     assert (len(done), len(not_done)) == (1, 0)
-    assert running[0].result(10) == 0.6
+    (tmp_path / "go").touch()
+    assert running[0].result(BUSY) == "go"
 
 
 def test_what_was_cancelled_does_not_run(pool, tmp_path):
-    blocking = [pool.submit(nap, 0.2) for _ in range(2)]
+    blocking = [pool.submit(hold, tmp_path / "go") for _ in range(2)]
     assert until(lambda: all(future.running() for future in blocking))
     marks = [tmp_path / str(x) for x in range(6)]
     futures = [pool.submit(mark.touch) for mark in marks]
     assert all(future.cancel() for future in futures[3:])
-    concurrent.futures.wait(futures, timeout=10)
+    (tmp_path / "go").touch()
+    concurrent.futures.wait(futures, timeout=BUSY)
     assert not any(mark.exists() for mark in marks[3:])
 
 
 # Waiting.
 
 
-def test_wait_and_as_completed(pool):
-    fast, slow = pool.submit(nap, 0.01), pool.submit(nap, 0.4)
+def test_wait_and_as_completed(pool, tmp_path):
+    fast, slow = pool.submit(nap, 0.01), pool.submit(hold, tmp_path / "go")
     done, not_done = concurrent.futures.wait([fast, slow], return_when="FIRST_COMPLETED")
     assert (done, not_done) == ({fast}, {slow})
-    assert list(concurrent.futures.as_completed([slow, fast], timeout=10)) == [fast, slow]
+    (tmp_path / "go").touch()
+    assert list(concurrent.futures.as_completed([slow, fast], timeout=BUSY)) == [fast, slow]
     bad = pool.submit(divide, 1, 0)
-    late = pool.submit(nap, 0.4)
+    late = pool.submit(hold, tmp_path / "later")
     done, not_done = concurrent.futures.wait([bad, late], return_when="FIRST_EXCEPTION")
     assert (done, not_done) == ({bad}, {late})
     with pytest.raises(TimeoutError):
-        list(concurrent.futures.as_completed([pool.submit(nap, 0.4)], timeout=0.05))
-    done, not_done = concurrent.futures.wait([late], timeout=10)
+        list(concurrent.futures.as_completed([late], timeout=0.05))
+    (tmp_path / "later").touch()
+    done, not_done = concurrent.futures.wait([late], timeout=BUSY)
     assert not not_done
 
 
@@ -167,12 +174,12 @@ def test_callbacks_are_called_and_may_block_and_wait(pool):
     came = threading.Event()
 
     def callback(future):
-        seen.append(future.result() + pool.submit(square, 3).result(10))
+        seen.append(future.result() + pool.submit(square, 3).result(BUSY))
         came.set()
 
     future = pool.submit(nap, 0.05)
     future.add_done_callback(callback)
-    assert came.wait(10)
+    assert came.wait(BUSY)
     assert seen == [9.05]
     future.add_done_callback(seen.append)
     assert seen[1] is future
@@ -221,11 +228,12 @@ def test_map_submits_at_once_and_raises_when_it_is_the_turn(pool):
         next(results)
 
 
-def test_map_gives_up_when_the_time_is_up(warm):
-    results = warm.map(nap, [0, 0, 1], timeout=0.5)
-    assert [next(results), next(results)] == [0, 0]
+def test_map_gives_up_when_the_time_is_up(warm, tmp_path):
+    results = warm.map(hold, [tmp_path, tmp_path, tmp_path / "go"], timeout=2)
+    assert [next(results), next(results)] == [tmp_path.name] * 2
     with pytest.raises(TimeoutError):
         next(results)
+    (tmp_path / "go").touch()
 
 
 def test_map_with_a_buffer_takes_as_results_are_taken(pool):
@@ -245,13 +253,15 @@ def test_map_with_a_buffer_takes_as_results_are_taken(pool):
 
 def test_a_closed_map_cancels_the_rest(pool, tmp_path):
     def mark(x):
-        time.sleep(0.1)
+        if x:
+            hold(tmp_path / "go")
         (tmp_path / str(x)).touch()
         return x
 
     results = pool.map(mark, range(20))
     assert next(results) == 0
     results.close()
+    (tmp_path / "go").touch()
     pool.shutdown()
     assert len(list(tmp_path.iterdir())) < 12
 
@@ -283,31 +293,30 @@ def test_after_shutdown_nothing_can_be_submitted():
     assert repr(pool).endswith("shut down>")
 
 
-def test_shutdown_need_not_wait():
+def test_shutdown_need_not_wait(tmp_path):
     pool = gl.PoolExecutor(1, energy="off")
-    futures = [pool.submit(nap, 0.05) for _ in range(3)]
-    before = time.monotonic()
+    futures = [pool.submit(hold, tmp_path / "go") for _ in range(3)]
     pool.shutdown(wait=False)
-    assert time.monotonic() - before < 0.05
     with pytest.raises(RuntimeError):
         pool.submit(square, 1)
-    assert [future.result(10) for future in futures] == [0.05] * 3
+    (tmp_path / "go").touch()
+    assert [future.result(BUSY) for future in futures] == ["go"] * 3
     pool.shutdown(wait=True)
 
 
 def test_shutdown_can_cancel_what_waits():
     pool = gl.PoolExecutor(2, energy="off")
-    futures = [pool.submit(nap, 0.1) for _ in range(50)]
+    futures = [pool.submit(nap, 0.5) for _ in range(50)]
     pool.shutdown(cancel_futures=True)
     assert all(future.done() for future in futures)
     cancelled = [future for future in futures if future.cancelled()]
     assert len(cancelled) >= 40
-    assert all(future.result() == 0.1 for future in futures if not future.cancelled())
+    assert all(future.result() == 0.5 for future in futures if not future.cancelled())
 
 
 def test_an_idle_pool_and_an_unused_one_end():
     with gl.PoolExecutor(2, energy="off") as pool:
-        assert pool.submit(square, 2).result(10) == 4
+        assert pool.submit(square, 2).result(BUSY) == 4
     gl.PoolExecutor(2, energy="off").shutdown()
     pool = gl.PoolExecutor(2, energy="off")
     del pool
@@ -315,7 +324,7 @@ def test_an_idle_pool_and_an_unused_one_end():
 
 def test_a_forgotten_pool_ends_its_calls():
     future = gl.PoolExecutor(1, energy="off").submit(nap, 0.1)
-    assert future.result(10) == 0.1
+    assert future.result(BUSY) == 0.1
 
 
 # Workers.
@@ -324,11 +333,11 @@ def test_a_forgotten_pool_ends_its_calls():
 def test_a_lost_worker_fails_its_call_and_no_other(pool):
     future = pool.submit(kill_self)
     with pytest.raises(BrokenProcessPool) as raised:
-        future.result(10)
+        future.result(BUSY)
     assert isinstance(raised.value, WorkerLost)
     assert isinstance(raised.value, concurrent.futures.BrokenExecutor)
     assert raised.value.signal == signal.SIGKILL
-    assert pool.submit(square, 3).result(10) == 9
+    assert pool.submit(square, 3).result(BUSY) == 9
 
 
 def remember(value):
@@ -341,7 +350,7 @@ def recall():
 
 def test_an_initializer_runs_in_every_worker():
     with gl.PoolExecutor(2, initializer=remember, initargs=("x",), energy="off") as pool:
-        assert {future.result(10) for future in [pool.submit(recall) for _ in range(10)]} == {"x"}
+        assert {future.result(BUSY) for future in [pool.submit(recall) for _ in range(10)]} == {"x"}
 
 
 class Thing:
@@ -364,7 +373,7 @@ def test_results_that_were_taken_are_not_kept():
 def test_it_takes_the_parameters_of_process_pool_executor():
     context = multiprocessing.get_context("spawn")
     with gl.PoolExecutor(1, context, remember, ("y",), max_tasks_per_child=5) as pool:
-        assert pool.submit(recall).result(10) == "y"
+        assert pool.submit(recall).result(BUSY) == "y"
         assert pool._max_workers == 1
 
 
@@ -405,35 +414,35 @@ def test_functions_see_the_globals_that_the_initializer_has_assigned():
     with gl.PoolExecutor(2, initializer=connect, initargs=("x", 5), energy="off") as pool:
         calls = (use, use_through_another, functools.partial(apply, use), User(), User().method)
         futures = [pool.submit(call, 1) for call in calls for _ in range(10)]
-        assert {future.result(10) for future in futures} == {("x", "x", 6)}
+        assert {future.result(BUSY) for future in futures} == {("x", "x", 6)}
     assert _connection is None
 
 
 def test_what_the_initializer_leaves_alone_is_what_it_is_at_the_submission(monkeypatch):
     with gl.PoolExecutor(1, initializer=connect, initargs=("x", 5), energy="off") as pool:
-        assert pool.submit(unit).result(10) == 1
+        assert pool.submit(unit).result(BUSY) == 1
         monkeypatch.setitem(globals(), "_unit", 2)
-        assert pool.submit(unit).result(10) == 2
+        assert pool.submit(unit).result(BUSY) == 2
 
 
 def test_a_failing_initializer_breaks_the_pool():
     with gl.PoolExecutor(1, initializer=divide, initargs=(1, 0), energy="off") as pool:
         future = pool.submit(square, 1)
         with pytest.raises(BrokenProcessPool, match="ZeroDivisionError"):
-            future.result(10)
+            future.result(BUSY)
         with pytest.raises(BrokenProcessPool):
             pool.submit(square, 1)
 
 
 def test_workers_are_replaced_after_so_many_calls():
     with gl.PoolExecutor(1, max_tasks_per_child=2, energy="off") as pool:
-        pids = [pool.submit(os.getpid).result(10) for _ in range(6)]
+        pids = [pool.submit(os.getpid).result(BUSY) for _ in range(6)]
     assert len(set(pids)) == 3
 
 
 def test_a_timeout_for_every_call():
     with gl.PoolExecutor(1, timeout=0.2, energy="off") as pool, pytest.raises(CallTimeout):
-        pool.submit(nap, 20).result(10)
+        pool.submit(nap, 600).result(BUSY)
 
 
 @pytest.mark.parametrize(
