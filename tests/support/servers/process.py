@@ -1,6 +1,7 @@
 """A server's processes: started on free ports, killed, started again, and ended for certain."""
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -14,22 +15,26 @@ from pathlib import Path
 from support import leaks
 
 PORTS = (12_000, 32_000)  #: Linux gives connections those from 32,768 on
-READY_SECONDS = 40.0
-STOP_SECONDS = 10.0
+READY_SECONDS = 120.0
+STOP_SECONDS = 30.0
 
 # Ends the servers when the tests' own process was killed: then its end of the pipe is closed.
 GUARD = """
-import os, signal, sys
+import contextlib, json, os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-groups = set()
+groups = {}
 for line in sys.stdin:
-    group = int(line)
-    (groups.add if group > 0 else groups.discard)(abs(group))
-for group in groups:
-    try:
+    group, strays = json.loads(line)
+    if strays is None:
+        groups.pop(group, None)
+    else:
+        groups[group] = strays
+for group, strays in groups.items():
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    for path in strays:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 """
 
 
@@ -51,13 +56,13 @@ class Guard:
         leaks.SESSION_GROUPS.add(self._process.pid)
         leaks.SESSION_DESCRIPTORS.add(self._process.stdin.fileno())
 
-    def watch(self, group):
-        """Kill a process group at the end."""
-        self._process.stdin.write(f"{group}\n")
+    def watch(self, group, strays=()):
+        """Kill a process group at the end, and remove the files that it leaves."""
+        self._process.stdin.write(json.dumps([group, [str(path) for path in strays]]) + "\n")
 
     def forget(self, group):
         """Do not kill it, since it is gone."""
-        self._process.stdin.write(f"-{group}\n")
+        self._process.stdin.write(json.dumps([group, None]) + "\n")
 
     def close(self):
         """Kill what is left."""
@@ -118,7 +123,7 @@ class Process:
                 start_new_session=True,
             )
         leaks.SESSION_GROUPS.add(self._running.pid)
-        self._guard.watch(self._running.pid)
+        self._guard.watch(self._running.pid, self._strays)
         try:
             self._wait_until_ready()
         except BaseException:

@@ -1,6 +1,8 @@
 """The servers of the tests: each can be used, killed, and started again where it was."""
 
 import http.client
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import redis
 
 from support import scripts
 from support.servers import kinds
+from support.servers.process import Guard
 
 S3 = ["seaweedfs", "juicefs"]
 
@@ -81,3 +84,14 @@ def test_servers_end_with_the_tests_process(server_guard, tmp_path):
     script.kill()
     scripts.finish(script)
     assert not scripts.gone([server], 10)
+
+
+def test_what_a_killed_server_leaves_elsewhere_is_removed(tmp_path):
+    stray = tmp_path / "socket"
+    stray.touch()
+    server = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    guard = Guard()
+    guard.watch(server.pid, [stray, tmp_path / "never made"])
+    guard.close()
+    assert server.wait(scripts.LIMIT) == -signal.SIGKILL
+    assert not stray.exists()
