@@ -20,6 +20,9 @@ import greenlithops.joblib as backend
 
 backend.register()
 
+#: workers import what this module imports, which takes seconds of a machine that is not busy
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(autouse=True)
 def two_workers(tmp_path):

@@ -1,6 +1,7 @@
 """Process has the standard library's methods and meanings."""
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -171,13 +172,24 @@ def greet():
     print("hello from a process")
 
 
-def test_what_parameters_ask_for_is_shown_and_written(tmp_path, capfd):
-    mp.config.update(STREAM_STDOUT=True, EXPORT_EXECUTION_DETAILS=str(tmp_path / "details"))
+def test_what_a_process_prints_is_shown_unless_a_parameter_hides_it(capfd):
+    for backend, shown in itertools.product(("localhost", "inline"), (True, False)):
+        mp.config.update(STREAM_STDOUT=shown, LITHOPS_CONFIG={"backend": backend})
+        process = mp.Process(target=greet)
+        process.start()
+        process.join(60)
+        process.close()
+        with mp.Pool(1) as pool:
+            pool.starmap(greet, [()] * 20)
+        assert capfd.readouterr().out == "hello from a process\n" * (21 if shown else 0)
+
+
+def test_what_a_process_took_is_written(tmp_path):
+    mp.config.update(EXPORT_EXECUTION_DETAILS=str(tmp_path / "details"))
     process = mp.Process(target=greet, name="greeter")
     process.start()
-    process.join(30)
+    process.join(60)
     process.close()
-    assert "hello from a process" in capfd.readouterr().out
     (file,) = (tmp_path / "details").iterdir()
     content = json.loads(file.read_text())
     assert content["process"] == "greeter"

@@ -20,6 +20,7 @@ from greenlithops.multiprocessing.options import executor_options
 from greenlithops.offload import off_loop
 from greenlithops.sync.below import first_worker, pack, submit_packed
 from greenlithops.sync.loop import background
+from greenlithops.sync.output import flush, show, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,9 @@ class Child:
         self._following: asyncio.Task[None]
         try:
             options = executor_options() | {"max_workers": 1, "retries": None}
+            if config.get_parameter(config.STREAM_STDOUT):
+                options = shown(options)
+                flush()
             # Packed here: what is shared may have to ask its server on the way.
             packed = pack(target)
             background().call_anyway(self._start, packed, options)
@@ -131,7 +135,7 @@ class Child:
 async def tell(call: Future[Any], name: str) -> None:
     """Show, and write down, what the parameters ask for of a call that has ended."""
     if config.get_parameter(config.STREAM_STDOUT) and call.logs:
-        print(call.logs, end="", flush=True)  # noqa: T201 - what is asked for
+        await off_loop(show, [call.logs])
     folder, stats = config.get_parameter(config.EXPORT_EXECUTION_DETAILS), call.stats
     if folder and stats is not None:
         content = {"process": name} | dataclasses.asdict(stats)

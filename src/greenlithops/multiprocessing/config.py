@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LITHOPS_CONFIG = "LITHOPS_CONFIG"  #: sections of a configuration, as `FunctionExecutor` takes them
-STREAM_STDOUT = "STREAM_STDOUT"  #: whether what processes print is shown while they run
+STREAM_STDOUT = "STREAM_STDOUT"  #: whether what processes print is shown
 ENV_VARS = "ENV_VARS"  #: environment variables of processes
 EXPORT_EXECUTION_DETAILS = "EXPORT_EXECUTION_DETAILS"  #: a folder for what calls took, or False
 PIPE_CONNECTION_TYPE = "PIPE_CONNECTION_TYPE"  #: accepted; there is one kind, ``"redislist"``
@@ -21,7 +21,7 @@ RECONNECT_TIME = "RECONNECT_TIME"  #: seconds to wait for a server that does not
 
 _DEFAULTS: dict[str, Any] = {
     LITHOPS_CONFIG: {},
-    STREAM_STDOUT: False,
+    STREAM_STDOUT: True,
     REDIS_EXPIRY_TIME: 3600,
     PIPE_CONNECTION_TYPE: "redislist",
     ENV_VARS: {},

@@ -7,6 +7,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
+from greenlithops.multiprocessing import config
 from greenlithops.multiprocessing.chunks import each
 from greenlithops.multiprocessing.feeder import Feeder
 from greenlithops.multiprocessing.options import executor_options
@@ -73,6 +74,7 @@ class Pool:
             initializer=begin,
             initargs=arguments,
             max_tasks_per_child=maxtasksperchild,
+            show_output=config.get_parameter(config.STREAM_STDOUT),
             **options,
         )
         self._pid = os.getpid()

@@ -11,8 +11,10 @@ from greenlithops.dispatch import plan
 from greenlithops.errors import InitializerFailed
 from greenlithops.job import Future
 from greenlithops.models import CallState
+from greenlithops.offload import off_loop
 from greenlithops.sync.below import ended_since, start_many, tracker_of
 from greenlithops.sync.loop import background
+from greenlithops.sync.output import flush, show
 from greenlithops.sync.pool_future import PENDING, finish_all
 
 if TYPE_CHECKING:
@@ -34,9 +36,10 @@ class Feed:
 
     patient = True
 
-    def __init__(self, host: Hosted) -> None:
+    def __init__(self, host: Hosted, *, show_output: bool) -> None:
         self.broken: InitializerFailed | None = None
         self._host = host
+        self._shows = show_output
         self._waiting: collections.deque[Item] = collections.deque()
         self._woken = False
         self._executor: AsyncExecutor | None = None
@@ -54,6 +57,8 @@ class Feed:
             Exception: it cannot be opened.
         """
         if self._executor is None:
+            if self._shows:
+                flush()
             background().keep(self)
             self._executor = background().call_anyway(self._host.open)
 
@@ -142,6 +147,8 @@ class Feed:
         place = 0
         try:
             while True:
+                if self._shows:
+                    await _show_logs(tracker, place)
                 place = self._hand_out(tracker, group, place)
                 if tracker.over:
                     break
@@ -203,3 +210,12 @@ class Feed:
             await asyncio.wait(set(self._followers))
         await self._host.close(kill=kill)
         background().release(self)
+
+
+async def _show_logs(tracker: Tracker, place: int) -> None:
+    """Show what calls have printed that ended since the `place`-th one, before their results."""
+    logs = tracker.work.ledger.logs
+    while logs and (ended := list(ended_since(tracker, place))):
+        place += len(ended)
+        if texts := [logs[index] for index in ended if index in logs]:
+            await off_loop(show, texts)

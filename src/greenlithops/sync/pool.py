@@ -16,6 +16,7 @@ from greenlithops.executor import AsyncExecutor
 from greenlithops.sync.feed import Feed
 from greenlithops.sync.hosted import Hosted
 from greenlithops.sync.loop import background
+from greenlithops.sync.output import shown
 from greenlithops.sync.pool_future import PoolFuture, pool_error
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class PoolExecutor(concurrent.futures.Executor):
         initializer: a function that every worker runs before its first call.
         initargs: its arguments.
         max_tasks_per_child: replace a worker after so many calls. None: never.
+        show_output: show what calls print: at once where workers run on this machine, otherwise
+            when each call has ended.
         **options: more options of `AsyncExecutor`.
 
     Raises:
@@ -51,6 +54,7 @@ class PoolExecutor(concurrent.futures.Executor):
         initargs: tuple[Any, ...] = (),
         *,
         max_tasks_per_child: int | None = None,
+        show_output: bool = True,
         **options: Any,
     ) -> None:
         if initializer is not None and not callable(initializer):
@@ -63,11 +67,11 @@ class PoolExecutor(concurrent.futures.Executor):
             initializer=initializer,
             initargs=initargs,
             max_calls_per_worker=max_tasks_per_child,
-            **options,
+            **(shown(options) if show_output else options),
         )
         self._max_workers = max_workers or default_workers()  # other libraries look at it
         self._host = Hosted(executor)
-        self._feed = Feed(self._host)
+        self._feed = Feed(self._host, show_output=show_output)
         self._lock = threading.Lock()
         self._shut = False
         weakref.finalize(self, self._feed.let_go).atexit = False

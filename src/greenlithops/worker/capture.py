@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import contextvars
 import io
 import os
@@ -181,3 +182,27 @@ class Capture:
         for offset in range(0, size, _CHUNK):
             log.write(os.pread(self._descriptor, _CHUNK, offset))
         os.ftruncate(self._descriptor, 0)
+
+
+class Inherited(Capture):
+    """Leaves output where it goes by itself: the process has the streams of its client."""
+
+    def _stream(self, number: int) -> io.TextIOWrapper:
+        original = sys.__stdout__ if number == 1 else sys.__stderr__
+        about = (original.encoding, original.errors) if original else ("utf-8", "backslashreplace")
+        # By lines, so that those of several workers do not mix.
+        return open(
+            number, "w", buffering=1, encoding=about[0], errors=about[1], closefd=False
+        )
+
+    def restore(self) -> None:
+        """Open the streams again where a call has closed them; what replaces them stays."""
+        if self.out.closed or self.err.closed:
+            self.install()
+
+    def collect(self) -> None:
+        """Let out what a call has printed: the worker may not end in an orderly way."""
+        for stream in (sys.stdout, sys.stderr):
+            # A call may have closed it; or its reader has gone, which the call was told.
+            with contextlib.suppress(AttributeError, OSError, ValueError):
+                stream.flush()

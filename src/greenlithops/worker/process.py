@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 
-from greenlithops.worker.capture import Capture
+from greenlithops.worker.capture import Capture, Inherited
 from greenlithops.worker.journal import JOURNAL_BYTES, Journal
 from greenlithops.worker.server import Server
 
@@ -30,8 +30,9 @@ BROKEN_WORKER = 70  #: exit status of a worker that failed by itself
 class ProcessHost:
     """The process around a server."""
 
-    def __init__(self, log: int) -> None:
-        self.capture = Capture(log)
+    def __init__(self, log: int, *, inherits: bool) -> None:
+        self.capture = Inherited(log) if inherits else Capture(log)
+        self._log = log
         self._parent = os.getppid()
 
     def greet(self, hello: dict[str, Any]) -> None:
@@ -40,7 +41,7 @@ class ProcessHost:
         sys.argv[:] = hello["argv"]
         self.capture.set_limit(hello["log_bytes"])
         self.capture.install()
-        faulthandler.enable(file=2)
+        faulthandler.enable(file=self._log)
         if hello["as_lithops"]:
             from greenlithops.as_lithops.finder import be_worker  # noqa: PLC0415 - if switched on
 
@@ -93,7 +94,7 @@ def die_with(lifeline: int) -> None:
         os._exit(1)  # it was closed before the signal was set
 
 
-def main(connection: int, lifeline: int, journal: int, log: int) -> NoReturn:
+def main(connection: int, lifeline: int, journal: int, log: int, inherits: int) -> NoReturn:
     """Be a worker on inherited file descriptors; never returns."""
     die_with(lifeline)
     memory = mmap.mmap(journal, JOURNAL_BYTES)
@@ -102,7 +103,8 @@ def main(connection: int, lifeline: int, journal: int, log: int) -> NoReturn:
     try:
         sock = socket.socket(fileno=connection)
         shared = Journal(memoryview(memory))
-        Server(sock, shared, ProcessHost(log), time.process_time_ns).serve()
+        host = ProcessHost(log, inherits=bool(inherits))
+        Server(sock, shared, host, time.process_time_ns).serve()
     except OSError:
         status = LOST_CONNECTION
     except BaseException:  # noqa: BLE001 - the client reads it from the log and tells the user

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from greenlithops.errors import ExecutorError
+from greenlithops.errors import ExecutorError, UsageError
 from greenlithops.models import Limits
 from greenlithops.worker.journal import JOURNAL_BYTES, Journal
 
@@ -26,16 +26,18 @@ _START = (
     "main(*map(int, sys.argv[1:]))"
 )
 _LOG_TAIL = 4000
+CAPTURED, INHERITED = "captured", "inherited"
 
 
 class LocalWorker:
     """One worker process, as the client holds it."""
 
-    def __init__(self, on_exit: Callable[[int], None]) -> None:
+    def __init__(self, on_exit: Callable[[int], None], *, inherits: bool) -> None:
         """Start the process.
 
         Args:
             on_exit: called on the loop with the exit status (negative: the signal), once.
+            inherits: leave what calls print on this process' own streams.
         """
         self._loop = asyncio.get_running_loop()
         self._on_exit = on_exit
@@ -54,11 +56,11 @@ class LocalWorker:
                     *interpreter(),
                     "-c",
                     _START.format(root=_ROOT),
-                    *map(str, descriptors),
+                    *map(str, (*descriptors, int(inherits))),
                 ],
                 stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
+                stdout=1 if inherits and _is_open(1) else self._log,
+                stderr=2 if inherits and _is_open(2) else self._log,
                 pass_fds=descriptors,
                 start_new_session=True,
             )
@@ -130,6 +132,14 @@ class LocalWorker:
         self._memory.close()
 
 
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 def anonymous_file(name: str) -> int:
     """Return a descriptor of a file that has no place in the file system."""
     if hasattr(os, "memfd_create"):
@@ -151,10 +161,23 @@ def interpreter() -> list[str]:
 
 
 class LocalhostBackend:
-    """Runs calls in worker processes on this machine."""
+    """Runs calls in worker processes on this machine.
+
+    Args:
+        output: where what calls print goes: ``"captured"`` (to the logs of each call) or
+            ``"inherited"`` (to the streams of this process, as it is printed).
+
+    Raises:
+        UsageError: `output` is something else.
+    """
 
     name = "localhost"
     limits = Limits()
+
+    def __init__(self, output: str = CAPTURED) -> None:
+        if output not in {CAPTURED, INHERITED}:
+            raise UsageError(f"output must be {CAPTURED!r} or {INHERITED!r}, not {output!r}")
+        self._inherits = output == INHERITED
 
     async def __aenter__(self) -> Self:
         if not hasattr(os, "fork"):
@@ -166,4 +189,4 @@ class LocalhostBackend:
 
     def start_worker(self, on_exit: Callable[[int], None]) -> LocalWorker:
         """Start one more process."""
-        return LocalWorker(on_exit)
+        return LocalWorker(on_exit, inherits=self._inherits)
