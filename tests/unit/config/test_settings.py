@@ -149,6 +149,29 @@ def test_former_names_of_keys_are_understood():
     assert dict(made(config=config).storage.options) == {"region": "eu-west-1"}
 
 
+@pytest.mark.parametrize(
+    ("cloud", "own", "region"),
+    [
+        ({}, {"region": "r", "region_name": "n"}, "n"),  # both in one section: as in Lithops
+        ({"region": "r", "region_name": "n"}, {}, "n"),
+        ({"region": "c"}, {"region_name": "n"}, "n"),  # the backend's own, whatever its name
+        ({"region_name": "c"}, {"region": "r"}, "r"),
+        ({"region_name": "c"}, {"region": None}, "c"),
+        ({"region_name": "c"}, {}, "c"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value) or "none",
+)
+def test_which_region_wins(cloud, own, region):
+    keys = {"access_key_id": "a", "secret_access_key": "b"}
+    config = {"lithops": {"storage": "aws_s3"}, "aws": cloud, "aws_s3": keys | own}
+    assert made(config=config).storage.options["region"] == region
+    function = {"execution_role": "arn:aws:iam::123456789012:role/x", **own}
+    config = {"lithops": {"backend": "aws_lambda"}, "aws": keys | cloud, "aws_lambda": function}
+    found = made(config=config)
+    assert found.options["backend_options"]["region"] == region
+    assert found.config["aws_lambda"]["region"] == region
+
+
 def test_sections_of_storages_that_take_anything():
     config = {"redis": {"host": "h", "socket_timeout": 3}}
     assert made(config=config, storage="redis").storage.options == {
