@@ -184,6 +184,7 @@ def _valkey(folder, guard, *, password, cluster):
         "appendonly yes",
         "appendfsync always",
         'save ""',
+        "busy-reply-threshold 120000",  # a busy machine is no reason to refuse others
         *([f"requirepass {password}"] if password else []),
         *(["cluster-enabled yes", f"cluster-port {bus}"] if cluster else []),
     ]
