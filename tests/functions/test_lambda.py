@@ -330,5 +330,5 @@ async def test_a_reply_that_never_comes(options, monkeypatch):
     monkeypatch.setattr("greenlithops.backends.compute.aws_lambda.backend.GRACE_SECONDS", -4.0)
     options |= {"namespace": "silent", "runtime_timeout": 5}
     async with soon(50), gl.AsyncExecutor("aws_lambda", backend_options=options) as executor:
-        with pytest.raises(WorkerLost, match="connection"):
+        with pytest.raises(WorkerLost, match="not replied in time"):
             await executor.submit(nap, 3.0)

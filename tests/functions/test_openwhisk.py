@@ -149,7 +149,7 @@ async def test_faults(whisk):
         with pytest.raises(PayloadTooLarge, match="results take"):
             await ex.submit(large, 2_000_000)
         whisk.next.append(("POST", "", Said(200, None)))
-        with pytest.raises(WorkerLost, match="broke the connection"):
+        with pytest.raises(WorkerLost, match="broke"):
             await ex.submit(abs, 1)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import greenlithops as gl
 from greenlithops.backends.compute.http import backend as backends
+from greenlithops.backends.compute.http import connections
 from greenlithops.backends.compute.http.backend import HttpBackend
 from greenlithops.errors import (
     CallCancelled,
@@ -228,7 +229,7 @@ def impatient():
 
 @pytest.mark.parametrize("kept", [0.1, 60.0])
 async def test_connections_that_were_closed_while_the_loop_was_busy(impatient, monkeypatch, kept):
-    monkeypatch.setattr(backends, "KEPT_SECONDS", kept)
+    monkeypatch.setattr(connections, "KEPT_SECONDS", kept)
     async with soon(60), gl.AsyncExecutor(HttpBackend(impatient, KEY)) as executor:
         for _ in range(4):
             assert await executor.map(abs, range(-8, 0)) == list(range(8, 0, -1))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-
 from greenlithops.backends.compute.aws_lambda.failures import EXPIRED, error_type, failure, refusal
 from greenlithops.backends.compute.aws_lambda.report import log_tail
+from greenlithops.backends.compute.http.connections import explained, opened
 from greenlithops.backends.storage.s3.places import checked_endpoint
 from greenlithops.backends.storage.s3.sigv4 import Target
-from greenlithops.errors import ServiceUnavailable, WorkerLost
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
     from greenlithops.backends.storage.s3.account import Account
 
-CONNECT_SECONDS = 10.0
 LARGE = 256 << 10  #: bytes from which encoding and hashing are done in a thread
 _JSON = {"content-type": "application/json"}
 _ASK = _JSON | {"x-amz-invocation-type": "RequestResponse", "x-amz-log-type": "Tail"}
@@ -46,13 +42,7 @@ class Endpoint:
         self._host = place.host_port_subcomponent or ""
         self._path = f"/2015-03-31/functions/{name}/invocations"
         self._url = f"{place.origin()}{self._path}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=CONNECT_SECONDS, sock_read=seconds
-            ),
-            auto_decompress=False,
-        )
+        self._session = opened(seconds)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -91,15 +81,9 @@ class Endpoint:
         headers = signer.sign(Target("POST", self._host, self._path), kind, digest)
         # What is large is written in pieces, so that the event loop is not held for long.
         body: Any = data if len(data) < LARGE else io.BytesIO(data)
-        try:
+        with explained("Lambda"):
             async with self._session.post(self._url, data=body, headers=headers) as response:
                 return response.status, response.headers, await response.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ServiceUnavailable(f"Lambda is not reached: {error}") from error
-        except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
-            raise WorkerLost(
-                f"the connection to Lambda broke while calls ran: {error!r}"
-            ) from error
 
 
 def _dumped(event: dict[str, Any]) -> tuple[bytes, str]:

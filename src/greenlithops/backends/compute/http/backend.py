@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import io
 import os
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-import aiohttp
 from yarl import URL
 
+from greenlithops.backends.compute.http.connections import explained, opened
 from greenlithops.backends.compute.http.depot import Messages
 from greenlithops.backends.compute.http.mailbox import GRACE_SECONDS, Mailbox
 from greenlithops.errors import (
     ConfigurationError,
     PayloadTooLarge,
-    ServiceError,
     ServiceRefused,
     ServiceUnavailable,
     Throttled,
@@ -30,9 +27,11 @@ from greenlithops.worker.invocation import LENGTH, STREAM, WHOLE
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
+
+    import aiohttp
 
     from greenlithops.protocols import Depot
 
@@ -41,12 +40,9 @@ if TYPE_CHECKING:
     Read = Callable[[Mapping[str, str], bytes], Reply]
     Meaning = Callable[[int, Mapping[str, Any], str], Exception]
 
-CONNECT_SECONDS = 10.0
 LARGE = 256 << 10
-KEPT_SECONDS = 4.0  #: that a connection may rest: uvicorn, for one, closes it after 5
 # Nothing on the way shall compress what is authenticated as it is.
 _HEADERS = {"Content-Type": WHOLE, "Accept-Encoding": "identity"}
-_UNWRITTEN = "Cannot write to closing transport"  #: as aiohttp has it
 _ASYNCHRONOUS = {"Prefer": "respond-async"}
 _STREAMS = {"Accept": f"{STREAM}, {WHOLE}"}
 
@@ -138,18 +134,7 @@ class HttpBackend:
                 )
             queue, run = self._seconds
             self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, ttl_dns_cache=300, keepalive_timeout=KEPT_SECONDS
-            ),
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                sock_connect=CONNECT_SECONDS,
-                sock_read=self._seconds[1] + GRACE_SECONDS,
-            ),
-            auto_decompress=False,
-            headers=_HEADERS,
-        )
+        self._session = opened(self._seconds[1] + GRACE_SECONDS, _HEADERS)
         return self
 
     async def __aexit__(
@@ -173,14 +158,14 @@ class HttpBackend:
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
         if self._mailbox is None:
-            with self._explained():
+            with explained(self._endpoint):
                 async with await self._request(body) as response:
                     await self._check(response)
                     return self._read(response.headers, await response.read())
 
         async def post(url: str) -> bytes | None:
             asked = invocation.address(self.key, body, url)
-            with self._explained():
+            with explained(self._endpoint):
                 async with await self._request(asked, _ASYNCHRONOUS) as response:
                     await self._check(response)
                     reply = await response.read()
@@ -193,7 +178,7 @@ class HttpBackend:
         if self._mailbox is not None:
             yield await self.invoke(body)
             return
-        with self._explained():
+        with explained(self._endpoint):
             async with await self._request(body, _STREAMS) as response:
                 await self._check(response)
                 if response.content_type != STREAM:
@@ -240,31 +225,6 @@ class HttpBackend:
                 f"{self._endpoint} is no worker of greenlithops: it answered {body[:200]!r}"
             )
         return Reply(body)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say what the errors of a connection mean for calls."""
-        try:
-            yield
-        except ServiceError:  # some of which are errors of connections, too
-            raise
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ServiceUnavailable(f"{self._endpoint} is not reached: {error}") from error
-        except aiohttp.ClientOSError as error:
-            # What was not written whole has not begun; a later reset says something else.
-            if str(error.__cause__) == _UNWRITTEN:
-                raise ServiceUnavailable(f"{self._endpoint} closed a connection") from error
-            raise self._broken(error) from error
-        except aiohttp.SocketTimeoutError as error:
-            raise WorkerLost(
-                f"{self._endpoint} has not replied in time: its instance may have died; if calls "
-                "take that long, give more runtime_timeout, or asynchronous=True"
-            ) from error
-        except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError) as error:
-            raise self._broken(error) from error
-
-    def _broken(self, error: Exception) -> WorkerLost:
-        return WorkerLost(f"the connection to {self._endpoint} broke while calls ran: {error!r}")
 
     def __repr__(self) -> str:
         return f"<HttpBackend {self._endpoint}>"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import aiohttp
-
-from greenlithops.backends.compute.http.backend import CONNECT_SECONDS, LARGE
-from greenlithops.errors import ServiceUnavailable, WorkerLost
+from greenlithops.backends.compute.http.backend import LARGE
+from greenlithops.backends.compute.http.connections import explained, patience
+from greenlithops.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import aiohttp
 
 
 class Answer(NamedTuple):
@@ -51,11 +52,8 @@ async def post(
         raise ServiceUnavailable("the backend is not open")
     # What is large is written in pieces, so that the event loop is not held for long.
     data: Any = body if len(body) < LARGE else io.BytesIO(body)
-    limit = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=wait)
-    try:
-        async with session.post(url, data=data, headers=headers, timeout=limit) as response:
+    with explained(url):
+        async with session.post(
+            url, data=data, headers=headers, timeout=patience(wait)
+        ) as response:
             return Answer(response.status, response.headers, await response.read())
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise ServiceUnavailable(f"{url} is not reached: {error}") from error
-    except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-        raise WorkerLost(f"{url} broke the connection, or was silent: {error!r}") from error
