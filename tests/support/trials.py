@@ -47,9 +47,10 @@ class StorageTrials:
         """Give a storage behind a proxy, another one without it, a bucket, and the proxy."""
         bucket = f"trial-{secrets.token_hex(6)}"
         async with (
-            FaultProxy(server.port, faults, seed=seed, http=self.http, stall_seconds=1.5) as proxy,
+            FaultProxy(server.port, faults, seed=seed, http=self.http, stall_seconds=4.5) as proxy,
             self.opened(server) as plain,
-            self.opened(server, proxy.endpoint(server), read_timeout=1.0) as storage,
+            # On a busy machine, answers that come may take a second: given up, they cost sockets.
+            self.opened(server, proxy.endpoint(server), read_timeout=3.0) as storage,
         ):
             await plain.create_bucket(bucket)
             yield storage, plain, bucket, proxy
