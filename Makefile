@@ -55,7 +55,7 @@ bench-storage: $(VENV)/.dev
 	$(BIN)/python benchmarks/storage/run.py
 
 bench-energy: $(VENV)/.dev
-	$(BIN)/python benchmarks/energy/run.py
+	$(BIN)/python benchmarks/energy/run.py $(ARGS)
 
 bench-functions: $(VENV)/.dev
 	$(BIN)/python benchmarks/http_calls/run.py

@@ -28,7 +28,7 @@ from greenlithops.energy.kept import VARIABLE, KeptIdle, keep_idle, machine_key 
 from greenlithops.testing.meters import LiveMachine, LivePowercap, seen_by  # noqa: E402
 
 MACHINE = LiveMachine(idle_watts=20.0, watts_per_cpu=50.0)
-PATIENCE = 120.0
+PATIENCE = 600.0
 KEPT = "greenlithops, kept"  #: with the machine's idle watts known from a calibration
 RESULTS = ROOT / ".bench" / "energy.json"
 FORK = (
@@ -107,14 +107,17 @@ def _run(
 ) -> dict[str, Any]:
     python, program, *mode = command
     line = seen_by([python, program, str(calls), str(seconds), *mode], powercap=tree)
-    done = subprocess.run(
-        line,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env=os.environ | variables,
-    )
+    try:
+        done = subprocess.run(
+            line,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=os.environ | variables,
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"it had not ended after {PATIENCE:g} s"}
     if done.returncode != 0:
         words = done.stderr.strip().splitlines() or ["it said nothing"]
         return {"failed": words[-1]}

@@ -218,6 +218,22 @@ class Collector(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def test_the_machine_is_told_once_however_many_jobs_ran():
+    exporter = PrometheusExporter(CollectorRegistry())
+    begin = 1_767_225_600.0
+    for start, seconds in ((0, 10), (5, 10), (2, 3), (30, 4), (14, 17)):  # 34 s, all at 20 W
+        exporter.add(
+            record(
+                what="job", start=begin + start, window_s=float(seconds),
+                machine_joules=20.0 * seconds, idle_joules=5.0 * seconds,
+                other_joules=10.0 * seconds,
+            )
+        )  # fmt: skip
+    assert exporter.totals.machine() == pytest.approx(
+        {"machine": 680.0, "idle": 170.0, "other": 340.0}
+    )
+
+
 def test_opentelemetry_arrives_over_otlp():
     Collector.received.clear()
     server = http.server.HTTPServer(("127.0.0.1", 0), Collector)

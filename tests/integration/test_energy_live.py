@@ -208,6 +208,17 @@ async def test_across_wraps(machine):
     assert report.joules == pytest.approx(SLOPE * report.cpu_s, rel=0.02)
 
 
+async def test_counters_that_wrap_faster_than_they_can_be_read_say_so(machine):
+    await machine(idle_watts=0.0, wrap_joules=4.0)  # at 1 kW in 4 ms; here in 80 ms of one CPU
+    report, calls = await burned(spin, 0.3, 4, max_workers=1)
+    holds(report, calls)
+    assert "which wraps at 4 J, has lost some of it" in report.reason
+    assert "if package-0 burned more than" in calls[0].reason
+    assert report.joules_high is None
+    assert calls[0].joules_high is None
+    assert report.joules <= 1.02 * SLOPE * report.cpu_s
+
+
 async def test_slow_counters_widen_the_bounds(machine):
     await machine(period=0.05, idle_watts=0.0)
     report, calls = await burned(spin, 0.3, 4, max_workers=2)

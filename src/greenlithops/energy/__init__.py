@@ -8,7 +8,7 @@ The parts, from the hardware up:
     timeline.py     what the meter said, as intervals
     attribution.py  who burned it? a pure function of intervals and calls
     sampler.py      reads the meter on a timer, one for each event loop
-    window.py       the calls of one job, and what they cost
+    window.py       the calls of one job, and what they cost; bounds.py: how sure that is
     carbon.py       grams of CO2 equivalent for joules and hardware; live.py: intensity as it is now
     schedule.py     when to start for least carbon
     cost.py         money, by public price tables

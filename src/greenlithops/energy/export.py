@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: The labels of every series: the function, the kind of its figures and the meter.
 LABELS = ("function", "kind", "method")
 
+_TOUCHING = 0.01  # seconds between two spans of time that are one
+_SPANS = 1000  # that are remembered
+
 _FIRST = ("time", "what", "name", "job", "index", "worker", "attempt", "ok")
 _LATER = (
     "start",
@@ -84,16 +87,34 @@ class Totals:
             lambda: dict.fromkeys(self.SUMS, 0.0)
         )
         self._machine = {"machine": 0.0, "idle": 0.0, "other": 0.0}
+        self._told: list[tuple[float, float]] = []  # the times of these sums, apart and in order
 
     def add(self, *records: LogRecord) -> None:
-        """Count records. Of jobs only what the machine did counts: their calls have their own."""
+        """Count records. Of jobs only what the machine did counts: their calls have their own.
+
+        What the machine did while several jobs ran counts once.
+        """
         with self._lock:
             for record in records:
                 if record.what != "job":
                     self._add_call(record)
                 if record.what in {"job", "sample"}:
+                    new = self._new(record.start, record.end)
                     for part in self._machine:
-                        self._machine[part] += getattr(record, f"{part}_joules") or 0.0
+                        self._machine[part] += new * (getattr(record, f"{part}_joules") or 0.0)
+
+    def _new(self, start: float, end: float) -> float:
+        """Return which part of a time no record has told of before, and note that one has."""
+        told, apart = 0.0, []
+        first, last = start, end
+        for low, high in self._told:
+            told += max(0.0, min(end, high) - max(start, low))
+            if high + _TOUCHING < start or end + _TOUCHING < low:
+                apart.append((low, high))
+            else:
+                first, last = min(first, low), max(last, high)
+        self._told = sorted([*apart, (first, last)])[-_SPANS:]
+        return max(0.0, 1 - told / (end - start)) if end > start else 0.0
 
     def _add_call(self, record: LogRecord) -> None:
         if record.what == "sample":

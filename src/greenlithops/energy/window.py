@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import replace
-from math import isfinite, isnan
+from math import isnan
 from operator import add
 from typing import TYPE_CHECKING
 
-from greenlithops.energy.account import MachineAccount, Tally, covered_ns, known_sum
+from greenlithops.energy.account import MachineAccount, Tally, covered_ns
 from greenlithops.energy.attribution import attribute
+from greenlithops.energy.bounds import bounds, together
 from greenlithops.energy.carbon import grams_co2e
 from greenlithops.energy.records import AGGREGATE_BELOW, CallEnergy, EnergyReport
 
@@ -24,7 +25,6 @@ CHUNK = 1000
 
 _SECONDS = 1e-9
 _NAN = float("nan")
-_COVERED = 0.99  # samples at the edges are milliseconds off
 _NOT_COVERED = "the meter was not read while the call ran"
 
 
@@ -146,28 +146,7 @@ class EnergyWindow:
 
     def calls(self, indices: Sequence[int]) -> CallEnergy:
         """Return what several runs of the same call cost together: its failed attempts too."""
-        records = [self.call(index) for index in indices]
-        if len(records) == 1:
-            return records[0]
-        known = [record for record in records if record.joules is not None]
-        window_s = sum(record.window_s for record in records)
-        return replace(
-            known[-1] if known else records[-1],
-            joules=known_sum(record.joules for record in known),
-            joules_low=known_sum(record.joules_low for record in known),
-            joules_high=known_sum(record.joules_high for record in known),
-            gco2e=known_sum(record.gco2e for record in known),
-            domains={
-                name: sum(record.domains[name] for record in known)
-                for name in (known[0].domains if known else ())
-            },
-            window_s=window_s,
-            cpu_s=sum(record.cpu_s for record in records),
-            coverage=sum(record.coverage * record.window_s for record in records) / window_s
-            if window_s
-            else 0.0,
-            aggregate_only=window_s < AGGREGATE_BELOW,
-        )
+        return together([self.call(index) for index in indices])
 
     def report(self) -> EnergyReport:
         """Return what all calls cost together, and what the machine did since the window opened."""
@@ -295,22 +274,10 @@ class EnergyWindow:
     def _bounds(
         self, joules: float, window_s: float, coverage: float
     ) -> tuple[float | None, float | None]:
-        """Return what the joules are at least and at most.
-
-        The counters step every so often, so at either edge of the window the energy of one step
-        may be missing or too much; and the meter's own figures have bounds of their own. Where the
-        meter was not read all the time, or its counters may have wrapped, nothing is known of the
-        rest.
-        """
         meter = self._sampler.selection.meter
         assert meter is not None  # noqa: S101 - there are joules, hence a meter
-        edges = 2 * meter.update_period
-        blur = min(1.0, edges / window_s) if window_s > 0 else 1.0 if edges else 0.0
-        low, high = meter.bounds
-        return (
-            None if self._machine.idle_unknown_ns else joules * low * (1 - blur),
-            joules * high * (1 + blur) if coverage > _COVERED and isfinite(high) else None,
-        )
+        low, high = bounds(joules, window_s, meter, coverage=coverage)
+        return None if self._machine.idle_unknown_ns else low, high
 
     def _coverage(self, start: int, end: int) -> float:
         if end <= start:

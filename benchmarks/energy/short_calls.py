@@ -1,0 +1,78 @@
+"""Compare the CPU time that calls are told with what the kernel says inside of them.
+
+A call reads its thread's clock, burns so many milliseconds, and reads it again. That is the truth;
+what `CallStats.cpu_seconds` says beyond it is printed, as the median of all calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import greenlithops as gl
+from greenlithops.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SOURCES = ("clock", "ebpf", "cgroup", "taskstats", "ticks")
+MILLISECONDS = (1, 2, 5, 10, 20, 50)
+
+
+def by_clock(milliseconds: float) -> int:
+    """Burn; return the nanoseconds of this thread by its clock."""
+    begin = now = time.thread_time_ns()
+    while now < begin + milliseconds * 1e6:
+        now = time.thread_time_ns()
+    return now - begin
+
+
+def by_schedstat(milliseconds: float) -> int:
+    """Burn; return the nanoseconds that the scheduler booked for this thread."""
+    file = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+    os.sched_yield()  # has the kernel bring the sum of the running task up to date
+    begin = int(os.pread(file, 100, 0).split()[0])
+    by_clock(milliseconds)
+    os.sched_yield()
+    end = int(os.pread(file, 100, 0).split()[0])
+    os.close(file)
+    return end - begin
+
+
+async def main() -> None:
+    """Print a table of medians for each source and truth."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--sources", nargs="+", default=list(SOURCES))
+    options = parser.parse_args()
+    print(f"{options.calls} calls each; {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
+    print("source      truth      " + "".join(f"{m:>18} ms" for m in MILLISECONDS))
+    for source in options.sources:
+        try:
+            async with gl.AsyncExecutor(energy=f"model+{source}", max_workers=2) as executor:
+                await executor.map(by_clock, [5] * 8)
+                for truth in (by_clock, by_schedstat):
+                    cells = [await _excess(executor, truth, m, options.calls) for m in MILLISECONDS]
+                    print(f"{source:<12}{truth.__name__:<13}" + "".join(cells), flush=True)
+        except ConfigurationError as error:
+            print(f"{source:<12}{error}")
+
+
+async def _excess(
+    executor: gl.AsyncExecutor, truth: Callable[[float], int], milliseconds: int, calls: int
+) -> str:
+    job = executor.map(truth, [milliseconds] * calls)
+    inside = await job
+    told = [future.stats.cpu_seconds * 1e9 for future in job.futures if future.stats]
+    more = [a - b for a, b in zip(told, inside, strict=True)]
+    median = statistics.median(more)
+    share = statistics.median(a / b for a, b in zip(more, inside, strict=True))
+    return f"{share:>+10.2%} {median / 1e3:>+5.0f} µs"
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
