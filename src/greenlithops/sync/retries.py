@@ -48,6 +48,7 @@ class RetryingFuture:
         self.map_kwargs = kwargs
         self.failure_count = 0
         self.cancelled = False
+        self._failed_before = 0  #: in the calls that this one has taken the place of
 
     def cancel(self) -> None:
         """Stop the call, and try it no more."""
@@ -55,17 +56,19 @@ class RetryingFuture:
         if isinstance(self.response_future, ResponseFuture):
             self.response_future.cancel()
 
-    def _inc_failure_count(self) -> None:
-        made = 0  # the attempts that the executor has made by itself
+    def _count_failures(self) -> None:
+        """Count what is known to have failed, once the call has ended."""
+        made = 1  # the attempts that the executor has made by itself
         if isinstance(self.response_future, ResponseFuture):
             stats = self.response_future._call.stats
-            made = stats.attempt if stats is not None else 1
-        self.failure_count += max(1, made)
+            made = max(made, stats.attempt) if stats is not None else made
+        self.failure_count = self._failed_before + (made if self.error else made - 1)
 
     def _should_retry(self) -> bool:
         return not self.cancelled and self.failure_count <= self.retries
 
     def _retry(self, executor: Any) -> None:
+        self._failed_before = self.failure_count
         (self.response_future,) = executor.map(self.map_function, [self.input], **self.map_kwargs)
 
     @property
@@ -240,10 +243,8 @@ class RetryingFunctionExecutor:
                 return done, pending
 
     def _tried_again(self, future: RetryingFuture) -> bool:
-        if not future.error:
-            return False
-        future._inc_failure_count()
-        if future._should_retry():
+        future._count_failures()
+        if future.error and future._should_retry():
             future._retry(self.executor)
             return True
         return False
