@@ -143,7 +143,7 @@ class Invoker:
         except CallTimeout as error:  # the service's own limit
             self._fail(batch, error)
         except TimeoutError:
-            self._lost(batch, batch.work.timeout_error)
+            self._lost(batch, batch.work.reader.timeout_error)
         except Throttled as error:
             self._pace.throttled(len(self._running), self._loop.time(), error.retry_after)
             self._again(batch)

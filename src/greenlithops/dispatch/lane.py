@@ -211,10 +211,12 @@ class Lane:
             if limit is not None:
                 wait = limit - (time.monotonic_ns() - start) / 1e9
                 if wait <= 0:
-                    self.kill(batch, position, batch.work.timeout_error(batch.indices[position]))
+                    self.kill(
+                        batch, position, batch.work.reader.timeout_error(batch.indices[position])
+                    )
                     return
         elif late := self._late_coroutine():
-            self.kill(*late, late[0].work.timeout_error(late[0].indices[late[1]]))
+            self.kill(*late, late[0].work.reader.timeout_error(late[0].indices[late[1]]))
             return
         self._check_time_in(max(wait, 0.001))
 
@@ -356,7 +358,7 @@ class Lane:
             ):
                 what = f"ran call {batch.indices[position]} of {batch.work.name}"
                 lost.append((position, lost_error(what, self.name, status, words)))
-            elif running is None and first and batch.work.bereft(batch, position):
+            elif running is None and first and batch.work.again.bereft(batch.indices[position]):
                 what = f"was given call {batch.indices[position]} of {batch.work.name}"
                 if not self.ready:
                     what = f"started (or ran its initializer) for {what[10:]}"

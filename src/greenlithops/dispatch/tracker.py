@@ -126,7 +126,7 @@ class Tracker:
 
     def energy(self, index: int) -> CallEnergy | None:
         """Return what a call cost, all its attempts together."""
-        window, metered = self.work.energy, self.work.metered
+        window, metered = self.work.energy, self.work.metering.indices
         if window is None or not self.ended(index):
             return None
         for row in range(self._energy_known, len(metered)):

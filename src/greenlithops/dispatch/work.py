@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import pickle
-from array import array
-from operator import add
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
+from greenlithops.dispatch.again import Again
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.intake import Entry, Intake
-from greenlithops.dispatch.ledger import CANCELLED, DONE, FAILED, SENT, WAITING, Ledger
-from greenlithops.dispatch.serialize import read_error, read_result
-from greenlithops.errors import CallTimeout, GreenlithopsError, OutOfMemory, UsageError
+from greenlithops.dispatch.ledger import CANCELLED, FAILED, SENT, WAITING, Ledger
+from greenlithops.dispatch.metering import Metering
+from greenlithops.dispatch.reading import Reader, read_all
+from greenlithops.errors import GreenlithopsError, UsageError
 from greenlithops.worker import outbox
 from greenlithops.worker.errors import pack_error
 from greenlithops.worker.journal import FIELDS
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Sequence
 
     from greenlithops.dispatch.inputs import Input
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     #: what a call took, as in the ledger; None if it never ran
     Times = array[int] | None
-
-MAX_DEATHS = 3  #: workers that may end before they begin with a call that they were given
 
 
 class Listener(Protocol):
@@ -77,24 +75,26 @@ class Work:
         self.input = source
         self.ledger = Ledger()
         self.listener = listener
-        self.energy = energy
-        self.metered = array("q")  #: indices in the order in which they went to the meter
+        self.metering = Metering(energy)
+        self.reader = Reader(function, max_memory)
+        self.again = Again(policy, self.ledger, self._come_back)
         #: how many more results the consumer has room for
         self.room: Callable[[], int] = _unlimited
         self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
-        self._policy = policy
         self.book = book
         self._intake = Intake(source, bind, self.name, book, max_memory)
         self._returned: collections.deque[Entry] = collections.deque()
-        self._delayed: dict[int, asyncio.TimerHandle] = {}
-        self._deaths: dict[int, int] = {}
         self.recorder: Recorder | None = None
         self.held = False  #: whether the calls are run elsewhere
         self.out = 0  #: batches that workers have
         self.on_quiet: Callable[[], object] = lambda: None  #: told when no worker has any
         self.stopped: GreenlithopsError | None = None  #: why something has not been sent
         self._refusal: GreenlithopsError | None = None  #: why nothing more shall be sent
-        self._max_memory = max_memory
+
+    @property
+    def energy(self) -> EnergyWindow | ServiceWindow | None:
+        """What meters the calls; None: energy is off."""
+        return self.metering.window
 
     @property
     def ready(self) -> bool:
@@ -198,7 +198,7 @@ class Work:
         """Book an outcome that another process had."""
         if self.ledger.state(index) not in (WAITING, SENT):
             return
-        state, value = self._read(status, blob, raw, index)
+        state, value = self.reader.read(status, blob, raw, index)
         number = self.ledger.worker_number(worker) if times is not None else -1
         size = len(blob) + sum(map(len, raw))
         self.ledger.close(index, state, value, times, size, number)
@@ -213,7 +213,7 @@ class Work:
         """Book outcomes of a batch of this job."""
         count = len(outcomes.blobs)
         positions = outcomes.positions
-        self._meter(batch, outcomes)
+        self.metering.add(batch, outcomes)
         run = (
             isinstance(batch.indices, range)
             and outcomes.span()
@@ -222,7 +222,7 @@ class Work:
             and not outcomes.logs
             and not outcomes.cold
         )
-        if run and (values := _read_all(outcomes.blobs)) is not None:
+        if run and (values := read_all(outcomes.blobs)) is not None:
             first = batch.indices[positions[0]]
             worker = self.ledger.worker_number(outcomes.worker)
             sizes = list(map(len, outcomes.blobs))
@@ -254,41 +254,13 @@ class Work:
         blob = outcomes.blobs[place]
         times = outcomes.times[FIELDS * place : FIELDS * (place + 1)]
         raw = outcomes.buffers.get(place, [])
-        state, value = self._read(outcomes.statuses[place], blob, raw, index)
+        state, value = self.reader.read(outcomes.statuses[place], blob, raw, index)
         if state == FAILED and self.retry(batch, position, value):
             return False
         ledger.close(index, state, value, times, len(blob) + sum(map(len, raw)), worker)
         if self.recorder is not None:
             self.recorder.ended(index, outcomes.statuses[place], blob, raw, times)
         return True
-
-    def _read(self, status: int, blob: bytes, raw: list[Any], index: int) -> tuple[int, Any]:
-        """Return the state that an outcome means, and the result or exception."""
-        if status == outbox.DONE:
-            try:
-                return DONE, read_result(blob, raw, self.name, index)
-            except GreenlithopsError as unreadable:
-                return FAILED, unreadable
-        if status == outbox.CANCELLED:
-            return CANCELLED, None
-        if status == outbox.TIMED_OUT:
-            return FAILED, self.timeout_error(index)
-        error = read_error(status, blob, self.name, index)
-        if isinstance(error, MemoryError) and self._max_memory:
-            return FAILED, _out_of_memory(error, index, self.name, self._max_memory)
-        return FAILED, error
-
-    def _meter(self, batch: Batch, outcomes: Outcomes) -> None:
-        if self.energy is None:
-            return
-        times = outcomes.times
-        starts = times[0::FIELDS]
-        ends = array("q", map(add, starts, times[1::FIELDS]))
-        if outcomes.told is None:
-            self.energy.add(starts, ends, times[2::FIELDS])
-        else:  # only services tell, and theirs is the window of a service
-            cast("ServiceWindow", self.energy).add(starts, ends, times[2::FIELDS], outcomes.told)
-        self.metered.extend(batch.indices[position] for position in outcomes.positions)
 
     def bill(self, indices: Sequence[int], seconds: float | None, usd: float | None) -> None:
         """Book what an invocation costs: an equal part for each of its calls.
@@ -302,13 +274,6 @@ class Work:
         for index in indices:
             before = book.get(index, (0.0, 0.0))
             book[index] = (_more(before[0], seconds, calls), _more(before[1], usd, calls))
-
-    def timeout_error(self, index: int) -> CallTimeout:
-        """Return the error of a call that ran too long."""
-        return CallTimeout(
-            f"call {index} of {self.name} ran longer than its timeout of "
-            f"{self.function.timeout} s and was stopped"
-        )
 
     def lost(
         self, batch: Batch, position: int, error: Exception, worker: str, times: array[int] | None
@@ -324,10 +289,8 @@ class Work:
         """
         index, ledger = batch.indices[position], self.ledger
         number = -1 if times is None else ledger.worker_number(worker)
-        if times is not None and self.energy is not None:
-            start, wall, cpu = times[:3]
-            self.energy.add(array("q", [start]), array("q", [start + wall]), array("q", [cpu]))
-            self.metered.append(index)
+        if times is not None:
+            self.metering.add_one(index, times)
         if ledger.state(index) != SENT:
             if times is not None:
                 ledger.measure(index, times, number)
@@ -336,12 +299,6 @@ class Work:
             if self.recorder is not None:
                 self.recorder.ended(index, outbox.RAISED, pack_error(error)[0], [], times)
             self.listener.calls_ended([index])
-
-    def bereft(self, batch: Batch, position: int) -> bool:
-        """Return whether a call's workers have ended too often before they could begin with it."""
-        index = batch.indices[position]
-        self._deaths[index] = self._deaths.get(index, 0) + 1
-        return self._deaths[index] >= MAX_DEATHS
 
     def give_back(self, batch: Batch, positions: list[int]) -> None:
         """Take calls back that were not started, to be sent again."""
@@ -358,30 +315,17 @@ class Work:
     def retry(self, batch: Batch, position: int, error: Exception) -> bool:
         """Have a failed call run again, if the policy wants that; return whether it does."""
         index = batch.indices[position]
-        ledger, policy = self.ledger, self._policy
-        attempt = ledger.attempts.get(index, 1)
         if self._refusal is not None:
             self.stopped = self._refusal
             return False
-        try:
-            if not policy.wants(error, attempt):
-                return False
-        except Exception as failure:  # noqa: BLE001 - the user's filter may raise anything
-            error.add_note(f"\nIt was not retried, since the filter for retries raised {failure!r}")
+        if not self.again.wanted(index, error):
             return False
-        if policy.budget is not None and ledger.retried >= policy.budget:
-            return False
-        ledger.attempts[index] = attempt + 1
-        ledger.retried += 1
-        ledger.move(index, WAITING)
-        entry = (index, batch.blobs[position], batch.buffers.get(position, []))
-        loop = asyncio.get_running_loop()
-        self._delayed[index] = loop.call_later(policy.wait(attempt), self._come_back, entry)
+        self.ledger.move(index, WAITING)
+        self.again.delay((index, batch.blobs[position], batch.buffers.get(position, [])))
         self.listener.call_retried(index, error)
         return True
 
     def _come_back(self, entry: Entry) -> None:
-        del self._delayed[entry[0]]
         self._returned.append(entry)
         self.wake()
 
@@ -398,8 +342,7 @@ class Work:
                 ledger.close(index, CANCELLED, None, None, 0, -1)
                 if self.recorder is not None:
                     self.recorder.ended(index, outbox.CANCELLED, b"", [], None)
-                if timer := self._delayed.pop(index, None):
-                    timer.cancel()
+                self.again.forget(index)
             ended.append(index)
         return ended
 
@@ -435,8 +378,7 @@ class Work:
             self.stopped = error
         for index in indices:
             self.ledger.close(index, FAILED, error, None, 0, -1)
-            if timer := self._delayed.pop(index, None):
-                timer.cancel()
+            self.again.forget(index)
         self.listener.calls_ended(indices)
 
     def fail_all(self, error: Exception) -> None:
@@ -448,29 +390,12 @@ class Work:
             if self.ledger.state(index) in (WAITING, SENT):
                 self.ledger.close(index, FAILED, error, None, 0, -1)
                 ended.append(index)
-        for timer in self._delayed.values():
-            timer.cancel()
-        self._delayed.clear()
+        self.again.forget_all()
         self.listener.calls_ended(ended)
 
 
 def _unlimited() -> int:
     return 1 << 30
-
-
-def _read_all(blobs: list[bytes]) -> list[Any] | None:
-    try:
-        return list(map(pickle.loads, blobs))
-    except BaseException:  # noqa: BLE001 - the slow way tells which one, and why
-        return None
-
-
-def _out_of_memory(error: MemoryError, index: int, name: str, limit: int) -> OutOfMemory:
-    found = OutOfMemory(
-        f"call {index} of {name} needed more memory than its worker's max_memory of {limit} bytes"
-    )
-    found.__cause__ = error
-    return found
 
 
 def _more(before: float | None, amount: float | None, parts: int) -> float | None:
