@@ -10,8 +10,9 @@ import pytest
 from greenlithops.backends.compute.kubernetes import manifests, schema
 from greenlithops.backends.compute.kubernetes.merge import merged
 from greenlithops.backends.compute.kubernetes.nodes import placed, size_of
-from greenlithops.backends.compute.kubernetes.options import KubernetesOptions, amount
+from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
 from greenlithops.backends.compute.kubernetes.pods import Errand, template, worker_of
+from greenlithops.backends.compute.kubernetes.values import amount
 from greenlithops.errors import ConfigurationError
 from support.clouds.kubernetes import SCHEMA
 

@@ -57,8 +57,7 @@ def manifest(
 
 def planned(config: Path | None, image: str | None) -> KubernetesOptions:
     """Return the options of the configuration in force."""
-    from greenlithops.backends.compute.kubernetes.backend import with_template
-    from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+    from greenlithops.backends.compute.kubernetes.options import KubernetesOptions, with_template
 
     chosen = settings(config)
     if chosen.backend not in PODS:

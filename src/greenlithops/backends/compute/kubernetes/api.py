@@ -227,6 +227,8 @@ def _configured(options: KubernetesOptions) -> tuple[Any, str]:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # it is untyped
             return configuration, Path(_NAMESPACE_FILE).read_text("utf-8").strip()
         file = options.kubeconfig and str(Path(options.kubeconfig).expanduser())
+        if file and not Path(file).is_file():
+            raise ConfigurationError(f"kubernetes: there is no kubeconfig {file}")
         asyncio.run(
             config.load_kube_config(
                 config_file=file, context=options.context, client_configuration=configuration

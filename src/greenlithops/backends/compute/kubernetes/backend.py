@@ -11,16 +11,15 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
-
 from greenlithops.backends.compute.http.depot import Messages
 from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.api import Api, path
+from greenlithops.backends.compute.kubernetes.failures import NotThere
 from greenlithops.backends.compute.kubernetes.judge import Judge
 from greenlithops.backends.compute.kubernetes.link import Link
 from greenlithops.backends.compute.kubernetes.naming import name_of
 from greenlithops.backends.compute.kubernetes.nodes import Nodes, told
-from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
+from greenlithops.backends.compute.kubernetes.options import KubernetesOptions, with_template
 from greenlithops.backends.compute.kubernetes.parcels import Parcels
 from greenlithops.backends.compute.kubernetes.pods import Errand
 from greenlithops.backends.compute.kubernetes.scaling import Scaler
@@ -29,6 +28,7 @@ from greenlithops.errors import (
     ConfigurationError,
     GreenlithopsError,
     PayloadTooLarge,
+    ServiceRefused,
     ServiceUnavailable,
 )
 from greenlithops.models import Limits, Reply
@@ -173,7 +173,13 @@ class KubernetesBackend:
         """Return what workers of this session must know, or those of an installed pool do."""
         options = self.options
         if options.pool is not None:
-            found = await api.request("GET", path("Secret", api.namespace, options.pool))
+            try:
+                found = await api.request("GET", path("Secret", api.namespace, options.pool))
+            except NotThere as error:
+                raise ServiceRefused(
+                    f"no pool {options.pool!r} is installed in the namespace {api.namespace}; "
+                    "deploy/ has the recipes"
+                ) from error
             settings: dict[str, Any] = json.loads(base64.b64decode(found["data"]["settings.json"]))
             self._place = exchange.described(options.redis) if options.redis else settings["redis"]
             return settings
@@ -300,17 +306,3 @@ class KubernetesBackend:
     def __repr__(self) -> str:
         where = "not open" if self.session is None else self.session.api.namespace
         return f"<KubernetesBackend {where}>"
-
-
-def with_template(options: KubernetesOptions) -> KubernetesOptions:
-    """Return options whose template of pods is read from its file."""
-    from pathlib import Path  # noqa: PLC0415 - once
-
-    given = options.pod_template
-    if not isinstance(given, str):
-        return options
-    try:
-        content = yaml.safe_load(Path(given).expanduser().read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"kubernetes: pod_template cannot be read: {error}") from error
-    return replace(options, pod_template=content)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from greenlithops.backends.compute.kubernetes.api import path
 from greenlithops.backends.compute.kubernetes.naming import ROLE_POOL, SESSION
-from greenlithops.backends.compute.kubernetes.options import amount
 from greenlithops.backends.compute.kubernetes.pods import template, worker_of
+from greenlithops.backends.compute.kubernetes.values import amount
 from greenlithops.errors import ServiceError
 from greenlithops.models import CallJoules, ServiceSize, Told
 

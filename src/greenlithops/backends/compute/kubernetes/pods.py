@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.kubernetes.merge import merged
 from greenlithops.backends.compute.kubernetes.naming import ROLE_POOL, WORKER, labels, name_of
-from greenlithops.backends.compute.kubernetes.options import amount, environment, quantity
+from greenlithops.backends.compute.kubernetes.values import amount, environment, quantity
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
