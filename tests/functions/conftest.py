@@ -48,6 +48,8 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}/"
         self._command = [sys.executable, "-m", "uvicorn", app, "--port", str(self.port)]
         self._command += ["--log-level", "warning", "--lifespan", "on"]
+        # Behind a proxy that refuses some requests, a connection may rest for long.
+        self._command += ["--timeout-keep-alive", "300"]
         self._environment = os.environ | {
             "GREENLITHOPS_KEY": KEY,
             "GREENLITHOPS_CONCURRENCY": str(concurrency),
