@@ -327,7 +327,7 @@ def test_a_job_whose_client_died_is_gone_on_with(command, tmp_path):
     )
     try:
         job = scripts.line(process)
-        while not list(tmp_path.glob(f"objects/**/{job}/plan")):
+        while not list(tmp_path.glob(f"objects/**/{job}*/plan")):
             time.sleep(0.05)
     finally:
         process.kill()
