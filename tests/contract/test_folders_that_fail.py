@@ -1,8 +1,10 @@
 """What becomes of storage in a folder when the file system refuses, or the folder goes."""
 
+import asyncio
 import os
 import resource
 import shutil
+import sys
 
 import pytest
 
@@ -89,3 +91,54 @@ def test_what_systems_say(tmp_path, raised, becomes):
         raise raised
     assert (caught.value.bucket, caught.value.key) == ("b", "k")
     assert caught.value.__cause__ is raised
+
+
+WRITES = """
+import asyncio, sys
+from greenlithops.storage.async_storage import AsyncStorage
+
+async def main():
+    async with AsyncStorage("localhost", root=sys.argv[1], part_bytes=1 << 20) as storage:
+
+        async def stream():
+            for number in range(10_000):
+                yield bytes([1]) * (1 << 20)
+                if number == 6:
+                    print("now", flush=True)
+
+        if sys.argv[2] == "file":
+            def told(done, total):
+                if done > 5 << 20:
+                    print("now", flush=True)
+            await storage.upload_file(sys.argv[3], "bucket", "key", resume=True, on_progress=told)
+        else:
+            await storage.put("bucket", "key", stream())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("what", ["stream", "file"])
+async def test_a_writer_that_is_killed_in_the_middle(storage, root, what, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    await storage.put("bucket", "key", b"as it was")
+    file = tmp_path / "file"
+    await off_loop(file.write_bytes, b"2" * (12 << 20))
+    writer = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WRITES, str(root), what, str(file)), stdout=asyncio.subprocess.PIPE
+    )
+    assert await writer.stdout.readline() == b"now\n"
+    writer.kill()
+    await writer.communicate()
+    assert await storage.get("bucket", "key") == b"as it was"
+    assert [entry.key async for entry in storage.list("bucket")] == ["key"]
+    told = []
+    async with AsyncStorage("localhost", root=root, part_bytes=1 << 20) as later:
+        assert await off_loop(os.listdir, root / "%tmp") == []
+        await later.upload_file(
+            file, "bucket", "key", resume=True, on_progress=lambda done, _: told.append(done)
+        )
+    assert await storage.get("bucket", "key") == b"2" * (12 << 20)
+    # What the killed one had sent is not sent again.
+    assert (told[0] > 5 << 20) == (what == "file")

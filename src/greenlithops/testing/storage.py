@@ -48,6 +48,7 @@ ODD_KEYS = (
     "plain%",
     "k" * 1024,
     "long/" + "ü" * 500,
+    ("s" * 127 + "/") * 7 + "s" * 128,  # 1,024 bytes where a step has at most 255
     "-" * 300 + "/" + "%" * 300,
 )
 

@@ -264,6 +264,12 @@ class S3Storage:
                     bucket=bucket,
                     key=key,
                 )
+        elif self.name == "minio" and key.startswith("/"):
+            raise InvalidName(
+                f"MinIO would store {key!r} under another name, without the slash before it",
+                bucket=bucket,
+                key=key,
+            )
 
     async def _heeds(self, way: Way, bucket: str, key: str) -> None:
         """Return if a condition will be heeded; raise `NotSupported` if it will not."""
