@@ -1,5 +1,7 @@
 """Tests of what processes share: with short leases, and with nothing left after each."""
 
+from pathlib import Path
+
 import pytest
 
 from greenlithops.multiprocessing import config
@@ -7,6 +9,7 @@ from greenlithops.multiprocessing import session as sessions
 from greenlithops.sync.loop import background
 
 LEASE = 2.0
+HERE = Path(__file__).parent
 
 
 background().call(lambda: None)  # the one loop stays, with its descriptors
@@ -28,3 +31,10 @@ def configured(valkey):
     section = {"host": host, "port": int(port)}
     config.set_parameter(config.LITHOPS_CONFIG, {"redis": section})
     return section
+
+
+def pytest_collection_modifyitems(items):
+    """Have time to start workers on a machine that does much else."""
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(300))

@@ -136,7 +136,7 @@ def exercise():
     assert outbox.get(timeout=30) == "done"
     with pytest.raises(queue.Empty):
         outbox.get(timeout=0.01)
-    process.join(30)
+    process.join(120)
     process.close()
     assert total.value == 10
     condition, barrier, semaphore = mp.Condition(), mp.Barrier(1), mp.BoundedSemaphore(2)

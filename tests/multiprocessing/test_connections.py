@@ -49,7 +49,7 @@ def test_a_pipe_has_an_end_when_its_writer_has_ended():
         reader.recv()
     assert got == [1, "two", {"three": 3}]
     assert reader.poll(), "an end can be received, too"
-    process.join(30)
+    process.join(120)
     process.close()
     reader.close()
 
@@ -66,7 +66,7 @@ def test_messages_go_both_ways():
     ours.send([1])
     assert ours.recv() == [1, 1]
     ours.close()
-    process.join(30)
+    process.join(120)
     assert process.exitcode == 0
     process.close()
 
@@ -163,7 +163,7 @@ def test_who_knows_address_and_key_is_let_in():
             Client(listener.address, authkey=b"another")
         with pytest.raises(OSError, match="in use"):
             Listener(listener.address, authkey=b"key")
-        process.join(30)
+        process.join(120)
         process.close()
     with pytest.raises(ConnectionRefusedError):
         Client(listener.address, authkey=b"key")

@@ -16,7 +16,7 @@ def start(function, *args):
 
 def join(threads):
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert not any(thread.is_alive() for thread in threads)
 
 

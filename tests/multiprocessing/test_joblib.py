@@ -10,6 +10,7 @@ import weakref
 import joblib
 import numpy as np
 import pytest
+import threadpoolctl
 from joblib import Parallel, delayed, parallel_config
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -89,6 +90,17 @@ def test_a_call_that_takes_too_long():
 
 def test_parallel_within_parallel():
     assert Parallel()(delayed(nested)(i) for i in range(5)) == [0, 0, 1, 5, 14]
+
+
+def threads_of_libraries():
+    return [library["num_threads"] for library in threadpoolctl.threadpool_info()]
+
+
+def test_threads_are_limited_before_libraries_are_loaded(monkeypatch):
+    for name in backend.GreenlithopsBackend.MAX_NUM_THREADS_VARS:
+        monkeypatch.delenv(name, raising=False)
+    for counts in Parallel()(delayed(threads_of_libraries)() for _ in range(2)):
+        assert set(counts) == {max(os.cpu_count() // 2, 1)}
 
 
 def test_threads_of_libraries_are_limited():

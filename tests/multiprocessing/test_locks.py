@@ -21,7 +21,7 @@ def in_threads(count, function):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(40)
+        thread.join(120)
     assert not any(thread.is_alive() for thread in threads)
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_lost_between_processes():
     for process in processes:
         process.start()
     for process in processes:
-        process.join(40)
+        process.join(120)
         assert process.exitcode == 0
         process.close()
     assert value.get() == 120

@@ -61,7 +61,7 @@ def test_processes_share_what_a_manager_makes(manager):
         for process in processes:
             process.start()
         for process in processes:
-            process.join(40)
+            process.join(120)
             assert process.exitcode == 0
             process.close()
         assert counter.add(0) == 31

@@ -66,7 +66,7 @@ def test_a_process_runs_its_target_and_knows_itself():
     process.start()
     assert process.is_alive()
     assert process in mp.active_children()
-    process.join(30)
+    process.join(120)
     assert process.exitcode == 0
     assert not process.is_alive()
     assert process not in mp.active_children()
@@ -86,7 +86,7 @@ def test_a_process_runs_its_target_and_knows_itself():
 def test_exit_codes(how, code, capfd):
     process = mp.Process(target=leave, args=(how,))
     process.start()
-    process.join(30)
+    process.join(120)
     assert process.exitcode == code
     process.close()
     if how == "raise":
@@ -141,7 +141,7 @@ def test_subclasses_and_coroutines():
     queue = mp.Queue()
     for process in (Telling(queue), mp.Process(target=put_later, args=(queue,))):
         process.start()
-        process.join(30)
+        process.join(120)
         assert process.exitcode == 0
         process.close()
     assert queue.get(timeout=10) == ("teller", "teller")
@@ -162,7 +162,7 @@ def test_what_a_process_refuses():
         process.start()
     with pytest.raises(AssertionError, match="already started"):
         process.daemon = True
-    process.join(30)
+    process.join(120)
     process.close()
     with pytest.raises(FunctionNotSerializable):
         mp.Process(target=threading.Lock().acquire).start()

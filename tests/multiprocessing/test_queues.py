@@ -87,7 +87,7 @@ def test_every_item_arrives_once(size):
     writers = [start(lambda w=w: [items.put((w, n)) for n in range(150)]) for w in range(3)]
     readers = [start(lambda: got.extend([items.get() for _ in range(150)])) for _ in range(3)]
     for thread in writers + readers:
-        thread.join(40)
+        thread.join(120)
     assert len(got) == 450
     assert set(got) == {(w, n) for w in range(3) for n in range(150)}
 
@@ -104,7 +104,7 @@ def test_between_processes_classes_stay_themselves():
     inbox.put(None)
     inner.put("through")
     assert inner.get() == "through"
-    process.join(30)
+    process.join(120)
     process.close()
 
 

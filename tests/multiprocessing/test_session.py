@@ -33,7 +33,7 @@ def test_a_password_works_in_processes_and_is_not_shown(secured):
     process.start()
     inbox.put(1)
     assert outbox.get(timeout=30) == 2
-    process.join(30)
+    process.join(120)
     process.close()
     session = sessions.current()
     for text in (repr(session), repr(session.address), repr(inbox)):

@@ -26,7 +26,7 @@ def test_nothing_is_lost_between_processes():
     for process in processes:
         process.start()
     for process in processes:
-        process.join(40)
+        process.join(120)
         process.close()
     assert value.value == 95
     assert array[:] == [1.0, 47.0, 3.0]
@@ -143,7 +143,7 @@ def test_structures_of_the_program_are_shared():
     number, places = mp.Value("i", 7), mp.Array(Place, [(1.5, 1), (2.0, 2)])
     process = mp.Process(target=square_all, args=(number, places))
     process.start()
-    process.join(30)
+    process.join(120)
     process.close()
     assert number.value == 49
     assert [(place.x, place.y) for place in places] == [(2.25, 1), (4.0, 2)]

@@ -41,7 +41,18 @@ if TYPE_CHECKING:
     from greenlithops.multiprocessing.synchronize import Semaphore as Semaphore
 
 _MODULES = (
-    *("aio", "config", "connection", "context", "dummy", "managers", "pool", "process", "queues"),
+    *(
+        "aio",
+        "config",
+        "connection",
+        "context",
+        "dummy",
+        "errors",
+        "managers",
+        "pool",
+        "process",
+        "queues",
+    ),
     *("shared_memory", "sharedctypes", "synchronize", "util"),
 )
 _OF_CONTEXT = (

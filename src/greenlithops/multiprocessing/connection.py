@@ -268,6 +268,9 @@ def make_pipe(cls: Callable[..., Any], session: Session, *, duplex: bool) -> tup
     return first, second
 
 
+PipeConnection = Connection  #: Lithops' name
+
+
 def __getattr__(name: str) -> Any:
     """Import `Listener` and `Client` when they are first used."""
     if name in {"Listener", "Client", "families"}:

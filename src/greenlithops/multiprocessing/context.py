@@ -135,7 +135,14 @@ class DefaultContext:
         standard.reducer = reduction
 
 
-BaseContext = DefaultContext
+BaseContext = CloudContext = DefaultContext  #: the standard library's name, and Lithops'
 default = DefaultContext()
 cpu_count = default.cpu_count
 get_context = default.get_context
+
+
+def __getattr__(name: str) -> Any:
+    """Return what the package has under the same name."""
+    if not name.startswith("_") and hasattr(default, name):
+        return getattr(default, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

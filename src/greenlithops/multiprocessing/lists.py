@@ -184,6 +184,10 @@ class List(Shared):
 class ListProxy(List):
     """A shared list; see `multiprocessing.Manager().list`."""
 
+    def copy_proxy(self) -> ListProxy:
+        """Return another shared list with the same elements."""
+        return ListProxy(self.tolist(), session=self._session)
+
 
 Sequence.register(ListProxy)
 

@@ -7,115 +7,27 @@ where they are called, one at a time for each object.
 from __future__ import annotations
 
 from multiprocessing.context import ProcessError
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
-from greenlithops.backends.state.steps import Command, Run, Steps
-from greenlithops.errors import StateLost
-from greenlithops.multiprocessing import context, memory_lua
+from greenlithops.backends.state.steps import Command, Steps
+from greenlithops.errors import UsageError
+from greenlithops.multiprocessing import context
 from greenlithops.multiprocessing import session as sessions
 from greenlithops.multiprocessing.dicts import DictProxy, NamespaceProxy
 from greenlithops.multiprocessing.lists import ListProxy
+from greenlithops.multiprocessing.proxies import (
+    AutoProxy,
+    BaseProxy,
+    MakeProxyType,
+    public_methods,
+)
 from greenlithops.multiprocessing.shared import Shared
 from greenlithops.multiprocessing.sharedctypes import RawArray
-from greenlithops.multiprocessing.synchronize import RLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 INITIAL, STARTED, SHUTDOWN = "initial", "started", "shutdown"
-
-
-class BaseProxy(Shared):
-    """An object of a class of one's own, on the state server.
-
-    A method is called on a copy, which is written back, under the object's lock.
-    """
-
-    kind = "object"
-    _exposed_: ClassVar[Sequence[str]] = ()
-    _method_to_typeid_: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, referent: Any, **place: Any) -> None:
-        super().__init__(**place)
-        self._mutex = RLock(session=self._session)
-        content = self._session.seal(self._key, referent)
-        self._session.run(_one(Run(memory_lua.MAKE, (self._key,), (content,))))
-
-    def _state(self) -> dict[str, Any]:
-        return {"_mutex": self._mutex}
-
-    def _fetch(self) -> tuple[bytes, Any]:
-        blob = self._session.run(_one(Command(("GET", self._key))))
-        if blob is None:
-            raise StateLost(f"{self._key} is not on the state server any more")
-        return blob, self._session.unseal(self._key, blob)
-
-    def _callmethod(
-        self, methodname: str, args: Sequence[Any] = (), kwds: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Call a method of the object; return what it returns, or a proxy of it."""
-        with self._mutex:
-            before, referent = self._fetch()
-            try:
-                result = getattr(referent, methodname)(*args, **(kwds or {}))
-            finally:
-                after = self._session.seal(self._key, referent)
-                if after != before:
-                    ttl = int(self._session.terms.expiry * 1000)
-                    self._session.run(_one(Command(("SET", self._key, after, "XX", "PX", ttl))))
-        if typeid := self._method_to_typeid_.get(methodname):
-            return _registered(SyncManager, typeid).make(self._session, result)
-        return result
-
-    def _getvalue(self) -> Any:
-        """Return a copy of the object."""
-        return self._fetch()[1]
-
-    def __str__(self) -> str:
-        return str(self._getvalue())
-
-
-def MakeProxyType(name: str, exposed: Sequence[str]) -> type[BaseProxy]:  # noqa: N802 - the standard library's name
-    """Return a proxy class with these methods; see `multiprocessing.managers.MakeProxyType`."""
-
-    def method(called: str) -> Callable[..., Any]:
-        def call(self: BaseProxy, /, *args: Any, **kwargs: Any) -> Any:
-            return self._callmethod(called, args, kwargs)
-
-        call.__name__ = called
-        return call
-
-    content: dict[str, Any] = {called: method(called) for called in exposed}
-    return type(name, (BaseProxy,), content | {"_exposed_": tuple(exposed)})
-
-
-def public_methods(obj: Any) -> list[str]:
-    """Return the names of the methods that an object shows."""
-    return [name for name in dir(obj) if not name.startswith("_") and callable(getattr(obj, name))]
-
-
-class _Auto:
-    """A proxy of any object: its public methods, found when it is made."""
-
-    def __init__(self, proxy: BaseProxy, exposed: tuple[str, ...]) -> None:
-        self._proxy = proxy
-        self._exposed_ = exposed
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"_callmethod", "_getvalue"}:
-            return getattr(self._proxy, name)
-        if name.startswith("__") or name not in self._exposed_:
-            raise AttributeError(f"{name!r} is not among the exposed methods {self._exposed_}")
-        return lambda *args, **kwargs: self._proxy._callmethod(name, args, kwargs)  # noqa: SLF001 - our own
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Auto, (self._proxy, self._exposed_)
-
-    def __str__(self) -> str:
-        return str(self._proxy)
-
-    def __repr__(self) -> str:
-        return f"<AutoProxy {self._proxy!r}>"
 
 
 class _Entry(NamedTuple):
@@ -137,7 +49,7 @@ class _Entry(NamedTuple):
                     "AutoProxy", (BaseProxy,), {"_method_to_typeid_": self.method_to_typeid}
                 )
                 proxy.__class__ = kind
-            return _Auto(proxy, exposed)
+            return AutoProxy(proxy, exposed)
         if isinstance(referent, dict) and issubclass(self.proxytype, DictProxy):
             return self.proxytype(referent, session=session)
         return self.proxytype(referent, session=session)
@@ -197,6 +109,17 @@ class BaseManager:
         """Begin: all processes of a program, and those with the same server, share it."""
         self._status = STARTED
 
+    def get_server(self) -> NoReturn:
+        """Refuse: there is none.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "a manager has no server process: configure a server of Redis' protocol that all "
+            "programs reach, and start the manager"
+        )
+
     def shutdown(self) -> None:
         """Remove what it has made."""
         self._status = SHUTDOWN
@@ -227,10 +150,12 @@ class BaseManager:
         exposed: Sequence[str] | None = None,
         method_to_typeid: Mapping[str, str] | None = None,
         create_method: bool = True,
+        can_manage: bool = True,  # noqa: ARG003 - Lithops' parameter
     ) -> None:
         """Make objects of a type available; see `multiprocessing.managers.BaseManager.register`.
 
         The object that `callable` returns must be picklable: it lives on the state server.
+        `can_manage` is accepted: what a manager has made goes with it.
         """
         if "_registry" not in cls.__dict__:
             cls._registry = dict(cls._registry)
@@ -255,7 +180,7 @@ class BaseManager:
         else:
             referent = entry.create(*args, **kwds) if entry.create is not None else args[0]
             shared = entry.make(session, referent)
-        self._made.append(shared._proxy if isinstance(shared, _Auto) else shared)  # noqa: SLF001 - our own
+        self._made.append(shared.proxy if isinstance(shared, AutoProxy) else shared)
         return shared
 
 
@@ -328,6 +253,8 @@ def _fill() -> None:
 
 
 _fill()
+
+GenericProxy = BaseProxy  #: Lithops' name
 
 
 def Manager() -> SyncManager:  # noqa: N802 - the standard library's name

@@ -263,4 +263,8 @@ def __getattr__(name: str) -> Any:
         from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - most do not want it
 
         return ThreadPool
+    if name in {"ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"}:
+        from greenlithops.multiprocessing import results  # noqa: PLC0415 - for annotations only
+
+        return getattr(results, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

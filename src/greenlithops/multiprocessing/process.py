@@ -232,7 +232,7 @@ class Process:
         return f"<{type(self).__name__} {' '.join(about)}{' daemon' if self._daemon else ''}>"
 
 
-BaseProcess = Process
+BaseProcess = CloudProcess = Process  #: the standard library's name, and Lithops'
 
 
 class _Bootstrap:

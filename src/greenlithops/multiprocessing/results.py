@@ -142,7 +142,7 @@ def only(values: list[Any]) -> Any:
     return values[0]
 
 
-MapResult = AsyncResult
+ApplyResult = MapResult = AsyncResult  #: the standard library's names
 
 
 class Arrivals(Generic[T]):
@@ -213,3 +213,6 @@ class Arrivals(Generic[T]):
         with self._news:
             self._total, self._last_error = total, error
             self._news.notify_all()
+
+
+IMapIterator = IMapUnorderedIterator = Arrivals  #: the standard library's names

@@ -268,7 +268,14 @@ class AsyncRLock(AsyncEntered, _Recursive):
     """`RLock` for event loops; its owner is a task."""
 
 
+SemLock = Units  #: what every lock and semaphore is, under the standard library's name
+
+
 def __getattr__(name: str) -> Any:
+    if name == "SEM_VALUE_MAX":  # what the standard library's semaphores count to
+        from multiprocessing import synchronize  # noqa: PLC0415 - rarely wanted
+
+        return synchronize.SEM_VALUE_MAX  # type: ignore[attr-defined]  # the stubs do not know it
     if name in {"Barrier", "Condition", "Event"}:  # the standard library has them here
         from greenlithops.multiprocessing import events  # noqa: PLC0415 - a circle
 
