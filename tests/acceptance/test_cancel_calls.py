@@ -67,13 +67,13 @@ async def test_a_running_coroutine_is_stopped_and_its_neighbours_are_not(tmp_pat
         async with soon():
             job[3].cancel()
             job[7].cancel()
+            await eventually(lambda: left("cancelled") == {3, 7})
             (tmp_path / "go").touch()
             found = await job.results(return_exceptions=True)
         assert [type(found[n]) for n in (3, 7)] == [CallCancelled] * 2
         rest = [found[n] for n in range(10) if n not in (3, 7)]
         assert [number for number, _ in rest] == [0, 1, 2, 4, 5, 6, 8, 9]
         assert len({pid for _, pid in rest}) == 1
-        await eventually(lambda: left("cancelled") == {3, 7})
 
 
 async def test_a_waiting_call_is_never_run(busy, tmp_path):
