@@ -191,9 +191,7 @@ class Inherited(Capture):
         original = sys.__stdout__ if number == 1 else sys.__stderr__
         about = (original.encoding, original.errors) if original else ("utf-8", "backslashreplace")
         # By lines, so that those of several workers do not mix.
-        return open(
-            number, "w", buffering=1, encoding=about[0], errors=about[1], closefd=False
-        )
+        return open(number, "w", buffering=1, encoding=about[0], errors=about[1], closefd=False)
 
     def restore(self) -> None:
         """Open the streams again where a call has closed them; what replaces them stays."""
