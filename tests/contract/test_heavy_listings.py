@@ -1,24 +1,38 @@
-"""A hundred thousand keys on each server: put, listed in every way, deleted."""
+"""A hundred thousand keys on each server, and a crowd of requests at the same time."""
 
 import asyncio
 import contextlib
+import os
 import secrets
 import time
 
 import pytest
 
 from greenlithops.storage.async_storage import AsyncStorage
+from support.servers import start_fake_gcs
 
 KEYS = 100_000
 IN_FLIGHT = 128
+
+
+CROWD = 5_000
+NAMES = ["localhost", "redis", "seaweedfs", "gcs", "azure"]
+FIXTURES = {"seaweedfs": "seaweedfs", "gcs": "gcs_on_disk", "azure": "azurite", "redis": "valkey"}
+
+
+@pytest.fixture
+def gcs_on_disk(server_guard, tmp_path):
+    """In memory it looks through all objects for each one that is put."""
+    server = start_fake_gcs(tmp_path / "fake-gcs", server_guard, on_disk=True)
+    yield server
+    server.kill()
 
 
 def options(name, request, folder):
     """Return the arguments of `AsyncStorage` for a server, which is started for it."""
     if name == "localhost":
         return {"backend": name, "root": folder}
-    fixture = {"seaweedfs": "seaweedfs", "gcs": "fake_gcs", "azure": "azurite", "redis": "valkey"}
-    server = request.getfixturevalue(fixture[name])
+    server = request.getfixturevalue(FIXTURES[name])
     return {
         "seaweedfs": {
             "endpoint": server.endpoint,
@@ -32,8 +46,8 @@ def options(name, request, folder):
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("name", ["localhost", "redis", "seaweedfs", "gcs", "azure"])
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_hundred_thousand_keys_are_listed(name, server_guard, request, tmp_path, capsys):
     seconds = {}
 
@@ -70,3 +84,21 @@ async def test_a_hundred_thousand_keys_are_listed(name, server_guard, request, t
         await storage.delete_bucket(bucket)
     with capsys.disabled():
         print(f"\n{name}: {KEYS} keys, seconds: {seconds}")
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("name", NAMES)
+async def test_five_thousand_requests_in_flight(name, server_guard, request, tmp_path):
+    bucket = f"crowd-{secrets.token_hex(6)}"
+    chosen = options(name, request, tmp_path / "objects")
+    bodies = {f"{n:04d}": os.urandom(n % 500) for n in range(CROWD)}
+    async with AsyncStorage(concurrency=CROWD, **chosen) as storage:
+        await storage.create_bucket(bucket)
+        await asyncio.gather(*(storage.put(bucket, *item) for item in bodies.items()))
+        got = await asyncio.gather(*(storage.get(bucket, key) for key in bodies))
+        assert got == list(bodies.values())
+        listed = [(entry.key, entry.size) async for entry in storage.list(bucket)]
+        assert listed == [(key, len(body)) for key, body in bodies.items()]
+        await storage.delete_many(bucket, bodies)
+        await storage.delete_bucket(bucket)
