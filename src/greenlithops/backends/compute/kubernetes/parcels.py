@@ -72,8 +72,9 @@ class Parcels:
 
         async def one(pending: Pending) -> list[str]:
             async with slots:
-                source = await self._messages.put(pending.body, SIGNED_SECONDS)
+                self._forget(pending.number)  # it was posted before, to a pod with less memory
                 target = await self._messages.reserved(SIGNED_SECONDS)
+                source = await self._messages.put(pending.body, SIGNED_SECONDS)
             self._places[pending.number] = source, target
             return [source.url, target.url]
 
