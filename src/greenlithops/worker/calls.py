@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from greenlithops.worker.assigned import Assigned
 
-#: start of the function (monotonic ns), then ns of: the function by the clock, CPU of the call,
+#: start of the function (monotonic ns), then ns of: the function by the clock, CPU of the function,
 #: of which in the kernel, unpickling and pickling by the clock; then bytes of the process: peak
 #: RSS, peak RSS before the call, and at its end RSS, virtual and unshared memory; 0: not known
 Times = tuple[int, int, int, int, int, int, int, int, int, int]
@@ -146,20 +146,24 @@ class Runner:
             status, payload = UNREADABLE, pack_error(error)
         else:
             start = time.monotonic_ns()
+            used = self.cpu_at(start)
             status, value = self._call(call, arguments)
             end = time.monotonic_ns()
+            used = self.cpu_at(end) - used
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the function forked came out of it: not ours to answer
             del arguments
             status, payload = self.pack(value) if status == DONE else (status, value)
         done = time.monotonic_ns()
-        cpu = max(0, self.cpu_at(done) - cpu)
+        beside = (start - received) + (done - end)
+        if end == start or beside > LONG_NS:
+            used = self.cpu_at(done) - cpu  # with what unpickling and pickling took
+        cpu = max(0, used)
         system = resident = virtual = unshared = 0
         if done - received > LONG_NS:
             cpu, system = self.account(cpu)
             resident, virtual = self.memory
             unshared = unshared_memory(resident, done - received)
-        beside = (start - received) + (done - end)
         spans = (start, end - start, cpu, system, beside)
         return status, payload, (*spans, self.peak, before, resident, virtual, unshared)
 
