@@ -29,8 +29,9 @@ class CallStats:
         start: when the function started in the worker.
         end: when the function ended.
         wall_seconds: how long the function ran by the clock.
-        cpu_seconds: CPU time of the whole worker process (or of the coroutine) for this call,
-            unpickling, pickling and child processes that ended included.
+        cpu_seconds: CPU time of the whole worker process (or of the coroutine) while the function
+            ran, child processes that ended included; with unpickling and pickling where they
+            took more than a millisecond.
         cpu_user_seconds: the part of it outside of the kernel.
         cpu_system_seconds: the part of it inside the kernel; 0.0 for calls under 1 ms, which
             are too short for the kernel to tell.
