@@ -4,6 +4,9 @@ import pytest
 from rabbitmq import start_rabbitmq
 
 import greenlithops as gl
+from greenlithops.sync.loop import background
+
+background().call(lambda: None)  # it belongs to the process, not to the test that comes first
 
 # Brokers take long to start on machines that are busy.
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
