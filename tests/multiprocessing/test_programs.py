@@ -42,6 +42,22 @@ def test_processes_share_an_account():
     assert "balance: 1111 after 4 deposits" in run("shared_state.py")
 
 
+def test_the_embedded_server_starts_where_the_temporary_folder_has_a_long_name(tmp_path):
+    far = tmp_path / ("folder" * 20)
+    far.mkdir()
+    program = PROGRAM.replace("time.sleep(100)", "print(queue.get())")
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TMPDIR": str(far)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=scripts.LIMIT,
+    ).stdout.split()
+    assert found[2] == "1"
+    assert not Path(found[1]).parent.exists()
+
+
 def test_the_embedded_server_ends_with_a_program_that_is_killed():
     program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     with program:

@@ -16,10 +16,12 @@ from pathlib import Path
 from greenlithops.backends.state.address import Address
 from greenlithops.errors import GreenlithopsError, StateUnavailable
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 END_SECONDS = 5.0
 STALE_SECONDS = 60.0  #: a younger folder may be of a server that is being started
 PREFIX = "greenlithops-state-"
+MAX_PLACE = 60  #: a socket's path may have 103 bytes, so longer folders leave too little
+SHORT_PLACE = "/tmp"  # noqa: S108 - mkdtemp makes a folder of our own in it
 
 # Becomes the server, whom the kernel kills when the other end of the pipe is closed, even if the
 # program was killed. Where the kernel cannot do that, a process waits beside it.
@@ -45,7 +47,7 @@ class EmbeddedServer:
 
     def __init__(self) -> None:
         _sweep()
-        self._folder = tempfile.mkdtemp(prefix=PREFIX)  # made with mode 0700
+        self._folder = tempfile.mkdtemp(prefix=PREFIX, dir=_place())  # made with mode 0700
         path = f"{self._folder}/socket"
         self.address = Address({"unix_socket_path": path}, embedded=True)
         lifeline_end, self._lifeline = os.pipe()
@@ -101,9 +103,14 @@ class EmbeddedServer:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _place() -> str:
+    place = tempfile.gettempdir()
+    return place if len(os.fsencode(place)) <= MAX_PLACE else SHORT_PLACE
+
+
 def _sweep() -> None:
     """Remove the folders of servers whose programs were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for folder in Path(_place()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody else's, or gone already
             about = folder.stat()
             if about.st_uid != os.getuid() or time.time() - about.st_mtime < STALE_SECONDS:
