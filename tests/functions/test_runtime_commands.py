@@ -32,7 +32,7 @@ def command(ministack, tmp_path):
             text=True,
             check=False,
             cwd=tmp_path,
-            env=os.environ | {"COLUMNS": "200"},
+            env=os.environ | {"COLUMNS": "200", "TMPDIR": str(tmp_path)},
         )
         assert done.returncode == status, done.stderr
         return done.stdout if status == 0 else done.stderr

@@ -61,7 +61,9 @@ def planned(config: Path | None, image: str | None) -> KubernetesOptions:
 
     chosen = settings(config)
     if chosen.backend not in PODS:
-        chosen = settings(config, PODS[0])
+        # The section may have either name; other sections add to both.
+        either = (settings(config, name) for name in PODS)
+        chosen = max(either, key=lambda one: len(one.options["backend_options"]))
     found: dict[str, Any] = dict(chosen.options["backend_options"])
     if image is not None:
         found["image"] = image
