@@ -127,6 +127,13 @@ class Heard:
         )
 
 
+def test_a_pod_that_was_deleted_has_not_ended_well():
+    pod = {"metadata": {"name": "a"}, "status": {"phase": "Succeeded"}}
+    assert failures.well(pod)
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert not failures.well(pod)
+
+
 def test_a_pod_that_goes_is_told_once():
     heard = Heard()
     heard.pods.pod("ADDED", pod())

@@ -1,16 +1,22 @@
 """Pools over a real Valkey, with a stand-in for the API server and processes in place of pods."""
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 import greenlithops as gl
+from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.backend import kubernetes
+from greenlithops.backends.compute.kubernetes.pods import AGENT
 from greenlithops.errors import (
     CallCancelled,
     CallTimeout,
@@ -78,8 +84,6 @@ async def test_nothing_is_left_in_the_cluster_nor_in_redis(options, cluster, val
         assert await executor.submit(abs, -1) == 1
         assert {kind for kind, _ in cluster.objects} == {"Job", "Deployment", "Secret", "Pod"}
     await until(lambda: not cluster.objects)
-    from redis.asyncio import Redis  # noqa: PLC0415 - only here
-
     async with Redis.from_url(valkey.endpoint) as client:
         assert [key async for key in client.scan_iter(match="gl:*")] == []
 
@@ -97,6 +101,33 @@ async def test_the_calls_of_a_deleted_pod_go_to_others(executor, cluster):
     await executor.submit(abs, -1)
     cluster.delete_pod(cluster.of("Pod")[0]["metadata"]["name"])
     assert await job == list(range(30))
+
+
+async def test_a_jobs_pod_that_is_told_to_end_early_has_not_done_its_part(valkey, tmp_path):
+    settings = {
+        "pool": "x", "key": "ab" * 32, "redis": {"url": valkey.endpoint}, "lease": 5, "attempts": 3,
+    }  # fmt: skip
+    file = tmp_path / "settings.json"
+    await asyncio.to_thread(file.write_text, json.dumps(settings))
+    calls = exchange.calls_key("x", "job-1")
+    async with Redis.from_url(valkey.endpoint) as client:
+        await client.xgroup_create(calls, exchange.GROUP, mkstream=True)
+        # Somebody else's call: as long as it is there, there may be something to do.
+        await client.xadd(calls, {"n": 1})
+        await client.xreadgroup(exchange.GROUP, "other/1/0", {calls: ">"})
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", AGENT, file, "--once", "job-1"), stderr=subprocess.PIPE
+        )
+        try:
+            async with soon(60):
+                while len(await client.xinfo_consumers(calls, exchange.GROUP)) < 2:  # noqa: ASYNC110 - it is asked for
+                    await asyncio.sleep(0.05)
+                process.terminate()
+                _, said = await process.communicate()
+        finally:
+            await client.delete(calls)
+    assert process.returncode == 1
+    assert b"told to end before its call had ended" in said
 
 
 def rest_and_say(folder):
@@ -130,8 +161,6 @@ async def test_what_kills_its_process_fails_alone(executor):
 
 @pytest.mark.parametrize("told", ["first", "last"])
 async def test_workers_that_start_and_die_within_a_second(options, cluster, valkey, told):
-    from redis.asyncio import Redis  # noqa: PLC0415 - only here
-
     moment = cluster.now()
     cluster.now = lambda: moment  # before all workers, and after none
     options |= {"max_workers": 1, "lease_seconds": 30}
@@ -203,8 +232,6 @@ async def test_redis_goes_away_and_comes_back(options, server_guard, tmp_path, l
             if lost == "kept":
                 await asyncio.to_thread(server.restart)
             else:
-                from redis.asyncio import Redis  # noqa: PLC0415 - only here
-
                 async with Redis.from_url(server.endpoint) as client:
                     await client.flushall()
             assert await job == list(range(40))

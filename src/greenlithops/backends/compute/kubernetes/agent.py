@@ -74,7 +74,7 @@ class Agent:
         self._running: dict[str, tuple[str, Child]] = {}  #: by entry: the consumer, and its child
         self._leaving = asyncio.Event()
         self._idle: set[asyncio.Task[Any] | None] = set()  #: slots that wait for something to do
-        self._over = False
+        self._over = self._early = self._answered = False
         self._claimed = 0.0
         self._owner_seen = time.monotonic()
 
@@ -84,7 +84,7 @@ class Agent:
         await self._reach()
         await self._set_aside()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leaving.set)
+            loop.add_signal_handler(number, self._told)
         beating = loop.create_task(self._beat())
         started = f"{time.time():.3f}"
         slots = [
@@ -110,6 +110,14 @@ class Agent:
         for task in slots:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+        if self._early and not self._answered:
+            # Else the Job would count it among those that have done their part.
+            raise SystemExit("this pod was told to end before its call had ended")
+
+    def _told(self) -> None:
+        """The pod is told to end."""
+        self._early = self._once
+        self._leaving.set()
 
     async def _reach(self) -> None:
         """Reach Redis, or end: then the cluster tells the client, who would wait in vain."""
@@ -153,6 +161,7 @@ class Agent:
 
     async def _slot(self, consumer: str) -> None:
         child = Child(self._key)
+        before = False  # whether there was nothing: a call may be on its way to another pod
         try:
             await child.start()  # before there is anything to run
             while not self._leaving.is_set():
@@ -160,12 +169,14 @@ class Agent:
                     self._idle.add(asyncio.current_task())
                     taken = await self._take(consumer)
                     self._idle.discard(asyncio.current_task())
-                    done = self._once and taken is None and not await self._redis.xlen(self._calls)
+                    empty = self._once and taken is None and not await self._redis.xlen(self._calls)
+                    done, before = empty and before, empty
                 except _AWAY as error:
                     await self._wait_for_redis(error)
                     continue
                 if taken is not None:
                     await self._answer(consumer, child, *taken)
+                    self._answered = True
                     self._busy_at = time.monotonic()
                 if done or (self._once and taken is not None):
                     return

@@ -214,7 +214,9 @@ def _how(ended: Mapping[str, Any], name: str) -> Trouble | None:
 
 
 def well(pod: Mapping[str, Any]) -> bool:
-    """Return whether a pod has ended, and without an error."""
+    """Return whether a pod has ended by itself, and without an error."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return False  # it may have been told to end before its call had
     return bool(pod.get("status", {}).get("phase") == "Succeeded")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlithops.backends.compute.http.depot import Place
 from greenlithops.backends.compute.kubernetes.errand import opened
@@ -17,12 +17,14 @@ from greenlithops.backends.compute.kubernetes.pending import Book, Pending
 from greenlithops.errors import NotSupported, ServiceRefused, StorageError, WorkerLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from greenlithops.backends.compute.http.depot import Messages
 
 SIGNED_SECONDS = 24 * 3600.0  #: in which invocations must have run
 AT_ONCE = 32  #: messages that are put at a time
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -45,13 +47,15 @@ class Parcels:
         self._messages = messages
         self._places: dict[int, tuple[Place, Place]] = {}  #: of the invocation, and of its reply
         self._order: dict[str, list[int]] = {}  #: the numbers of a Job's invocations
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Do nothing: the storage is open."""
 
     async def close(self, *, whole: bool) -> None:  # noqa: ARG002 - as a link's
         """Delete what is still there."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)  # some may be on its way there
         for number in list(self._places):
             self._forget(number)
         try:
@@ -72,11 +76,8 @@ class Parcels:
 
         async def one(pending: Pending) -> list[str]:
             async with slots:
-                self._forget(pending.number)  # it was posted before, to a pod with less memory
-                target = await self._messages.reserved(SIGNED_SECONDS)
-                source = await self._messages.put(pending.body, SIGNED_SECONDS)
-            self._places[pending.number] = source, target
-            return [source.url, target.url]
+                # What is being put when nobody wants it any more must be deleted, too.
+                return await asyncio.shield(self._spawn(self._put(pending)))
 
         try:
             return list(await asyncio.gather(*map(one, some)))
@@ -86,6 +87,15 @@ class Parcels:
             ) from error
         except StorageError as error:
             raise ServiceRefused(f"calls cannot be put into the storage: {error}") from error
+
+    async def _put(self, pending: Pending) -> list[str]:
+        self._forget(pending.number)  # it was posted before, to a pod with less memory
+        target = await self._messages.reserved(SIGNED_SECONDS)
+        source = await self._messages.put(pending.body, SIGNED_SECONDS)
+        self._places[pending.number] = source, target
+        if pending.reply.done():
+            self._forget(pending.number)
+        return [source.url, target.url]
 
     async def index(self, urls: list[list[str]]) -> str:
         """Return the URL of a list of URLs, for Jobs whose list is too long for a Secret."""
@@ -110,9 +120,13 @@ class Parcels:
     def _forget(self, number: int) -> None:
         places = self._places.pop(number, None)
         if places is not None:
-            task = asyncio.get_running_loop().create_task(self._delete(places))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._delete(places))
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _delete(self, places: Iterable[Place]) -> None:
         for place in places:
