@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -56,6 +57,12 @@ OWN_CHECKS = Path(__file__).parent / "unit" / "energy"
 
 def pytest_configure(config):
     leaks.mark_processes()
+    # Who starts the tests in the background, or by nohup, has them ignore signals, and the programs
+    # that they start inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     folder = tempfile.mkdtemp(prefix="greenlithops-tests-")
     os.environ["TMPDIR"] = folder
     tempfile.tempdir = None
