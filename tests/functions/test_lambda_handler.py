@@ -108,8 +108,8 @@ def test_what_becomes_of_a_call_beyond_the_functions_time(emulator):
 
         time.sleep(seconds)
 
-    server = emulator(seconds=1)
-    error = failure(invoke(server, event(nap, 10)).encode(), "")
+    server = emulator(seconds=4)  # a new process has to start in that time, too
+    error = failure(invoke(server, event(nap, 60)).encode(), "")
     assert isinstance(error, CallTimeout)
     answer = invoke(server, event(abs, -3))  # in a new process
     assert outcome(json.loads(answer)[MESSAGE])[2]
