@@ -21,15 +21,11 @@ class Again:
     Args:
         policy: when a call is tried again.
         ledger: where attempts are counted.
-        come_back: takes a call whose time has come.
     """
 
-    def __init__(
-        self, policy: RetryPolicy, ledger: Ledger, come_back: Callable[[Entry], None]
-    ) -> None:
+    def __init__(self, policy: RetryPolicy, ledger: Ledger) -> None:
         self._policy = policy
         self._ledger = ledger
-        self._come_back = come_back
         self._delayed: dict[int, asyncio.TimerHandle] = {}
         self._deaths: dict[int, int] = {}
 
@@ -49,16 +45,16 @@ class Again:
         ledger.retried += 1
         return True
 
-    def delay(self, entry: Entry) -> None:
-        """Have a call come back when it has waited as long as the policy says."""
+    def delay(self, entry: Entry, come_back: Callable[[Entry], None]) -> None:
+        """Have `come_back` take a call when it has waited as long as the policy says."""
         index = entry[0]
         seconds = self._policy.wait(self._ledger.attempts[index] - 1)
         loop = asyncio.get_running_loop()
-        self._delayed[index] = loop.call_later(seconds, self._over, entry)
+        self._delayed[index] = loop.call_later(seconds, self._over, entry, come_back)
 
-    def _over(self, entry: Entry) -> None:
+    def _over(self, entry: Entry, come_back: Callable[[Entry], None]) -> None:
         del self._delayed[entry[0]]
-        self._come_back(entry)
+        come_back(entry)
 
     def forget(self, index: int) -> None:
         """Let a call not come back."""

@@ -77,7 +77,7 @@ class Work:
         self.listener = listener
         self.metering = Metering(energy)
         self.reader = Reader(function, max_memory)
-        self.again = Again(policy, self.ledger, self._come_back)
+        self.again = Again(policy, self.ledger)
         #: how many more results the consumer has room for
         self.room: Callable[[], int] = _unlimited
         self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
@@ -321,7 +321,8 @@ class Work:
         if not self.again.wanted(index, error):
             return False
         self.ledger.move(index, WAITING)
-        self.again.delay((index, batch.blobs[position], batch.buffers.get(position, [])))
+        entry = (index, batch.blobs[position], batch.buffers.get(position, []))
+        self.again.delay(entry, self._come_back)
         self.listener.call_retried(index, error)
         return True
 
