@@ -1,10 +1,13 @@
 """Whole programs: the examples, and what is left when a program is killed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from support import scripts
 
@@ -58,15 +61,51 @@ def test_the_embedded_server_starts_where_the_temporary_folder_has_a_long_name(t
     assert not Path(found[1]).parent.exists()
 
 
-def test_the_embedded_server_ends_with_a_program_that_is_killed():
-    program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
+ENDLESS = """
+import os, sys, time
+import greenlithops.multiprocessing as mp
+from greenlithops.multiprocessing import session
+
+def work(queue):
+    queue.put(os.getpid())
+    time.sleep(600)
+
+queue = mp.Queue()
+process = mp.Process(target=work, args=(queue,), daemon=True)
+process.start()
+pool = mp.Pool(1)
+pool.apply_async(work, (queue,))
+print(session._server.pid, queue.get(), queue.get(), flush=True)
+print(session.current().address.options["unix_socket_path"], flush=True)
+if sys.argv[1] == "error":
+    raise LookupError("on purpose")
+if sys.argv[1] == "_exit":
+    os._exit(3)
+if sys.argv[1] == "exit":
+    sys.exit(3)
+time.sleep(600)
+"""
+SIGNALS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM, "interrupted": signal.SIGINT}
+
+
+@pytest.mark.parametrize("end", [*SIGNALS, "error", "exit", "_exit"])
+def test_nothing_outlives_a_program_however_it_ends(end):
+    program = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", ENDLESS, end],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     with program:
-        pid, path = program.stdout.readline().split()
-        folder = Path(path).parent
-        assert folder.stat().st_mode & 0o777 == 0o700
-        assert scripts.alive(int(pid))
-        os.kill(program.pid, signal.SIGKILL)
-    assert scripts.gone([int(pid)], 10) == []
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()  # a later program would have removed it
+        pids = [int(pid) for pid in program.stdout.readline().split()]
+        folder = Path(program.stdout.readline().strip()).parent
+        assert len(pids) == 3
+        if end in SIGNALS:
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert all(map(scripts.alive, pids))
+            os.kill(program.pid, SIGNALS[end])
+        assert program.wait(scripts.LIMIT) != 0
+    assert scripts.gone(pids, 10) == []
+    if folder.exists():  # where nothing could be done at the end, a later program removes it
+        assert end in {"killed", "terminated", "_exit"}
+        shutil.rmtree(folder)

@@ -75,6 +75,7 @@ class Pool:
             initargs=arguments,
             max_tasks_per_child=maxtasksperchild,
             show_output=config.get_parameter(config.STREAM_STDOUT),
+            daemon=True,
             **options,
         )
         self._pid = os.getpid()

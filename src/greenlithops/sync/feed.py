@@ -34,9 +34,8 @@ MANY = 8  #: calls from which a job of their own is worth it
 class Feed:
     """The way of a pool's calls to its executor: a queue, and one wake-up for all that is in it."""
 
-    patient = True
-
-    def __init__(self, host: Hosted, *, show_output: bool) -> None:
+    def __init__(self, host: Hosted, *, show_output: bool, patient: bool) -> None:
+        self.patient = patient  #: whether the end of the program waits for it
         self.broken: InitializerFailed | None = None
         self._host = host
         self._shows = show_output

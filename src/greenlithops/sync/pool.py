@@ -39,6 +39,7 @@ class PoolExecutor(concurrent.futures.Executor):
         max_tasks_per_child: replace a worker after so many calls. None: never.
         show_output: show what calls print: at once where workers run on this machine, otherwise
             when each call has ended.
+        daemon: end with the program what still runs then, instead of waiting for it.
         **options: more options of `AsyncExecutor`.
 
     Raises:
@@ -55,6 +56,7 @@ class PoolExecutor(concurrent.futures.Executor):
         *,
         max_tasks_per_child: int | None = None,
         show_output: bool = True,
+        daemon: bool = False,
         **options: Any,
     ) -> None:
         if initializer is not None and not callable(initializer):
@@ -71,7 +73,7 @@ class PoolExecutor(concurrent.futures.Executor):
         )
         self._max_workers = max_workers or default_workers()  # other libraries look at it
         self._host = Hosted(executor)
-        self._feed = Feed(self._host, show_output=show_output)
+        self._feed = Feed(self._host, show_output=show_output, patient=not daemon)
         self._lock = threading.Lock()
         self._shut = False
         weakref.finalize(self, self._feed.let_go).atexit = False
