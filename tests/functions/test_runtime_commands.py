@@ -62,7 +62,7 @@ def test_what_is_refused_is_one_line(command):
 @pytest.mark.timeout(300)  # each command is a process of its own
 def test_runtimes_are_deleted_by_memory_and_version_and_by_clean(command):
     made = {}
-    for name, memory in (("small", "256"), ("large", "1024")):
+    for name, memory in (("small", "333"), ("large", "1024")):
         (made[name],) = json.loads(command("deploy", name, "--memory", memory, "--json"))
     version = made["small"]["Version"]
 
@@ -71,7 +71,8 @@ def test_runtimes_are_deleted_by_memory_and_version_and_by_clean(command):
 
     assert delete("small", "-m", "1024") == []
     assert delete("all", "-v", "another") == []
-    assert delete("all", "-m", "256", "-v", version) == ["small"]
+    assert delete("all", "-m", "333", "-v", version) == ["small"]
     assert "a number of MB" in command("delete", "all", "-m", "much", status=2)
-    assert json.loads(command("clean", "--json", group=()))["runtimes"] == ["large"]
+    # The server has those of other tests, too.
+    assert "large" in json.loads(command("clean", "--json", group=()))["runtimes"]
     assert json.loads(command("list", "--json")) == []

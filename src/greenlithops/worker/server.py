@@ -135,6 +135,7 @@ class Server:
             try:
                 item = calls.popleft()
             except IndexError:
+                self._outbox.flush()  # what should have come after the last may have been recalled
                 self._busy = self._wants_live = False
                 if self._ending:
                     return

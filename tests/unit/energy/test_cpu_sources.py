@@ -11,7 +11,12 @@ import pytest
 
 from greenlithops.energy.cpu_time import bpf, sources
 from greenlithops.energy.cpu_time.cgroup import CgroupTrees, find_group
-from greenlithops.energy.cpu_time.processes import process_ns, schedstat_ns, session_members
+from greenlithops.energy.cpu_time.processes import (
+    Used,
+    process_ns,
+    schedstat_ns,
+    session_members,
+)
 from greenlithops.energy.cpu_time.sources import BY_NAME, SOURCES, open_cpu_sources
 from greenlithops.errors import ConfigurationError
 
@@ -288,3 +293,16 @@ def test_groups_go_when_they_are_closed():
         tree.close()
     trees.close()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("own", "total"),
+    [
+        (3_010, 3_010),  # it waited for its child, whose time it has now
+        (20, 3_020),  # it was killed before it could
+    ],
+)
+def test_a_child_that_ended_with_its_parent_counts_once(own, total):
+    used = Used(1, 10)
+    assert used.total({1: 10, 2: 3_000}, None) == 3_010
+    assert used.total({}, own) == total

@@ -88,12 +88,20 @@ class Used:
             found: those of the living, now.
             own_ns: those of the root, if that is known exactly.
         """
-        for pid in self._living.keys() - found.keys() - {self._root}:
-            self._gone += self._living.pop(pid)
+        vanished = self._living.keys() - found.keys() - {self._root}
+        lost = sorted((self._living.pop(pid) for pid in vanished), reverse=True)
+        before = self._living[self._root]
         for pid, used in found.items():
             self._living[pid] = max(self._living.get(pid, 0), used)
         if own_ns is not None:
             self._living[self._root] = max(self._living[self._root], own_ns)
+        # The root may have waited for some of them in its last moment: then it has their time.
+        grown = self._living[self._root] - before
+        for used in lost:
+            if used <= grown:
+                grown -= used
+            else:
+                self._gone += used
         return self._gone + sum(self._living.values())
 
 
