@@ -358,7 +358,7 @@ class Lane:
             ):
                 what = f"ran call {batch.indices[position]} of {batch.work.name}"
                 lost.append((position, lost_error(what, self.name, status, words)))
-            elif running is None and first and batch.work.again.bereft(batch.indices[position]):
+            elif running is None and first and batch.work.retries.bereft(batch.indices[position]):
                 what = f"was given call {batch.indices[position]} of {batch.work.name}"
                 if not self.ready:
                     what = f"started (or ran its initializer) for {what[10:]}"

@@ -6,12 +6,12 @@ import asyncio
 import collections
 from typing import TYPE_CHECKING, Any, Protocol
 
-from greenlithops.dispatch.again import Again
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.intake import Entry, Intake
 from greenlithops.dispatch.ledger import CANCELLED, FAILED, SENT, WAITING, Ledger
 from greenlithops.dispatch.metering import Metering
 from greenlithops.dispatch.reading import Reader, read_all
+from greenlithops.dispatch.retries import Retries
 from greenlithops.errors import GreenlithopsError, UsageError
 from greenlithops.worker import outbox
 from greenlithops.worker.errors import pack_error
@@ -77,7 +77,7 @@ class Work:
         self.listener = listener
         self.metering = Metering(energy)
         self.reader = Reader(function, max_memory)
-        self.again = Again(policy, self.ledger)
+        self.retries = Retries(policy, self.ledger)
         #: how many more results the consumer has room for
         self.room: Callable[[], int] = _unlimited
         self.wake: Callable[[], None] = lambda: None  #: tells the dispatcher of new work
@@ -318,11 +318,11 @@ class Work:
         if self._refusal is not None:
             self.stopped = self._refusal
             return False
-        if not self.again.wanted(index, error):
+        if not self.retries.wanted(index, error):
             return False
         self.ledger.move(index, WAITING)
         entry = (index, batch.blobs[position], batch.buffers.get(position, []))
-        self.again.delay(entry, self._come_back)
+        self.retries.delay(entry, self._come_back)
         self.listener.call_retried(index, error)
         return True
 
@@ -343,7 +343,7 @@ class Work:
                 ledger.close(index, CANCELLED, None, None, 0, -1)
                 if self.recorder is not None:
                     self.recorder.ended(index, outbox.CANCELLED, b"", [], None)
-                self.again.forget(index)
+                self.retries.forget(index)
             ended.append(index)
         return ended
 
@@ -379,7 +379,7 @@ class Work:
             self.stopped = error
         for index in indices:
             self.ledger.close(index, FAILED, error, None, 0, -1)
-            self.again.forget(index)
+            self.retries.forget(index)
         self.listener.calls_ended(indices)
 
     def fail_all(self, error: Exception) -> None:
@@ -391,7 +391,7 @@ class Work:
             if self.ledger.state(index) in (WAITING, SENT):
                 self.ledger.close(index, FAILED, error, None, 0, -1)
                 ended.append(index)
-        self.again.forget_all()
+        self.retries.forget_all()
         self.listener.calls_ended(ended)
 
 

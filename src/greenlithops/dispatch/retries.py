@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_DEATHS = 3  #: workers that may end before they begin with a call that they were given
 
 
-class Again:
+class Retries:
     """The retries of one job.
 
     Args:
