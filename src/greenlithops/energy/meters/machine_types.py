@@ -1,9 +1,10 @@
 """Watts of clouds' machine types: which processors a provider says that a series runs on.
 
-Sources: "Amazon EC2 instance types" (specifications by family), "Sizes for virtual
-machines in Azure" (a page for each series), and "CPU platforms" of Google's Compute Engine. Where a
-series runs on several processors, the watts are the mean of theirs, and the bounds reach from the
-least of them to the most.
+Sources: "Amazon EC2 instance types" (specifications by family), "Sizes for virtual machines in
+Azure" (a page for each series), and "CPU platforms" of Google's Compute Engine; the table has not
+been compared with these pages entry by entry since it was written. Where a series runs on several
+processors, the watts are the mean of theirs, and the bounds reach from the least of them to the
+most.
 """
 
 from __future__ import annotations
