@@ -2,19 +2,13 @@
 
 import http.server
 import json
-import os
 import socket
-import struct
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-from greenlithops.energy.meters import MeterRefused, emi, powerapi, prometheus
-from greenlithops.energy.meters.coefficients import Coefficients
-from greenlithops.energy.meters.serverless import lambda_energy, lambda_vcpus
+from greenlithops.energy.meters import MeterRefused, powerapi, prometheus
 
 KEPLER = """\
 # HELP kepler_node_cpu_joules_total Energy consumption of cpu at node level in joules
@@ -242,113 +236,3 @@ def test_no_reports(tmp_path, monkeypatch):
     (tmp_path / "empty.csv").write_text("timestamp,target,power\n")
     with pytest.raises(MeterRefused, match=r"no report of the machine has come in 0\.1 s"):
         powerapi.open_meter(str(tmp_path / "empty.csv"), patience=0.1)
-
-
-def emi_v2(*names):
-    data = "Maker".encode("utf-16-le").ljust(32, b"\0") + "Model".encode("utf-16-le").ljust(
-        32, b"\0"
-    )
-    data += struct.pack("<HH", 1, len(names))
-    for name in names:
-        text = (name + "\0").encode("utf-16-le")
-        data += struct.pack("<IH", 0, len(text)) + text
-        data += b"\0" * (-len(data) % 4)
-    return data
-
-
-def test_windows_metadata_made_by_hand():
-    names = ("RAPL_Package0_PKG", "RAPL_Package0_PP0", "RAPL_Package0_DRAM", "Fan")
-    found = emi.channels(2, emi_v2(*names))
-    assert [one.name for one in found] == list(names)
-    assert [one.domain for one in found] == ["package", "core", "dram", None]
-    text = "RAPL_Package0_PKG\0".encode("utf-16-le")
-    one = struct.pack("<I", 0) + b"\0" * 64 + struct.pack("<HH", 1, len(text)) + text
-    assert emi.channels(1, one)[0].domain == "package"
-    with pytest.raises(ValueError, match="end early"):
-        emi.channels(2, emi_v2(*names)[:90])
-    with pytest.raises(ValueError, match="version 3"):
-        emi.channels(3, b"")
-    with pytest.raises(MeterRefused, match="Windows' own"):
-        emi.open_meter()
-
-
-def test_windows_counters_add_up():
-    class Device:
-        def __init__(self):
-            self.energy = [0, 0]
-
-        def ask(self, _, size):
-            return b"".join(struct.pack("<QQ", one, 7) for one in self.energy)[:size]
-
-        def close(self):
-            self.energy = []
-
-    sockets = [Device(), Device()]
-    parts = (emi.Channel("RAPL_Package0_PKG", 0), emi.Channel("RAPL_Package0_DRAM", 0))
-    meter = emi.EmiMeter([(device, parts) for device in sockets])
-    sockets[0].energy, sockets[1].energy = [10**9, 10**8], [2 * 10**9, 0]
-    assert meter.read() == pytest.approx({"package": 10.8, "dram": 0.36})
-    meter.close()
-
-
-NVML = r"""
-#include <stdio.h>
-static unsigned long long energy = 5000;
-static int calls;
-int nvmlInit_v2(void) { return 0; }
-int nvmlInitWithFlags(unsigned f) { return 0; }
-int nvmlShutdown(void) { return 0; }
-int nvmlDeviceGetCount_v2(unsigned *n) { *n = 3; return 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **d) { *d = (void *)(long)(i + 1); return 0; }
-int nvmlDeviceGetTotalEnergyConsumption(void *d, unsigned long long *e) {
-  if ((long)d == 2) return 3;              /* NVML_ERROR_NOT_SUPPORTED */
-  if ((long)d == 3 && ++calls > 3) return 15; /* NVML_ERROR_GPU_IS_LOST */
-  *e = energy += 1000; return 0;
-}
-const char *nvmlErrorString(int r) { return r == 3 ? "Not Supported" : "GPU is lost"; }
-"""
-
-
-def test_gpus_by_the_real_bindings_on_a_library_of_ours(tmp_path):
-    (tmp_path / "nvml.c").write_text(NVML)
-    library = tmp_path / "libnvidia-ml.so.1"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "nvml.c"], check=True)
-    code = (
-        "from greenlithops.energy.meters import select_meter\n"
-        "meter = select_meter('nvml').meter\n"
-        "print([meter.read()['gpu'] for _ in range(4)], meter.notes)\n"
-        "meter.close()"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
-        env=dict(os.environ, LD_LIBRARY_PATH=str(tmp_path)),
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    numbers, _, notes = run.stdout.partition("]")
-    assert [float(one) for one in numbers[1:].split(",")] == sorted(
-        float(one) for one in numbers[1:].split(",")
-    )
-    assert "GPU 1 does not count its energy" in notes
-    assert "a GPU has stopped contributing" in notes
-
-
-FLAT = Coefficients("flat", 1.0, 4.0, 0.0, low=0.5, high=2.0)
-
-
-@pytest.mark.parametrize(
-    ("memory", "vcpus"), [(512, 0.28943), (1769, 1.0), (10_240, 5.78858), (12_000, 6.0)]
-)
-def test_the_share_of_a_lambda_function(memory, vcpus):
-    assert lambda_vcpus(memory) == pytest.approx(vcpus, rel=1e-4)
-
-
-def test_lambda_figures_by_hand():
-    # 1,769 MB for 10 s at 6 s of CPU: 1 W * 10 s idle, 3 W * 6 s of work, 4 W * 10 s reserved.
-    found = lambda_energy(1769, 10.0, 6.0, FLAT)
-    assert (found.used, found.reserved, found.low, found.high) == (28.0, 40.0, 19.0, 46.0)
-    # The average of AWS, 512 MB, 1 s, at its full share: 3.5 W * 0.28943.
-    found = lambda_energy(512, 1.0, 512 / 1769)
-    assert found.used == pytest.approx(found.reserved) == pytest.approx(1.01300, rel=1e-4)
-    assert found.low < found.used < found.high
-    with pytest.raises(ValueError, match="must be positive"):
-        lambda_energy(0, 1.0, 1.0)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from greenlithops.energy.meters.coefficients import architecture, coefficients
+from greenlithops.energy.meters.coefficients import Coefficients, architecture, coefficients
 from greenlithops.energy.meters.model import ModelMeter, open_meter
+from greenlithops.energy.meters.serverless import lambda_energy, lambda_vcpus
 
 
 class Clock:
@@ -110,3 +111,25 @@ def test_the_model_of_this_machine():
     low, high = meter.bounds
     assert 0 < low < 1 < high
     meter.close()
+
+
+FLAT = Coefficients("flat", 1.0, 4.0, 0.0, low=0.5, high=2.0)
+
+
+@pytest.mark.parametrize(
+    ("memory", "vcpus"), [(512, 0.28943), (1769, 1.0), (10_240, 5.78858), (12_000, 6.0)]
+)
+def test_the_share_of_a_lambda_function(memory, vcpus):
+    assert lambda_vcpus(memory) == pytest.approx(vcpus, rel=1e-4)
+
+
+def test_lambda_figures_by_hand():
+    # 1,769 MB for 10 s at 6 s of CPU: 1 W * 10 s idle, 3 W * 6 s of work, 4 W * 10 s reserved.
+    found = lambda_energy(1769, 10.0, 6.0, FLAT)
+    assert (found.used, found.reserved, found.low, found.high) == (28.0, 40.0, 19.0, 46.0)
+    # The average of AWS, 512 MB, 1 s, at its full share: 3.5 W * 0.28943.
+    found = lambda_energy(512, 1.0, 512 / 1769)
+    assert found.used == pytest.approx(found.reserved) == pytest.approx(1.01300, rel=1e-4)
+    assert found.low < found.used < found.high
+    with pytest.raises(ValueError, match="must be positive"):
+        lambda_energy(0, 1.0, 1.0)

@@ -55,6 +55,17 @@ def test_children_are_found_whoever_ends_first():
     assert 15 not in tree.ended
 
 
+def test_a_process_that_gets_another_parent_belongs_to_that():
+    kinship, tree, other = Kinship(), Tree(), Tree()
+    kinship.hear(Ended(12, 11, 1, last=False))  # a thread of a child of 11
+    kinship.hear(Ended(12, 10, 2, last=True))  # which 10 has adopted, as its reaper
+    kinship.own(11, other)
+    kinship.own(11, other)
+    kinship.own(10, tree)
+    assert (tree.ended, other.ended) == ({12: 3}, {})
+    assert not kinship._children
+
+
 def test_what_is_remembered_is_bounded():
     kinship, tree = Kinship(), Tree()
     kinship.own(1, tree)

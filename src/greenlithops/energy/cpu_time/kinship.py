@@ -53,9 +53,8 @@ class Kinship:
         if tree is not None:
             self._count(tree, ended)
             return
-        before = self._orphans.pop(ended.process, None)
-        if before is not None:
-            ended.ns += before.ns
+        if ended.process in self._orphans:  # a thread of it has ended, maybe under another parent
+            ended.ns += self._taken(ended.process).ns
         self._orphans[ended.process] = ended
         self._children.setdefault(ended.parent, set()).add(ended.process)
         if len(self._orphans) > ORPHANS:

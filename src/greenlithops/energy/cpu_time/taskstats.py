@@ -62,7 +62,7 @@ class TaskstatsTree:
         while self.complete:
             pid = self.complete.popleft()
             if pid != self._pid:
-                self._gone += max(self.ended.pop(pid), self._living.pop(pid, 0))
+                self._gone += max(self.ended.pop(pid, 0), self._living.pop(pid, 0))
                 self._counted.add(pid)
         if own_ns is not None:
             self._living[self._pid] = max(self._living[self._pid], own_ns)

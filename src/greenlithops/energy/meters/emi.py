@@ -1,11 +1,12 @@
 """Windows: the Energy Meter Interface, through which its drivers show RAPL and other counters.
 
-Written after Microsoft's documentation of ``emi.h`` and NOT tested on Windows: the parsing of its
-structures is tested on bytes made by hand, the calls to the system are not tested at all.
+Written after Microsoft's documentation of ``emi.h`` and NOT tested on Windows: the calls to the
+system are tested on libraries of ours with the names and parameters of Windows' own.
 
 A device of version 1 counts one thing; one of version 2 has channels, which for processors are
-called ``RAPL_Package0_PKG``, ``_PP0`` (cores), ``_PP1`` (graphics) and ``_DRAM``. Energy is counted
-in picowatt-hours, that is 3.6 nanojoules, in 64 bits.
+called ``RAPL_Package0_PKG``, ``_PP0`` (cores), ``_PP1`` (graphics) and ``_DRAM``; AMD's have
+``RAPL_Package0_Core0_CORE`` and so on, one for each core. Energy is counted in picowatt-hours, that
+is 3.6 nanojoules, in 64 bits.
 """
 
 from __future__ import annotations
@@ -21,13 +22,22 @@ from greenlithops.energy.meters.domains import counted, totals
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from greenlithops.energy.meters.emi_device import Device
+
 #: joules of one picowatt-hour
 PICOWATT_HOUR = 3.6e-9
 _DEVICES = "{45BD8344-7ED6-49cf-A440-C276C933B053}"  # GUID_DEVICE_ENERGY_METER
 _VERSION, _METADATA_SIZE, _METADATA, _MEASUREMENT = 0x224000, 0x224004, 0x224008, 0x22400C
 _OEM_BYTES = 2 * 16 * 2  # maker and model, 16 UTF-16 units each
 _MEASURED = struct.Struct("<QQ")  # energy, and the time in units of 100 ns
-_SUFFIXES = {"PKG": "package", "PP0": "core", "PP1": "uncore", "DRAM": "dram", "PSYS": "psys"}
+_SUFFIXES = {
+    "PKG": "package",
+    "PP0": "core",
+    "CORE": "core",
+    "PP1": "uncore",
+    "DRAM": "dram",
+    "PSYS": "psys",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ def channels(version: int, metadata: bytes) -> tuple[Channel, ...]:
             for _ in range(count):
                 unit, size = struct.unpack_from("<IH", metadata, place)
                 found.append(Channel(_name(metadata, place + 6, size), unit))
-                place += (6 + size + 3) // 4 * 4  # each begins at a multiple of four bytes
+                place += 6 + size  # without padding, though the next may lie at an odd place
             return tuple(found)
     except struct.error as error:
         raise ValueError(f"the metadata end early: {error}") from error
@@ -144,13 +154,28 @@ def open_meter() -> EmiMeter:
     for path in paths(_DEVICES):
         try:
             device = Device(path)
-            (version,) = struct.unpack_from("<H", device.ask(_VERSION, 2))
-            (size,) = struct.unpack_from("<I", device.ask(_METADATA_SIZE, 4))
-            devices.append((device, channels(version, device.ask(_METADATA, size))))
-        except (OSError, ValueError) as error:
+        except OSError as error:
             reasons.append(f"{path}: {error}")
-    meter = EmiMeter(devices)
+            continue
+        try:
+            devices.append((device, _described(device)))
+        except (OSError, ValueError, struct.error) as error:
+            device.close()
+            reasons.append(f"{path}: {error}")
+    try:
+        meter = EmiMeter(devices)
+    except (OSError, struct.error) as error:
+        for device, _ in devices:
+            device.close()
+        raise MeterRefused(f"an energy meter does not answer: {error}") from error
     if not meter.domains:
         meter.close()
         raise MeterRefused("; ".join(reasons) or "no energy meter counts the processor")
     return meter
+
+
+def _described(device: Device) -> tuple[Channel, ...]:
+    """Ask a device for its counters."""
+    (version,) = struct.unpack_from("<H", device.ask(_VERSION, 2))
+    (size,) = struct.unpack_from("<I", device.ask(_METADATA_SIZE, 4))
+    return channels(version, device.ask(_METADATA, size))

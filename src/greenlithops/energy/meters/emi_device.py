@@ -18,7 +18,7 @@ def paths(interface: str) -> list[str]:
     """
     manager: Any = ctypes.WinDLL("cfgmgr32")  # type: ignore[attr-defined]  # on Windows only
     guid = ctypes.create_string_buffer(uuid.UUID(interface).bytes_le, 16)
-    size = ctypes.c_ulong()
+    size = ctypes.c_uint32()
     if manager.CM_Get_Device_Interface_List_SizeW(ctypes.byref(size), guid, None, _PRESENT):
         return []
     names = ctypes.create_unicode_buffer(size.value)
@@ -51,7 +51,7 @@ class Device:
             OSError: it does not.
         """
         answer = ctypes.create_string_buffer(size)
-        used = ctypes.c_ulong()
+        used = ctypes.c_uint32()
         if not self._kernel.DeviceIoControl(
             self._handle, code, None, 0, answer, size, ctypes.byref(used), None
         ):

@@ -85,17 +85,27 @@ def open_meter() -> NvmlMeter:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
         raise MeterRefused(f"no NVIDIA driver answers: {error}") from error
+    try:
+        devices, notes = _counting(pynvml)
+        if devices:
+            return NvmlMeter(pynvml, devices, tuple(notes))
+        reason = "; ".join(notes) or "there is no NVIDIA GPU"
+    except pynvml.NVMLError as error:
+        reason = f"the NVIDIA driver does not answer: {error}"
+    pynvml.nvmlShutdown()
+    raise MeterRefused(reason)
+
+
+def _counting(pynvml: Any) -> tuple[list[Any], list[str]]:
+    """Return the GPUs that count their energy, and why the others do not."""
     devices: list[Any] = []
     notes: list[str] = []
     for index in range(pynvml.nvmlDeviceGetCount()):
-        device = pynvml.nvmlDeviceGetHandleByIndex(index)
         try:
+            device = pynvml.nvmlDeviceGetHandleByIndex(index)
             pynvml.nvmlDeviceGetTotalEnergyConsumption(device)
         except pynvml.NVMLError as error:
             notes.append(f"GPU {index} does not count its energy: {error}")
         else:
             devices.append(device)
-    if not devices:
-        pynvml.nvmlShutdown()
-        raise MeterRefused("; ".join(notes) or "there is no NVIDIA GPU")
-    return NvmlMeter(pynvml, devices, tuple(notes))
+    return devices, notes
