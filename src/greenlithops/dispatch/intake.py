@@ -9,6 +9,8 @@ from greenlithops.dispatch.serialize import ArgumentPacker
 from greenlithops.errors import GreenlithopsError, OutOfMemory, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from greenlithops.dispatch.inputs import Input
     from greenlithops.dispatch.plan import Binder
     from greenlithops.dispatch.serialize import ClassBook
@@ -20,16 +22,28 @@ TAKE_BYTES = 1 << 20
 
 
 class Taken:
-    """What was taken from the input at one go."""
+    """What was taken from the input at one go, as columns.
 
-    __slots__ = ("entries", "failures", "sizes")
+    Args:
+        first: the number of the first element that is taken.
+    """
 
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []  #: the calls that can be sent
+    __slots__ = ("_first", "blobs", "buffers", "failures", "sizes")
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self.blobs: list[bytes] = []  #: the arguments of the calls that can be sent
+        self.buffers: dict[int, list[Any]] = {}  #: by place among these, where there are any
         self.sizes: list[int] = []  #: the sizes of the arguments of all, 0 where there are none
-        self.failures: list[
-            tuple[int, Exception | None]
-        ] = []  #: None: cancelled before it was taken
+        self.failures: dict[int, Exception | None] = {}  #: None: cancelled before it was taken
+
+    @property
+    def indices(self) -> Sequence[int]:
+        """The numbers of the calls that can be sent."""
+        numbers = range(self._first, self._first + len(self.sizes))
+        if not self.failures:
+            return numbers
+        return [number for number in numbers if number not in self.failures]
 
 
 class Intake:
@@ -57,8 +71,8 @@ class Intake:
 
         Fewer are taken when that takes long, or when they are large.
         """
-        taken = Taken()
-        entries, sizes = taken.entries, taken.sizes
+        taken = Taken(first)
+        blobs, sizes = taken.blobs, taken.sizes
         take, pack = self._source.next, self.pack
         stop = time.monotonic_ns() + TAKE_NS
         total = 0
@@ -68,17 +82,19 @@ class Intake:
             except StopIteration:
                 break
             if cancelled and number in cancelled:
-                taken.failures.append((number, None))
+                taken.failures[number] = None
                 sizes.append(0)
                 continue
             try:
                 blob, raw, size = pack(element, number)
             except GreenlithopsError as error:
-                taken.failures.append((number, error))
+                taken.failures[number] = error
                 sizes.append(0)
                 continue
+            if raw:
+                taken.buffers[len(blobs)] = raw
             sizes.append(size)
-            entries.append((number, blob, raw))
+            blobs.append(blob)
             total += size
             if total > TAKE_BYTES or time.monotonic_ns() > stop:
                 break

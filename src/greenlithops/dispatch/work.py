@@ -132,23 +132,28 @@ class Work:
 
     def take(self, limit: int) -> Batch | None:
         """Return up to `limit` calls to be sent; fewer, if making them takes long."""
-        entries: list[Entry] = []
         if self.held:
             return None
+        batch = self._take_returned(limit)
+        if batch is None and self.input.ready:
+            batch = self._take_new(min(limit, self.room()))
+        if batch is not None:
+            self.out += 1
+        return batch
+
+    def _take_returned(self, limit: int) -> Batch | None:
+        entries: list[Entry] = []
         while self._returned and len(entries) < limit:
             entry = self._returned.popleft()
             if self.ledger.state(entry[0]) == WAITING:
                 self.ledger.move(entry[0], SENT)
                 entries.append(entry)
-        if not entries and self.input.ready:
-            entries = self._take_new(min(limit, self.room()))
-        indices: list[int] | range = [index for index, _, _ in entries]
-        if indices and indices == list(run := range(indices[0], indices[0] + len(indices))):
-            indices = run  # neighbours are booked together
         if not entries:
             return None
+        indices: list[int] | range = [index for index, _, _ in entries]
+        if indices == list(run := range(indices[0], indices[0] + len(indices))):
+            indices = run  # neighbours are booked together
         buffers = {place: raw for place, (_, _, raw) in enumerate(entries) if raw}
-        self.out += 1
         return Batch(self, indices, [blob for _, blob, _ in entries], buffers)
 
     def batch_over(self) -> None:
@@ -157,15 +162,15 @@ class Work:
         if not self.out:
             self.on_quiet()
 
-    def _take_new(self, limit: int) -> list[Entry]:
+    def _take_new(self, limit: int) -> Batch | None:
         ledger = self.ledger
         taken = self._intake.take(ledger.size, limit, ledger.ahead)
         ledger.open(taken.sizes)
-        for number, failure in taken.failures:
+        for number, failure in taken.failures.items():
             ledger.close(number, FAILED if failure else CANCELLED, failure, None, 0, -1)
         if taken.failures or self.input.ended:
-            self.listener.calls_ended([number for number, _ in taken.failures])
-        return taken.entries
+            self.listener.calls_ended(list(taken.failures))
+        return Batch(self, taken.indices, taken.blobs, taken.buffers) if taken.blobs else None
 
     def push(self, arguments: Any) -> int:
         """Add a call; return its index. What it is called with is what the arguments are now."""

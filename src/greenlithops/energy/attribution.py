@@ -24,6 +24,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from operator import mul
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -163,6 +164,11 @@ def _place(
     # rounding leaves of opposite changes would claim an interval in which no call ran.
     whole = [0] * (count + 1)
     spans: list[tuple[int, float, int, int]] = []
+    earliest = min(starts, default=first)
+    at = bisect_right(edges, earliest) - 1
+    if 0 <= at < count and max(ends, default=earliest) < edges[at + 1]:  # as short calls mostly do
+        claimed[at] = float(sum(cpu))
+        return _Placement([at] * len(starts), spans, claimed)
     where: list[int] = []
     append = where.append
     at, low, high = 0, first, edges[1]
@@ -227,7 +233,7 @@ def _pay(
 ) -> array[float]:
     """Return each call's joules of one domain."""
     lookup = [*prices, 0.0]  # the last for the calls in more than one interval, which follow
-    joules = array("d", [used * lookup[at] for used, at in zip(cpu, placement.where, strict=True)])
+    joules = array("d", map(mul, cpu, map(lookup.__getitem__, placement.where)))
     if not placement.spans:
         return joules
     lengths = (after - before for before, after in pairwise(free))
