@@ -90,6 +90,21 @@ def test_an_error_is_raised_when_the_attempts_are_used_up(tmp_path):
             calls[0].status()
 
 
+class Ended:
+    """A call as somebody else's executor tells it."""
+
+    error, done = False, True
+
+
+def test_a_retrying_future_counts_for_any_executor():
+    future = gl.RetryingFuture(Ended(), echo, 1, retries=1)
+    counted = []
+    while future._should_retry():
+        future._inc_failure_count()
+        counted.append(future.failure_count)
+    assert counted == [1, 2]
+
+
 class Plain:
     """An executor that has nothing but Lithops' methods."""
 

@@ -101,6 +101,24 @@ PROGRAMS = {
         """,
         "True [1, 2, 3]",
     ),
+    "joules, with a default for what is not known": (
+        """
+        from lithops import FunctionExecutor
+
+        def work(n):
+            return sum(i * i for i in range(n))
+
+        if __name__ == "__main__":
+            with FunctionExecutor() as fexec:
+                future = fexec.call_async(work, 100_000)
+                future.result()
+                stats = future.stats
+                print("worker_func_energy_cores" in stats, stats.get("worker_func_sent_net_io"))
+                for name in ("energy_pkg", "energy_cores", "energy_duration", "sent_net_io"):
+                    float(f"{stats.get('worker_func_' + name, 0):.6f}")
+        """,
+        "True None",
+    ),
     "joblib": (
         """
         import joblib

@@ -14,6 +14,7 @@ from greenlithops.sync.loop import background
 from greenlithops.sync.record import JobRecord, call_stats, gathered, job_stats
 from greenlithops.sync.settle import cancel, settle
 from greenlithops.sync.settled import Settled
+from greenlithops.sync.stats import Stats
 
 if TYPE_CHECKING:
     from greenlithops.energy.records import CallEnergy
@@ -53,7 +54,7 @@ class ResponseFuture:
         self._record = record
         self._number = number
         self._known: Call | Elsewhere = call
-        self._final: dict[str, Any] | None = None
+        self._final: Stats | None = None
         self._seen = 0.0
         self._read = False
         self._produce_output = True
@@ -277,15 +278,19 @@ class ResponseFuture:
         return self._call.logs if self._call.done() else None
 
     @property
-    def stats(self) -> dict[str, Any]:
-        """What is known of the call's times, sizes, CPU time, memory and energy."""
+    def stats(self) -> Stats:
+        """What is known of the call's times, sizes, CPU time, memory and energy.
+
+        A dictionary; what is not known is None, for which ``stats.get(key, default)`` gives the
+        default.
+        """
         if self._final is None and self._call.done():
             self._note()
             if isinstance(self._call, Settled):
                 self._keep(self._call.stats, self._call.energy)
             else:
                 self._gather()
-        return self._final if self._final is not None else job_stats(self._record)
+        return self._final if self._final is not None else Stats(job_stats(self._record))
 
     @property
     def energy(self) -> CallEnergy | None:
@@ -313,7 +318,7 @@ class ResponseFuture:
         free = self._record.backend in {"localhost", "inline"}
         state, value = self._call.state, self._value()
         more = call_stats(state, value, stats, self._seen, energy, free=free)
-        self._final = job_stats(self._record) | more
+        self._final = Stats(job_stats(self._record) | more)
 
     # Its way to other processes.
 

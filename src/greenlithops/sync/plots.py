@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenlithops.errors import UsageError
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from greenlithops.sync.futures import ResponseFuture
-
-    Stats = dict[str, Any]
+    from greenlithops.sync.stats import Stats
 
 _STEPS = (
     ("host_job_create_tstamp", "job made", "tab:gray"),

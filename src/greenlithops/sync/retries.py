@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from greenlithops.sync.stats import Stats
 
 _DEFAULT: list[str] = []  #: the default of include_modules and exclude_modules
 
@@ -62,7 +63,13 @@ class RetryingFuture:
         if isinstance(self.response_future, ResponseFuture):
             stats = self.response_future._call.stats
             made = max(made, stats.attempt) if stats is not None else made
-        self.failure_count = self._failed_before + (made if self.error else made - 1)
+        failed = self._failed_before + (made if self.error else made - 1)
+        for _ in range(failed - self.failure_count):
+            self._inc_failure_count()
+
+    def _inc_failure_count(self) -> None:
+        # Under this name for what stands on Lithops' futures and counts by itself.
+        self.failure_count += 1
 
     def _should_retry(self) -> bool:
         return not self.cancelled and self.failure_count <= self.retries
@@ -86,7 +93,7 @@ class RetryingFuture:
         return self.response_future._exception
 
     @property
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> Stats:
         """The statistics of the last attempt."""
         return self.response_future.stats
 
