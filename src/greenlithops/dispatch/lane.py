@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-import signal
 import time
 from array import array
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.channel import Channel
+from greenlithops.dispatch.losses import Ending, losses
 from greenlithops.dispatch.spent import Spending
 from greenlithops.errors import WorkerLost
 from greenlithops.worker import frames
 from greenlithops.worker.journal import FIELDS
-from greenlithops.worker.process import BROKEN_WORKER, LOST_CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -315,8 +314,9 @@ class Lane:
             self._timer.cancel()
         batches, self.batches = list(self.batches.values()), {}
         words = handle.last_words() if batches or not self.ready else ""
+        ending = Ending(self.name, self.ready, running, self._kill_reason, status, words)
         for batch in batches:
-            self._settle(batch, running, status, words)
+            self._settle(batch, ending)
             batch.work.batch_over()
         self.exit_words = words
         self.load = 0
@@ -342,62 +342,18 @@ class Lane:
             )
             self._book(batch, outcomes)
 
-    def _settle(
-        self, batch: Batch, running: tuple[int, int, int] | None, status: int, words: str
-    ) -> None:
-        back: list[int] = []
-        lost: list[tuple[int, Exception]] = []
-        first = True
-        for position in list(batch.unfinished()):
-            key = (batch.number, position)
-            if self._kill_reason and self._kill_reason[:2] == key:
-                lost.append((position, self._kill_reason[2]))
-            elif (running and running[:2] == key) or (
-                # Coroutines run side by side. Unless another call is to blame, any may be.
-                batch.function.is_async and self._kill_reason is None and not running
-            ):
-                what = f"ran call {batch.indices[position]} of {batch.work.name}"
-                lost.append((position, lost_error(what, self.name, status, words)))
-            elif running is None and first and batch.work.retries.bereft(batch.indices[position]):
-                what = f"was given call {batch.indices[position]} of {batch.work.name}"
-                if not self.ready:
-                    what = f"started (or ran its initializer) for {what[10:]}"
-                lost.append((position, lost_error(what, self.name, status, words)))
-            else:
-                back.append(position)
-            first = False
-        for position, error in lost:
-            times = self._times_of_lost(batch, position, running, len(lost))
+    def _settle(self, batch: Batch, ending: Ending) -> None:
+        lost, back = losses(batch, ending)
+        for position, error in lost.items():
+            times = self._times_of_lost(batch, position, ending, len(lost))
             batch.work.lost(batch, position, error, self.name, times)
         batch.work.give_back(batch, back)
 
     def _times_of_lost(
-        self, batch: Batch, position: int, running: tuple[int, int, int] | None, calls: int
+        self, batch: Batch, position: int, ending: Ending, calls: int
     ) -> array[int] | None:
-        if running and running[:2] == (batch.number, position) and self._handle is not None:
-            return self._spending.of_running(running[2], self._handle.journal.used())
+        if ending.running and ending.ran(batch, position) and self._handle is not None:
+            return self._spending.of_running(ending.running[2], self._handle.journal.used())
         if batch.function.is_async and self.ready:
             return self._spending.of_rest(int(batch.sent * 1e9), calls)
         return None  # it had not begun
-
-
-def lost_error(what: str, worker: str, status: int, words: str) -> WorkerLost:
-    """Return the error of a call whose worker ended under it, with what is known of why."""
-    if status < 0:
-        number = -status
-        name = signal.Signals(number).name if number in signal.valid_signals() else str(number)
-        reason = f"was ended by signal {name}"
-        if number == signal.SIGKILL:
-            reason += " (killed from outside; perhaps the machine is out of memory)"
-    elif status == LOST_CONNECTION:
-        reason = "lost its connection: the call has closed file descriptors that are not its own"
-    elif status == BROKEN_WORKER:
-        reason = "failed"
-    else:
-        reason = f"exited with status {status}"
-    text = f"worker {worker} {reason} while it {what}"
-    if words:
-        text += f"\nIts last words:\n{words}"
-    return WorkerLost(
-        text, exit_code=status if status >= 0 else None, signal=-status if status < 0 else None
-    )
