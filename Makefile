@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: bench-multiprocessing test-cpython hello test test-heavy test-integration test-kubernetes check format bench bench-storage bench-energy bench-functions lithops-suites clean
+.PHONY: bench-multiprocessing test-cpython hello test test-heavy test-integration test-ceph test-kubernetes check format bench bench-storage bench-energy bench-functions lithops-suites clean
 
 # A run starts thousands of Python processes: they compile nothing anew, whatever the caller wants.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,6 +22,11 @@ test-heavy: $(VENV)/.dev
 test-integration: $(VENV)/.data
 	bash tests/integration/setup
 	$(BIN)/python -m pytest -m integration -rs
+
+# As root, on Debian; the contract of S3 on a Ceph of this machine.
+test-ceph: $(VENV)/.dev
+	bash tests/support/servers/ceph-setup.sh
+	$(BIN)/python -m pytest -m ceph
 
 # CLUSTER=path of a program that runs a cluster here, or KUBECONFIG of any; see tests/kubernetes/setup
 test-kubernetes: $(VENV)/.dev
@@ -55,6 +60,8 @@ bench-storage: $(VENV)/.dev
 	$(BIN)/python benchmarks/storage/run.py
 
 bench-energy: $(VENV)/.dev
+	$(BIN)/python benchmarks/energy/speed.py
+	$(BIN)/python benchmarks/energy/short_calls.py
 	$(BIN)/python benchmarks/energy/run.py $(ARGS)
 
 bench-functions: $(VENV)/.dev

@@ -30,10 +30,14 @@ def rest(seconds: float) -> dict[str, float]:
 
 
 def together(calls: list[dict[str, float]]) -> dict[str, float]:
-    """Return the CPU time of calls, and the seconds and joules from the first to the last."""
+    """Return the CPU time of calls, the seconds and joules from the first to the last.
+
+    ``each`` is what the machine burned while a call ran, for all calls together.
+    """
     return {
         "cpu": sum(call["cpu"] for call in calls),
         "seconds": max(c["end"] for c in calls) - min(c["begin"] for c in calls),
+        "each": sum(c["joules_after"] - c["joules_before"] for c in calls),
         "machine": max(c["joules_after"] for c in calls) - min(c["joules_before"] for c in calls),
     }
 

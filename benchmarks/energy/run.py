@@ -1,8 +1,7 @@
 """Compare what greenlithops and CodeCarbon tell of the same work, where the truth is known.
 
-An emulated RAPL counter (FUSE) follows this machine's real CPU time: so many watts idle, so many
-for each busy CPU. So the energy of a function is known: its CPU time, times the latter. Needs root,
-/dev/fuse and libfuse (``make test-integration`` installs it).
+On the emulated machine the energy of a function is known: its CPU time, times the watts of a busy
+CPU (`emulation`).
 """
 
 from __future__ import annotations
@@ -12,56 +11,48 @@ import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE.parent))
+from emulation import HERE, MACHINE, ROOT, codecarbon, emulated, figures
 
-from environments import PeerEnvironmentError, python_of  # noqa: E402 - of the folder above
-from greenlithops.energy.kept import VARIABLE, KeptIdle, keep_idle, machine_key  # noqa: E402 - ours
-from greenlithops.testing.meters import LiveMachine, LivePowercap, seen_by  # noqa: E402
+from greenlithops.energy.kept import VARIABLE, KeptIdle, keep_idle, machine_key
 
-MACHINE = LiveMachine(idle_watts=20.0, watts_per_cpu=50.0)
-PATIENCE = 600.0
 KEPT = "greenlithops, kept"  #: with the machine's idle watts known from a calibration
 RESULTS = ROOT / ".bench" / "energy.json"
-FORK = (
-    "Green Computing Lithops (the fork that metered energy before) is in no package registry: "
-    "it was not run."
+FORK = "the fork's method"
+OF_FORK = (
+    "Green Computing Lithops (the fork that metered energy before) is in no package registry and "
+    "was not run.\nIts method, to tell each call what the machine burned while it ran, is carried "
+    "out on the calls of\ngreenlithops, which read the counter when they begin and end."
 )
+#: What is the same of a run whoever tells the joules.
+_COMMON = ("true", "machine", "seconds", "calls", "round")
 
 
 def main() -> int:
     """Measure, print the table, and write every round as JSON."""
     options = _options()
-    if reason := _impossible():
-        sys.exit(f"the emulated counter cannot be made here: {reason}")
-    try:
-        carbon = python_of("codecarbon", ROOT)
-    except PeerEnvironmentError as error:
-        carbon = None
-        print(f"CodeCarbon could not be installed: {error}")
     ours = [sys.executable, str(HERE / "ours.py")]
     tools: dict[str, list[str]] = {"greenlithops": ours, KEPT: ours}
-    if carbon is not None:
-        program = [str(carbon), str(HERE / "codecarbon_tasks.py")]
+    if carbon := codecarbon():
+        program = [carbon, str(HERE / "codecarbon_tasks.py")]
         tools |= {f"codecarbon, {mode}": [*program, mode] for mode in ("machine", "process")}
     rounds: list[dict[str, Any]] = []
     turns = itertools.product(range(options.rounds), options.calls, tools.items())
-    with tempfile.TemporaryDirectory() as name, LivePowercap(Path(name) / "live", MACHINE) as live:
-        tree = kernel_layout(Path(name) / "kernel", live)
+    with tempfile.TemporaryDirectory() as name, emulated() as tree:
         idle = _keep(Path(name) / "idle.json")
         for number, calls, (tool, command) in turns:
             variables = {VARIABLE: str(idle) if tool == KEPT else "off"}
             found = _run(command, tree, calls, options.seconds, variables)
             rounds.append(found | {"tool": tool, "calls": calls, "round": number})
-    _print(rounds, options.calls, list(tools), options)
+            if tool == "greenlithops" and "failed" not in found:
+                told = {"told": found["each"], "tool": FORK}
+                rounds.append({k: rounds[-1][k] for k in _COMMON} | told)
+    _print(rounds, options.calls, [*tools, FORK], options)
     RESULTS.parent.mkdir(exist_ok=True)
     (RESULTS.parent / ".gitignore").write_text("*\n", encoding="utf-8")
     RESULTS.write_text(json.dumps(rounds, indent=2) + "\n", encoding="utf-8")
@@ -77,22 +68,6 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _impossible() -> str | None:
-    if os.geteuid() != 0:
-        return "it needs root, for a mount namespace"
-    return LivePowercap.impossible()
-
-
-def kernel_layout(folder: Path, live: Path) -> Path:
-    """Link live zones into a tree with all the entries that the kernel's has."""
-    (folder / "intel-rapl").mkdir(parents=True)
-    for zone in (live / "class" / "powercap").iterdir():
-        (folder / zone.name).symlink_to(zone)
-        (folder / "intel-rapl" / zone.name).symlink_to(zone)
-    (folder / "intel-rapl" / "subsystem").symlink_to("..")
-    return folder
-
-
 def _keep(place: Path) -> Path:
     """Write down what `greenlithops energy calibrate --idle` would find on a quiet machine."""
     row = {"package": MACHINE.idle_watts}
@@ -106,22 +81,9 @@ def _run(
     command: list[str], tree: Path, calls: int, seconds: float, variables: dict[str, str]
 ) -> dict[str, Any]:
     python, program, *mode = command
-    line = seen_by([python, program, str(calls), str(seconds), *mode], powercap=tree)
-    try:
-        done = subprocess.run(
-            line,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-            env=os.environ | variables,
-        )
-    except subprocess.TimeoutExpired:
-        return {"failed": f"it had not ended after {PATIENCE:g} s"}
-    if done.returncode != 0:
-        words = done.stderr.strip().splitlines() or ["it said nothing"]
-        return {"failed": words[-1]}
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    found = figures([python, program, str(calls), str(seconds), *mode], tree, variables)
+    if "failed" in found:
+        return found
     # What the functions themselves burned above idle is known from how the machine is made.
     return found | {"true": MACHINE.watts_per_cpu * found["cpu"]}
 
@@ -143,6 +105,8 @@ def _print(
             mine = [r for r in rounds if r["tool"] == tool and r["calls"] == count]
             good = [r for r in mine if "failed" not in r]
             if not good:
+                if not mine:
+                    continue
                 print(f"{tool:<22}{count:>6}  failed: {mine[0]['failed']}")
                 continue
             told, true, machine = (_median(good, key) for key in ("told", "true", "machine"))
@@ -176,7 +140,7 @@ def _print_sums(rounds: list[dict[str, Any]]) -> None:
         started, stopped = _median(theirs, "started"), _median(theirs, "stopped")
         print(f"CodeCarbon: start() took {started:.2f} s and stop() {stopped:.2f} s")
         print("CodeCarbon's trackers tell what the machine, or a share of it, used: each its own.")
-    print(FORK)
+    print(OF_FORK)
 
 
 def _median(rounds: list[dict[str, Any]], key: str) -> float:

@@ -36,12 +36,12 @@ async def _idle_cpu(energy: str, workers: int, seconds: float) -> float:
     async with gl.AsyncExecutor(max_workers=workers, energy=energy) as executor:
         await executor.map(functions.settle, range(4 * workers))
         await asyncio.sleep(0.3)  # what follows a job, such as its last sample, is not idling
-        before = _cpu_seconds()
+        before = cpu_seconds()
         await asyncio.sleep(seconds)
-        return _cpu_seconds() - before
+        return cpu_seconds() - before
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """Sum the scheduler's nanoseconds: the ticks of /proc/*/stat are too coarse for this."""
     processes = [os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))]
     threads = (thread for pid in processes for thread in Path(f"/proc/{pid}/task").iterdir())
