@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from functools import partial
@@ -26,6 +27,7 @@ def open_lanes(
     """Return what opens a lane to one more worker of `backend`."""
     image = None
     book = ClassBook()
+    numbers = itertools.count(1)
     if initializer is not None:
         function, arguments = initializer
         image = pack_function(partial(function, *arguments), book)
@@ -36,6 +38,7 @@ def open_lanes(
         hello = {
             "path": list(sys.path),
             "argv": list(sys.argv),
+            "number": next(numbers),
             "log_bytes": options.log_bytes,
             "concurrency": options.concurrency,
             "max_memory": options.max_memory,

@@ -9,6 +9,7 @@ from greenlithops.backends.state.steps import Command, Run, Steps
 from greenlithops.errors import StateLost
 from greenlithops.multiprocessing import containers_lua as lua
 from greenlithops.multiprocessing import keys
+from greenlithops.multiprocessing.proxies import BaseProxy, Called
 from greenlithops.multiprocessing.shared import Shared, operation
 
 if TYPE_CHECKING:
@@ -191,11 +192,12 @@ class Dict(Shared):
         return str(self.copy())
 
 
-class DictProxy(Dict):
+class DictProxy(Dict, Called):
     """A shared dictionary; see `multiprocessing.Manager().dict`. Keys are anything hashable."""
 
 
 Mapping.register(DictProxy)
+BaseProxy.register(DictProxy)
 
 
 class NamespaceProxy:
@@ -231,6 +233,15 @@ class NamespaceProxy:
         return f"Namespace({', '.join(f'{k}={v!r}' for k, v in sorted(self._dict.items()))})"
 
     __repr__ = __str__
+
+    def _getvalue(self) -> Any:
+        """Return a copy of the object."""
+        from multiprocessing.managers import Namespace  # noqa: PLC0415 - rarely wanted
+
+        return Namespace(**self._dict.copy())
+
+
+BaseProxy.register(NamespaceProxy)
 
 
 def _namespace(content: DictProxy) -> NamespaceProxy:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
+import threading
 from dataclasses import dataclass, field
 from multiprocessing import process as standard
 from typing import Any
@@ -45,7 +45,8 @@ class Parent:
 
 _parent: Parent | None = None
 _current: Any = None
-_numbers = itertools.count(1)
+_number = 1
+_counting = threading.Lock()
 
 
 def parent_process() -> Parent | None:
@@ -58,16 +59,30 @@ def current_process() -> Any:
     return standard.current_process() if _current is None else _current
 
 
-def next_name(kind: str) -> str:
-    """Return the name of one more child."""
-    return f"{kind}-{next(_numbers)}"
+def next_numbers(count: int = 1) -> int:
+    """Return the first of the numbers that this many more children have."""
+    global _number
+    with _counting:
+        first, _number = _number, _number + count
+    return first
 
 
-def become(name: str, parent: Parent, current: Any = None) -> None:
-    """Be a child of this name from now on."""
+def place_of(number: int) -> tuple[int, ...]:
+    """Return a child's number after those of its ancestors."""
+    return (*current_process()._identity, number)  # noqa: SLF001 - programs choose by it, too
+
+
+def name_of(kind: str, place: tuple[int, ...]) -> str:
+    """Return what the standard library calls a child by default."""
+    return f"{kind}-{':'.join(map(str, place))}"
+
+
+def become(name: str, place: tuple[int, ...], parent: Parent, current: Any = None) -> None:
+    """Be a child of this name, and with these numbers, from now on."""
     global _parent, _current  # noqa: PLW0603 - a process is one
     _parent = parent
     _current = current
+    standard.current_process()._identity = place  # noqa: SLF001 - libraries look at it
     standard.current_process().name = name  # what `logging` shows, too
     standard.current_process().authkey = parent.authkey
     if parent.log_level != logging.WARNING:
@@ -87,6 +102,8 @@ __all__ = [
     "current_process",
     "in_worker",
     "myself",
-    "next_name",
+    "name_of",
+    "next_numbers",
     "parent_process",
+    "place_of",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.backends.state.steps import Command, Run, Steps
 from greenlithops.errors import StateLost
 from greenlithops.multiprocessing import containers_lua as lua
+from greenlithops.multiprocessing.proxies import BaseProxy, Called
 from greenlithops.multiprocessing.shared import Shared, operation
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class List(Shared):
         return str(self.tolist())
 
 
-class ListProxy(List):
+class ListProxy(List, Called):
     """A shared list; see `multiprocessing.Manager().list`."""
 
     def copy_proxy(self) -> ListProxy:
@@ -190,6 +191,7 @@ class ListProxy(List):
 
 
 Sequence.register(ListProxy)
+BaseProxy.register(ListProxy)
 
 
 def _one(step: Any) -> Steps[Any]:

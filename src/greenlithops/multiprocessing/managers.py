@@ -18,6 +18,7 @@ from greenlithops.multiprocessing.lists import ListProxy
 from greenlithops.multiprocessing.proxies import (
     AutoProxy,
     BaseProxy,
+    Called,
     MakeProxyType,
     public_methods,
 )
@@ -189,7 +190,7 @@ def _registered(cls: type[BaseManager], typeid: str) -> _Entry:
     return found
 
 
-class ValueProxy:
+class ValueProxy(Called):
     """A shared value of any type; see `multiprocessing.Manager().Value`."""
 
     def __init__(self, typecode: Any, value: Any, lock: Any = True, *, session: Any = None) -> None:  # noqa: ARG002 - the standard library's parameters
@@ -214,6 +215,9 @@ class ValueProxy:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.value!r}>"
+
+
+BaseProxy.register(ValueProxy)
 
 
 def _array(typecode: Any, sequence: Any, lock: Any = True, *, session: Any = None) -> Any:  # noqa: ARG001 - see above

@@ -68,7 +68,9 @@ class Pool:
         self._processes = workers
         self._state = RUN
         self._feeders: weakref.WeakSet[Feeder] = weakref.WeakSet()
-        begin, arguments = worker_initializer("PoolWorker", initializer, tuple(initargs or ()))
+        begin, arguments = worker_initializer(
+            "PoolWorker", workers, initializer, tuple(initargs or ())
+        )
         self._executor = PoolExecutor(
             workers,
             initializer=begin,

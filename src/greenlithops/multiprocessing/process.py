@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import sys
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BaseProcess", "Process", "active_children", "current_process", "parent_process"]
 
-_numbers = itertools.count(1)
 _children: set[Process] = set()
 _dangling: weakref.WeakSet[Process] = weakref.WeakSet()
 _lock = threading.Lock()
@@ -55,7 +53,8 @@ class Process:
         self._target = target
         self._args = tuple(args or ())
         self._kwargs = dict(kwargs or {})
-        self._name = name or f"{type(self).__name__}-{_place(current)}{next(_numbers)}"
+        self._identity = identity.place_of(identity.next_numbers())
+        self._name = name or identity.name_of(type(self).__name__, self._identity)
         self._daemon = bool(current.daemon) if daemon is None else daemon
         self._authkey = bytes(current.authkey)
         self._parent_pid = os.getpid()
@@ -247,7 +246,7 @@ class _Bootstrap:
         process = self._process
         process._own_pid = os.getpid()  # noqa: SLF001 - a part of it
         config.update(parameters)
-        identity.become(process.name, parent, process)
+        identity.become(process.name, process._identity, parent, process)  # noqa: SLF001 - see above
         session.adopt(shared)
         try:
             process.run()
@@ -265,12 +264,6 @@ def _status(code: object) -> int:
         return code & 0xFF
     print(code, file=sys.stderr)  # noqa: T201 - what sys.exit does with a text
     return FAILED
-
-
-def _place(current: Any) -> str:
-    """Return the numbers of this process among its ancestors, for its children's names."""
-    _, dash, numbers = current.name.rpartition("-")
-    return f"{numbers}:" if dash and isinstance(current, Process) else ""
 
 
 def _clean_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from greenlithops.backends.state.steps import Command, Run, Steps
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-class BaseProxy(Shared):
+class Called:
+    """What a proxy can be told by a method's name, as the standard library's are."""
+
+    def _callmethod(
+        self, methodname: str, args: Sequence[Any] = (), kwds: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call a method of the object; return what it returns."""
+        return getattr(self, methodname)(*args, **(kwds or {}))
+
+
+class BaseProxy(Shared, metaclass=ABCMeta):
     """An object of a class of one's own, on the state server.
 
     A method is called on a copy, which is written back, under the object's lock.
@@ -105,6 +116,9 @@ class AutoProxy:
 
     def __repr__(self) -> str:
         return f"<AutoProxy {self.proxy!r}>"
+
+
+BaseProxy.register(AutoProxy)
 
 
 def _registered(typeid: str) -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import threading
 import time
 from concurrent.futures import CancelledError
-from multiprocessing.context import TimeoutError as PoolTimeout
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
+
+
+class PoolTimeout(multiprocessing.TimeoutError, TimeoutError):
+    """The standard library's error, which programs catch under the built-in's name, too."""
 
 
 class AsyncResult(Generic[T]):

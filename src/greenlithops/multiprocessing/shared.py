@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from greenlithops.backends.state.steps import Await, Run, Steps
 from greenlithops.multiprocessing import session as sessions
@@ -54,7 +64,7 @@ class Shared:
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self._session, self._key, self._state())
 
-    def _do(self, steps: Steps[T]) -> T:
+    def _carry_out(self, steps: Steps[Any]) -> Any:
         return self._session.run(steps)
 
     def __repr__(self) -> str:
@@ -64,20 +74,18 @@ class Shared:
 class AsyncShared(Shared):
     """An object whose operations are awaited; making it blocks for one round trip."""
 
-    async def _ado(self, steps: Steps[T]) -> T:
-        return await self._session.arun(steps)
+    def _carry_out(self, steps: Steps[Any]) -> Coroutine[Any, Any, Any]:
+        return self._session.arun(steps)
 
 
 def _rebuild(cls: type[Shared], session: Session, key: str, state: dict[str, Any]) -> Shared:
     return cls._found(session, key, state)
 
 
-class operation(Generic[S, P, T]):  # noqa: N801 - a decorator
-    """A method, written as steps, that blocks or is awaited as its object's class has it."""
+class Operation(Protocol[P, T]):
+    """A method as `operation` makes it: blocking, or awaited, as its object's class has it."""
 
-    def __init__(self, function: Callable[Concatenate[S, P], Steps[T]]) -> None:
-        self.steps: Callable[..., Steps[T]] = function
-        functools.update_wrapper(self, function)  # type: ignore[arg-type]  # it is called through `__get__`
+    steps: Callable[..., Steps[T]]
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -87,13 +95,20 @@ class operation(Generic[S, P, T]):  # noqa: N801 - a decorator
     ) -> Callable[P, Coroutine[Any, Any, T]]: ...
     @overload
     def __get__(self, instance: Any, owner: type) -> Callable[P, T]: ...
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None:
-            return self
-        steps = self.steps
-        if isinstance(instance, AsyncShared):
-            return lambda *args, **kwargs: instance._ado(steps(instance, *args, **kwargs))  # noqa: SLF001 - a part of the class
-        return lambda *args, **kwargs: instance._session.run(steps(instance, *args, **kwargs))  # noqa: SLF001 - see above
+
+
+def operation(function: Callable[Concatenate[S, P], Steps[T]]) -> Operation[P, T]:
+    """Return the method that carries out the steps that `function` gives; they stay with it.
+
+    It is an ordinary function, so that bound methods are equal, and travel by their names.
+    """
+
+    @functools.wraps(function)
+    def method(shared: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        return shared._carry_out(function(shared, *args, **kwargs))  # noqa: SLF001 - a part of the class
+
+    method.steps = function  # type: ignore[attr-defined]  # functions take attributes
+    return cast("Operation[P, T]", method)
 
 
 def waiting(  # noqa: PLR0917 - all of them belong to one wait

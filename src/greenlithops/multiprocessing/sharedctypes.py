@@ -56,7 +56,7 @@ def _type_of(typecode_or_type: Any) -> Any:
         try:
             return TYPECODES[typecode_or_type]
         except KeyError:
-            raise ValueError(f"unknown typecode {typecode_or_type!r}") from None
+            raise TypeError(f"unknown typecode {typecode_or_type!r}") from None
     return typecode_or_type
 
 

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 
+from greenlithops.worker import ordinal
 from greenlithops.worker.capture import Capture, Inherited
 from greenlithops.worker.journal import JOURNAL_BYTES, Journal
 from greenlithops.worker.server import Server
@@ -39,6 +40,7 @@ class ProcessHost:
         """Take over the client's path and arguments."""
         sys.path[:] = hello["path"]
         sys.argv[:] = hello["argv"]
+        ordinal.number = hello["number"]
         self.capture.set_limit(hello["log_bytes"])
         self.capture.install()
         faulthandler.enable(file=self._log)
