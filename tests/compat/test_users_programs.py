@@ -61,6 +61,29 @@ PROGRAMS = {
         True
         """,
     ),
+    "errors of pools and queues": (
+        """
+        import time
+        from lithops.multiprocessing import Pool, Queue
+
+        if __name__ == "__main__":
+            with Pool(1) as pool:
+                try:
+                    pool.apply_async(time.sleep, (60,)).get(timeout=0.1)
+                except TimeoutError:
+                    print("timed out")
+            queue = Queue(1)
+            try:
+                queue.get(timeout=0.1)
+            except queue.Empty:
+                queue.put(1)
+            try:
+                queue.put(2, block=False)
+            except queue.Full:
+                print("full")
+        """,
+        "timed out\nfull",
+    ),
     "ways to wait": (
         """
         import lithops, time

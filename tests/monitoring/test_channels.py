@@ -40,6 +40,14 @@ class TestSqs(ChannelContract):
         return Place("aws_sqs", options)
 
 
+class TestPubsub(ChannelContract):
+    """Against Google's emulator."""
+
+    @pytest.fixture
+    def place(self, pubsub):
+        return Place("gcp_pubsub", {"project_name": "tests", "endpoint": pubsub.endpoint})
+
+
 class TestAzureQueue(ChannelContract):
     """Against Azurite."""
 

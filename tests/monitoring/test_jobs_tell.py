@@ -6,7 +6,6 @@ import time
 import pytest
 
 import greenlithops as gl
-from greenlithops.config.check import findings
 from greenlithops.errors import ConfigurationError, UsageError
 from greenlithops.monitoring import patience
 from greenlithops.sync.config import settings
@@ -106,6 +105,7 @@ SECTIONS = {
     "redis": {"redis": {"host": "h", "password": "secret", "storage_bucket": "b"}},
     "rabbitmq": {"rabbitmq": {"amqp_url": "amqp://u:secret@h"}},
     "aws_sqs": {"aws": {"region": "r", "access_key_id": "i", "secret_access_key": "secret"}},
+    "gcp_pubsub": {"gcp": {"project_name": "p", "region": "r", "credentials_path": "f.json"}},
     "azure_queue": {
         "azure_storage": {"storage_account_name": "n", "storage_account_key": "secret"}
     },
@@ -114,6 +114,7 @@ OPTIONS = {
     "redis": {"host": "h", "password": "secret"},
     "rabbitmq": {"amqp_url": "amqp://u:secret@h"},
     "aws_sqs": {"region": "r", "access_key_id": "i", "secret_access_key": "secret"},
+    "gcp_pubsub": {"project_name": "p", "credentials_path": "f.json"},
     "azure_queue": {"storage_account_name": "n", "storage_account_key": "secret"},
 }
 
@@ -142,11 +143,3 @@ def test_a_channel_without_its_section(name):
 
 def test_storage_is_no_channel():
     assert "monitoring" not in told({"lithops": {"monitoring": "storage"}}).options
-
-
-def test_pubsub_is_accepted_and_changes_nothing():
-    config = {"lithops": {"monitoring": "gcp_pubsub"}, "gcp_pubsub": {"project_name": "p"}}
-    assert "monitoring" not in told(config).options
-    (found,) = findings(config)
-    assert not found.error
-    assert "looks at storage" in found.text

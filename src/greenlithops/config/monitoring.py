@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.config.keys import Fate, Key, Role, Section, keyed, secret, text
+from greenlithops.config.keys import Fate, Role, Section, keyed, secret, text
 from greenlithops.errors import ConfigurationError
 from greenlithops.monitoring.channel import Place, as_place
 
@@ -16,16 +16,14 @@ REQUIRED = {
     "redis": (),  # a host, or a socket: it says so itself
     "rabbitmq": ("amqp_url",),
     "aws_sqs": ("region",),
+    "gcp_pubsub": ("project_name",),
     "azure_queue": ("storage_account_name", "storage_account_key"),
 }
-_NO_PUBSUB = "this version has no channel by Pub/Sub, so who waits looks at storage"
-#: keys of a section that are about storage
-_OF_STORAGE = {"storage_bucket", "bucket", "connections", "url"}
-
-
-def _needless(*keys: Key) -> dict[str, Key]:
-    return {key.name: key._replace(fate=Fate.NEEDLESS, advice=_NO_PUBSUB) for key in keys}
-
+#: keys of their sections that are not theirs
+_NOT_OPTIONS = {
+    "redis": {"storage_bucket", "bucket", "connections", "url"},
+    "gcp_pubsub": {"region"},
+}
 
 CHANNELS = (
     Section(
@@ -52,10 +50,13 @@ CHANNELS = (
         "gcp_pubsub",
         Role.CHANNEL,
         "Monitoring by Pub/Sub.",
-        _needless(
+        keyed(
+            text("project_name", "the project, in which a topic `greenlithops` is made"),
             text("credentials_path", "the service account's file"),
-            text("project_name", "the project"),
-            text("region", "the region"),
+            text("endpoint", "the URL of an emulator, which is sent no credentials"),
+            text("region", "the region")._replace(
+                fate=Fate.NEEDLESS, advice="Pub/Sub is everywhere"
+            ),
         ),
         cloud="gcp",
     ),
@@ -84,8 +85,6 @@ def place_of(general: Mapping[str, Any], values: Mapping[str, Any]) -> Place | N
         ConfigurationError: a key is missing that it cannot do without.
     """
     name = general.get("monitoring")
-    if name == "gcp_pubsub":
-        return None
     if name not in REQUIRED:
         return as_place(name)
     missing = [key for key in REQUIRED[name] if key not in values]
@@ -93,4 +92,5 @@ def place_of(general: Mapping[str, Any], values: Mapping[str, Any]) -> Place | N
         raise ConfigurationError(
             f"lithops.monitoring is {name!r}, whose section lacks {missing[0]!r}"
         )
-    return Place(name, {key: value for key, value in values.items() if key not in _OF_STORAGE})
+    others = _NOT_OPTIONS.get(name, set())
+    return Place(name, {key: value for key, value in values.items() if key not in others})

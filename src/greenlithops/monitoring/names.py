@@ -25,6 +25,7 @@ CHANNELS = {
         "pip install 'greenlithops[rabbitmq]'",
     ),
     "aws_sqs": (f"{_PACKAGE}.aws_sqs", "SqsChannel", "pip install 'greenlithops[aws]'"),
+    "gcp_pubsub": (f"{_PACKAGE}.gcp_pubsub", "PubsubChannel", "pip install 'greenlithops[gcp]'"),
     "azure_queue": (
         f"{_PACKAGE}.azure_queue",
         "AzureQueueChannel",

@@ -15,7 +15,7 @@ from greenlithops.backends.storage.s3.options import Options
 from greenlithops.errors import ChannelError, ChannelUnavailable
 from greenlithops.monitoring.inbox import inbox
 from greenlithops.monitoring.patience import insist
-from greenlithops.monitoring.texts import as_text, of_text
+from greenlithops.monitoring.texts import as_text, batches, of_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -83,7 +83,7 @@ class SqsChannel:
     async def send(self, topic: str, messages: Sequence[bytes]) -> None:
         """Send messages: see `greenlithops.monitoring.channel.Channel`."""
         texts = [as_text(message) for message in messages]
-        for batch in batches(texts):
+        for batch in batches(texts, BATCH, BATCH_BYTES):
             entries = [{"Id": str(i), "MessageBody": text} for i, text in enumerate(batch)]
             if not await self.ask(topic, "send_message_batch", Entries=entries):
                 return
@@ -156,19 +156,6 @@ class SqsChannel:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _LATER:
             return ChannelError(f"SQS in {self._region} refuses: {error}")
         return ChannelUnavailable(f"SQS in {self._region} is not reached: {error}")
-
-
-def batches(texts: Sequence[str]) -> list[list[str]]:
-    """Return texts in groups that a request takes."""
-    groups: list[list[str]] = []
-    size = 0
-    for text in texts:
-        if not groups or len(groups[-1]) == BATCH or size + len(text) > BATCH_BYTES:
-            groups.append([])
-            size = 0
-        groups[-1].append(text)
-        size += len(text)
-    return groups
 
 
 def _queue(topic: str) -> str:
