@@ -29,11 +29,11 @@ class _Queue(Shared, Generic[T]):
     def __init__(self, maxsize: int = 0, **place: Any) -> None:
         super().__init__(**place)
         self._maxsize = max(0, maxsize)
-        self._closed = False
+        self._closed = self._written = False
         self._session.run(_one(Run(lua.MAKE, (self._key,), (self._maxsize,))))
 
     def _state(self) -> dict[str, Any]:
-        return {"_maxsize": self._maxsize, "_closed": False}
+        return {"_maxsize": self._maxsize, "_closed": False, "_written": False}
 
     def _check_open(self) -> None:
         if self._closed:
@@ -54,6 +54,7 @@ class _Queue(Shared, Generic[T]):
             StateLost: it is not there any more.
         """
         self._check_open()
+        self._written = True
         blob = self._session.seal(self._key, obj)
         stay = block and (timeout is None or timeout > 0)
         attempt = Run(lua.PUT, (self._key,), (blob, int(stay), int(self.counts_tasks)))
@@ -103,7 +104,13 @@ class _Queue(Shared, Generic[T]):
 
     @operation
     def empty(self) -> Steps[bool]:
-        """Return whether there is no item in it."""
+        """Return whether there is no item in it.
+
+        Raises:
+            OSError: this process has put something in it, and closed it.
+        """
+        if self._closed and self._written:  # as the standard library's, for what it is worth
+            raise OSError("handle is closed")
         count: int = yield Run(lua.COUNT, (self._key,))
         return count == 0
 
