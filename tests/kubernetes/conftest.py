@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -114,13 +115,16 @@ class Kube:
 
     async def node(self):
         """Return a node on which pods may run."""
-        return (await self.api.list(path("Node", None), []))["items"][0]
+        found = (await self.api.list(path("Node", None), []))["items"]
+        return next(one for one in found if not one["spec"].get("unschedulable"))
 
     async def ready(self):
-        """Wait until the cluster says that its node is ready."""
+        """Wait until the cluster says that its node is ready, and lets pods go there."""
         while True:
-            conditions = (await self.node())["status"]["conditions"]
-            if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions):
+            node = await self.node()
+            conditions = node["status"]["conditions"]
+            well = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+            if well and not node["spec"].get("taints"):
                 return
             await asyncio.sleep(0.2)
 
@@ -142,6 +146,34 @@ class Kube:
         finally:
             for name in names.values():
                 await self.api.request("DELETE", f"{place}/{name}", {})
+
+    @contextlib.asynccontextmanager
+    async def spare_node(self):
+        """Have a second node that is well, but takes no pods.
+
+        A cluster that hears of no node at all blames itself, and takes pods from none.
+        """
+        place, name = path("Node", None), f"{self.namespace}-spare"
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+        await self.api.request("POST", place, node | {"spec": {"unschedulable": True}})
+
+        async def beat():
+            merge = "application/merge-patch+json"
+            while True:
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                well = {"type": "Ready", "status": "True", "reason": "Spare"}
+                change = {"status": {"conditions": [well | {"lastHeartbeatTime": now}]}}
+                await self.api.request("PATCH", f"{place}/{name}/status", change, content=merge)
+                await asyncio.sleep(1)
+
+        beating = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
+            await self.api.request("DELETE", f"{place}/{name}", {})
 
     async def left(self):
         found = {}
@@ -210,6 +242,15 @@ def options(kube, redis):
     }
 
 
+def kill_inside(pods):
+    """Kill what runs in pods, as seen from their node."""
+    marks = {f"GREENLITHOPS_POD={name}".encode() for name in pods}
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if marks & set(place.read_bytes().split(b"\0")):
+                os.kill(int(place.parent.name), signal.SIGKILL)
+
+
 class Machinery:
     """The processes of a cluster that runs on this machine, which tests stop and start."""
 
@@ -225,16 +266,25 @@ class Machinery:
 
     async def restart_kubelet(self, seconds=3):
         """Kill the kubelet; some seconds later, have the cluster start one again."""
+        async with self.without_kubelet():
+            await asyncio.sleep(seconds)
+
+    @contextlib.asynccontextmanager
+    async def without_kubelet(self, *pods):
+        """Kill the kubelet, and all that runs in some pods; in the end have another one started."""
         pid = int((self._run / "kubelet.pid").read_text())
         os.kill(pid, signal.SIGKILL)
         while Path(f"/proc/{pid}/exe").exists():  # noqa: ASYNC110, ASYNC240 - the kernel tells nobody
             await asyncio.sleep(0.1)
-        await asyncio.sleep(seconds)
-        unmarked = {name: value for name, value in os.environ.items() if name != leaks.MARK}
-        command = ["bash", self._program, "up"]
-        await asyncio.to_thread(
-            subprocess.run, command, check=True, timeout=150, env=unmarked, capture_output=True
-        )
+        await asyncio.to_thread(kill_inside, pods)
+        try:
+            yield
+        finally:
+            unmarked = {name: value for name, value in os.environ.items() if name != leaks.MARK}
+            command = ["bash", self._program, "up"]
+            await asyncio.to_thread(
+                subprocess.run, command, check=True, timeout=150, env=unmarked, capture_output=True
+            )
 
     @contextlib.contextmanager
     def suspended(self, name):

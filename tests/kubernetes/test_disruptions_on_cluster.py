@@ -102,6 +102,35 @@ async def test_a_pod_is_deleted_while_the_kubelet_is_away(options, machinery, ku
         assert await job == list(range(40))
 
 
+async def test_a_node_is_lost_and_comes_back(options, machinery, kube):
+    hasty = options | {"unschedulable_seconds": 1}
+    unreachable = {
+        "key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute",
+        "tolerationSeconds": 1,
+    }  # fmt: skip
+    patient = options | {"unschedulable_seconds": 300, "tolerations": [unreachable]}
+    async with (
+        kube.spare_node(),
+        gl.AsyncExecutor("kubernetes", backend_options=hasty) as one,
+        gl.AsyncExecutor("kubernetes", backend_options=patient) as other,
+    ):
+        call, job = one.submit(slow, 1, 600), other.map(slow, range(60))
+        await other.submit(abs, -1)
+        workers = await kube.running(3)
+        async with machinery.without_kubelet(*workers):
+            with pytest.raises(WorkerLost, match=r"gives no sign \(NodeNotReady\)"):
+                await call
+            while not any(map(deleted, await kube.items("Pod"))):  # noqa: ASYNC110 - it is asked for
+                await asyncio.sleep(0.2)
+        assert await job == list(range(60))
+        assert not job[59].stats.worker.startswith(tuple(workers))
+        await kube.ready()
+
+
+def deleted(pod):
+    return "deletionTimestamp" in pod["metadata"]
+
+
 async def test_jobs_with_a_pod_for_each_call_survive_the_loss_of_one(options, kube):
     options |= {"mode": "jobs", "grace_seconds": 0}
     async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:

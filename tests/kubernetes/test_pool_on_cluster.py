@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import statistics
@@ -265,7 +266,8 @@ async def test_redis_loses_its_data(options, redis):
         assert await job == list(range(30))
 
 
-async def test_the_api_server_is_restarted(options, machinery, kube):
+async def test_the_api_server_is_restarted(options, machinery, kube, caplog):
+    caplog.set_level(logging.DEBUG, "greenlithops.backends.compute.kubernetes.watch")
     options["grace_seconds"] = 0
     async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
         job = executor.map(slow, range(60))
@@ -274,6 +276,7 @@ async def test_the_api_server_is_restarted(options, machinery, kube):
         victim = (await kube.running(1))[0]  # the watches hear again
         await kube.api.delete("Pod", victim)
         assert await job == list(range(60))
+    assert "has forgotten what was heard last" in caplog.text  # resource versions have expired
 
 
 async def test_the_kubelet_is_stopped_for_a_while(options, machinery):

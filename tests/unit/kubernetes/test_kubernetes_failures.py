@@ -172,11 +172,47 @@ def test_calls_wait_for_places_for_a_while_and_not_for_images():
     assert heard.verdict(unschedulable=0) is None, "another one runs"
 
 
-def test_nothing_is_waited_for_for_ever():
+def test_a_node_that_gives_no_sign_is_waited_for_for_a_while():
+    """As a server of 1.20 said it of a node whose kubelet was killed."""
+    heard = Heard()
+    heard.pods.pod("ADDED", pod())
+    assert heard.pods.role("pool").running
+    ready = {"type": "Ready", "status": "False"}
+    heard.pods.pod(
+        "MODIFIED", pod(conditions=[ready, {"type": "ContainersReady", "status": "True"}])
+    )
+    assert heard.verdict(unschedulable=60) is None
+    verdict = heard.verdict(unschedulable=0)
+    assert isinstance(verdict.error(), WorkerLost)
+    assert "gives no sign (NodeNotReady)" in verdict.text
+    assert not heard.lost, "they may go on running there"
+    heard.pods.pod("MODIFIED", pod())
+    assert heard.verdict(unschedulable=0) is None
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [{"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady"},
+         {"type": "ContainersReady", "status": "True"}],
+        [{"type": "Ready", "status": "False", "reason": "ContainersNotReady"},
+         {"type": "ContainersReady", "status": "False"}],
+        [{"type": "Ready", "status": "True"}, {"type": "ContainersReady", "status": "True"}],
+    ],
+    ids=["gate", "sidecar", "ready"],
+)  # fmt: skip
+def test_pods_that_are_not_ready_for_another_reason_run(conditions):
+    assert failures.runs(pod(conditions=conditions))
+
+
+def test_nothing_is_waited_for_for_ever(caplog):
     heard = Heard()
     heard.pods.pod("ADDED", pod(phase="Pending", state=waiting("ContainerCreating")))
     about = {"kind": "Pod", "name": "greenlithops-a-1"}
-    heard.pods.event("ADDED", {"involvedObject": about, "reason": "FailedMount", "message": "nfs"})
+    for _ in range(2):  # the cluster says it again and again
+        event = {"involvedObject": about, "reason": "FailedMount", "message": "nfs"}
+        heard.pods.event("ADDED", event)
+    assert caplog.messages == ["a pod does not start yet: FailedMount: nfs"]
     assert "no pod has started in 0 s: FailedMount: nfs" in heard.verdict(start=0).text
 
 

@@ -13,7 +13,6 @@ from greenlithops.backends.compute.kubernetes.nodes import placed, size_of
 from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
 from greenlithops.backends.compute.kubernetes.pods import Errand, template, worker_of
 from greenlithops.backends.compute.kubernetes.values import amount
-from greenlithops.errors import ConfigurationError
 from support.clouds.kubernetes import SCHEMA
 
 EVERYTHING = {
@@ -278,52 +277,6 @@ def test_the_anchor_ends_by_itself():
     assert spec["ttlSecondsAfterFinished"] == 0
 
 
-@pytest.mark.parametrize(
-    ("given", "problem"),
-    [
-        ({}, "'image' is missing"),
-        ({"imag": "x"}, "did you mean 'image'"),
-        ({"image": "x", "rabbitmq_executor": True}, "warm pods take calls from Redis"),
-        ({"image": "x", "amqp_url": "amqp://x"}, "Redis, not RabbitMQ"),
-        ({"image": "x", "memory": "lots"}, "memory is a number or a quantity"),
-        ({"image": "x", "cpu": 0}, "cpu is a number or a quantity"),
-        ({"image": "x", "min_workers": 3, "max_workers": 2}, "min_workers, 3, is more"),
-        ({"image": "x", "mode": "batch"}, "mode is one of 'pool', 'jobs'"),
-        ({"image": "x", "namespace": "My_Space"}, "namespace has small letters"),
-        ({"image": "x", "env": 3}, "env is a mapping"),
-        ({"image": "x", "lease_seconds": 0}, "lease_seconds is a number of at least 1"),
-    ],
-)
-def test_impossible_options_are_refused_by_name(given, problem):
-    with pytest.raises(ConfigurationError, match=problem):
-        KubernetesOptions.of(given)
-
-
-def test_lithops_keys_are_ours():
-    found = KubernetesOptions.of(
-        {
-            "runtime": "me/image:1",
-            "runtime_memory": 256,
-            "runtime_cpu": 0.25,
-            "runtime_arch": "arm64",
-            "kubecfg_path": "/k",
-            "kubecfg_context": "c",
-            "rabbitmq_executor": False,
-            "master_timeout": 600,
-        }
-    )
-    assert (found.image, found.memory, found.cpu) == ("me/image:1", 256, 0.25)
-    assert (found.architecture, found.kubeconfig, found.context) == ("arm64", "/k", "c")
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1.5Gi", 1.5 * 2**30), ("1e3", 1000), ("2M", 2e6)],
-)
-def test_quantities(text, value):
-    assert amount(text) == value
-
-
 def test_energy_knows_where_nodes_are():
     chosen = options(PLAIN, worker_processes=2)
     size = size_of(chosen)
@@ -335,3 +288,15 @@ def test_energy_knows_where_nodes_are():
     there = placed(size, node, chosen)
     assert (there.provider, there.region) == ("Azure", "westeurope")
     assert placed(size, node, options(PLAIN, region="x", provider="GCP")).provider == "GCP"
+
+
+def test_pods_leave_lost_nodes_soon_unless_somebody_says_otherwise():
+    def tolerated(**more):
+        found = template(options(PLAIN, **more), "abc", "pool")["spec"]["tolerations"]
+        return {one.get("key"): one.get("tolerationSeconds") for one in found}
+
+    not_ready, unreachable = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
+    assert tolerated() == {not_ready: 30, unreachable: 30}
+    longer = {"key": unreachable, "operator": "Exists", "tolerationSeconds": 300}
+    assert tolerated(tolerations=[longer]) == {not_ready: 30, unreachable: 300}
+    assert tolerated(tolerations=[{"operator": "Exists"}]) == {None: None}

@@ -305,6 +305,14 @@ async def test_what_the_server_does_not_know_is_refused_before_anything_is_sent(
     assert not cluster.objects
 
 
+@pytest.mark.parametrize("user", ["", ":wrong@"], ids=["none", "wrong"])
+async def test_a_wrong_password_is_not_taken_for_an_outage(options, valkey_with_password, user):
+    options["redis"] = valkey_with_password.endpoint.replace("redis://", f"redis://{user}")
+    with pytest.raises(ServiceRefused, match="Redis refuses"):
+        async with kubernetes(**options):
+            pass
+
+
 async def test_no_redis_no_cluster(options, cluster):
     with pytest.raises(ServiceUnavailable, match="Redis is not reached"):
         async with kubernetes(**options | {"redis": "redis://127.0.0.1:9"}):

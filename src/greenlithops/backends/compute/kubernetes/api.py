@@ -226,7 +226,8 @@ def _configured(options: KubernetesOptions) -> tuple[Any, str]:
         if _inside(options):
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # it is untyped
             return configuration, Path(_NAMESPACE_FILE).read_text("utf-8").strip()
-        file = options.kubeconfig and str(Path(options.kubeconfig).expanduser())
+        given = options.kubeconfig
+        file = str(Path(given).expanduser()) if given else None
         if file and not Path(file).is_file():
             raise ConfigurationError(f"kubernetes: there is no kubeconfig {file}")
         asyncio.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from greenlithops.backends.compute.http.backend import seconds_to_wait
+from greenlithops.backends.compute.http.refusals import seconds_to_wait
 from greenlithops.backends.compute.kubernetes.naming import WORKER
 from greenlithops.errors import (
     ConfigurationError,
@@ -68,8 +68,9 @@ class Trouble(NamedTuple):
     """Why a pod does not run, or does not run any more.
 
     Attributes:
-        kind: ``start``: it will never run; ``place``: no node has room for it; ``taken``: it was
-            ended through no fault of its calls; ``memory``: it used too much; ``ended``: it ended.
+        kind: ``start``: it will never run; ``place``: no node has room for it; ``lost``: its node
+            gives no sign; ``taken``: it was ended through no fault of its calls; ``memory``: it
+            used too much; ``ended``: it ended.
         text: what the cluster says.
         exit_code: of the container, where it has ended.
     """
@@ -135,6 +136,8 @@ def pod_trouble(pod: Mapping[str, Any]) -> Trouble | None:
             )
     if ended := end_of(pod):
         return ended
+    if cut_off(pod):
+        return Trouble("lost", f"the node of the pod {name} gives no sign (NodeNotReady)")
     for condition in status.get("conditions", ()):
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             said = condition.get("message", "no node has room")
@@ -168,9 +171,20 @@ def restarted(pod: Mapping[str, Any]) -> tuple[int, Trouble | None, str | None]:
     return 0, None, None
 
 
+def cut_off(pod: Mapping[str, Any]) -> bool:
+    """Return whether the node of a pod gives no sign, as far as the cluster knows.
+
+    It then says that the pod is not ready, for no reason, though its containers are said to be.
+    """
+    found = {one.get("type"): one for one in pod.get("status", {}).get("conditions") or ()}
+    ready, inside = found.get("Ready", {}), found.get("ContainersReady", {})
+    said = ready.get("status") == "False" and not ready.get("reason")
+    return bool(said and inside.get("status") == "True")
+
+
 def runs(pod: Mapping[str, Any]) -> bool:
     """Return whether the workers of a pod run, and are not about to end."""
-    if pod["metadata"].get("deletionTimestamp"):
+    if pod["metadata"].get("deletionTimestamp") or cut_off(pod):
         return False
     there = pod.get("status", {}).get("containerStatuses") or ()
     return any(one["name"] == WORKER and "running" in one.get("state", {}) for one in there)

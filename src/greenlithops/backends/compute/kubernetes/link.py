@@ -8,7 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.pending import Book
@@ -77,12 +77,14 @@ class Link:
         """
         try:
             await self._live()
-        except ResponseError as error:
+        except (AuthenticationError, ResponseError) as error:
             await self._redis.aclose()
-            raise ServiceRefused(f"Redis refuses: {error}") from error
+            raise ServiceRefused(f"Redis refuses: {error}; check redis of the options") from error
         except _AWAY as error:
             await self._redis.aclose()
-            raise ServiceUnavailable(f"Redis is not reached: {error}") from error
+            raise ServiceUnavailable(
+                f"Redis is not reached: {error}; check redis of the options"
+            ) from error
         self._spawn(self._read())
         self._spawn(self._beat())
 

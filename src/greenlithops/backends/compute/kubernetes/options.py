@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
+import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from greenlithops.backends.compute.kubernetes.values import environment, meter_place, quantity
+from greenlithops.backends.compute.kubernetes.rules import check
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ARCHITECTURES = ("amd64", "arm64")
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 #: Lithops' names that are ours under others
 _SAME: Mapping[str, str] = {
     "kubecfg_path": "kubeconfig",
@@ -64,7 +62,8 @@ class KubernetesOptions:
         lease_seconds: after which the calls of a pod that gives no sign go to another one.
         client_seconds: after which pods end when this program gives no sign.
         attempts: how many pods may be lost with a call before it fails.
-        unschedulable_seconds: for which pods may wait for a place while none runs.
+        unschedulable_seconds: for which pods may wait for a place, or their lost node to come back,
+            while none runs.
         start_seconds: in which a first pod must run.
         grace_seconds: that a pod that is told to end has for the calls that it runs.
         runtime_timeout: seconds that an invocation may run; None: no limit.
@@ -111,7 +110,7 @@ class KubernetesOptions:
     worker_redis: Any = field(default=None, repr=False)
     mode: Literal["pool", "jobs"] = "pool"
     pool: str | None = None
-    kubeconfig: str | None = None
+    kubeconfig: str | os.PathLike[str] | None = None
     context: str | None = None
     in_cluster: bool | None = None
     namespace: str | None = None
@@ -158,38 +157,7 @@ class KubernetesOptions:
     provider: Literal["AWS", "Azure", "GCP"] | None = None
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, (bool, str)) or value < least):
-                raise ConfigurationError(
-                    f"kubernetes: {name} is a number of at least {least:g}, not {value!r}"
-                )
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                said = ", ".join(repr(one) for one in choices if one is not None)
-                raise ConfigurationError(
-                    f"kubernetes: {name} is one of {said}, not {getattr(self, name)!r}"
-                )
-        for name in ("cpu", "cpu_limit", "memory", "memory_limit"):
-            quantity(name, getattr(self, name))
-        for name in ("namespace", "pool"):
-            value = getattr(self, name)
-            if value is not None and not _LABEL.fullmatch(value):
-                raise ConfigurationError(
-                    f"kubernetes: {name} has small letters, digits and '-' only, not {value!r}"
-                )
-        if self.min_workers > self.max_workers:
-            raise ConfigurationError(
-                f"kubernetes: min_workers, {self.min_workers}, is more than max_workers, "
-                f"{self.max_workers}"
-            )
-        if not self.image and self.pool is None and self.pod_template is None:
-            raise ConfigurationError(
-                "kubernetes: 'image' is missing: an image with this program's Python and "
-                "greenlithops; `greenlithops runtime build` makes one"
-            )
-        environment(self.env)
-        meter_place(self.node_energy)
+        check(self)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> KubernetesOptions:
@@ -214,30 +182,6 @@ class KubernetesOptions:
         return cls(**found)
 
 
-_LEAST: Mapping[str, float] = {
-    "min_workers": 0,
-    "max_workers": 1,
-    "worker_processes": 1,
-    "idle_seconds": 0,
-    "lease_seconds": 1,
-    "client_seconds": 5,
-    "attempts": 1,
-    "unschedulable_seconds": 0,
-    "start_seconds": 1,
-    "grace_seconds": 0,
-    "runtime_timeout": 0.001,
-    "more_memory": 0,
-    "patience": 0,
-    "gpu": 0,
-}
-_CHOICES: Mapping[str, tuple[Any, ...]] = {
-    "mode": ("pool", "jobs"),
-    "architecture": (*ARCHITECTURES, None),
-    "image_pull_policy": ("Always", "IfNotPresent", "Never", None),
-    "provider": ("AWS", "Azure", "GCP", None),
-}
-
-
 def with_template(options: KubernetesOptions) -> KubernetesOptions:
     """Return options whose template of pods is read from its file."""
     from pathlib import Path  # noqa: PLC0415 - only here
@@ -245,7 +189,7 @@ def with_template(options: KubernetesOptions) -> KubernetesOptions:
     import yaml  # noqa: PLC0415 - the same
 
     given = options.pod_template
-    if not isinstance(given, str):
+    if not isinstance(given, (str, os.PathLike)):
         return options
     try:
         content = yaml.safe_load(Path(given).expanduser().read_text("utf-8"))

@@ -37,6 +37,10 @@ class Errand:
 
 
 DEFAULT_CPU, DEFAULT_MEMORY = "1", "512Mi"
+#: for which pods stay on a node that the cluster calls lost; else it leaves them there for five
+#: minutes before others take their place
+LOST_SECONDS = 30
+_LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
 def template(
@@ -51,6 +55,7 @@ def template(
     given = given_template(options.pod_template)
     own = merged(_default_spec(options), given.get("spec", {}))
     spec = merged(own, _chosen_spec(options, session))
+    spec["tolerations"] = [*spec.get("tolerations", ()), *_lost_nodes(spec)]
     if role != ROLE_POOL:
         spec["restartPolicy"] = "Never"
         worker = worker_of(spec)
@@ -68,6 +73,13 @@ def template(
     if not metadata["annotations"]:
         del metadata["annotations"]
     return {"metadata": metadata, "spec": spec}
+
+
+def _lost_nodes(spec: Manifest) -> list[Manifest]:
+    """Return how long pods stay on lost nodes, unless somebody has said so already."""
+    said = {one.get("key") for one in spec.get("tolerations", ())}
+    each = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_SECONDS}
+    return [{"key": key, **each} for key in _LOST if not said & {key, None}]
 
 
 def _kept(secret: str) -> Manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -253,7 +254,7 @@ class Session:
 def _where(options: KubernetesOptions, api: Api) -> dict[str, Any]:
     """Return what another process must know to reach the same cluster."""
     return {
-        "kubeconfig": options.kubeconfig,
+        "kubeconfig": options.kubeconfig and os.fspath(options.kubeconfig),
         "context": options.context,
         "in_cluster": options.in_cluster,
         "namespace": api.namespace,

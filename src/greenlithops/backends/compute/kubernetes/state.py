@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: events that say why a pod went; or why it does not start yet
 _TELLING = {"Preempted", "Evicted", "TaintManagerEviction", "NodeNotReady", "NodeShutdown"}
 _HINDERED = {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"}
+_WAITED_FOR = ("place", "lost")  #: troubles that may pass
 
 #: the annotation that says which index of a Job a pod has
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -122,7 +123,7 @@ class Pods:
                 self._told.add(name)
                 self.done(name, role_name)
             return
-        if trouble.kind in ("start", "place"):
+        if trouble.kind in ("start", *_WAITED_FOR):
             if name not in role.troubles:
                 _log.warning("%s", trouble.text)
             role.troubles[name] = trouble
@@ -153,12 +154,18 @@ class Pods:
             if reason in _TELLING:
                 self._reasons[name] = f"{reason}: {event.get('message', '')}"
             elif reason in _HINDERED:
-                for role in self.roles.values():
-                    role.hint = f"{reason}: {event.get('message', '')}"
+                self._hinder(f"{reason}: {event.get('message', '')}")
             return
         if (trouble := failures.creation_trouble(event)) is not None:
             job = name.removeprefix(f"{self._prefix}-") if about.get("kind") == "Job" else None
             self._not_made(f"job-{job}" if job else ROLE_POOL, trouble)
+
+    def _hinder(self, hint: str) -> None:
+        """Take note of what a pod waits for: it may still come, but people should know."""
+        if any(role.hint != hint for role in self.roles.values()):
+            _log.warning("a pod does not start yet: %s", hint)
+        for role in self.roles.values():
+            role.hint = hint
 
     def deployment(self, _: str, found: Manifest) -> None:
         """Take note of whether the pods of the pool can be made."""
@@ -187,7 +194,8 @@ class Pods:
         Args:
             name: the role.
             busy: whether there are calls.
-            unschedulable: seconds for which pods may wait for a place while none runs.
+            unschedulable: seconds for which pods may wait for a place, or for the node on which
+                they are to give a sign again, while none runs.
             start: seconds in which a first one must run.
         """
         role = self.role(name)
@@ -197,13 +205,13 @@ class Pods:
         now = time.monotonic()
         if role.since is None:
             role.since = now
-        places = []
+        waited = []
         for trouble in role.troubles.values():
-            if trouble.kind != "place":
+            if trouble.kind not in _WAITED_FOR:
                 return trouble
-            places.append(trouble)
-        if places and now - role.since >= unschedulable:
-            return places[0]
+            waited.append(trouble)
+        if waited and now - role.since >= unschedulable:
+            return waited[0]
         if now - role.since >= start:
             said = f": {role.hint}" if role.hint else ""
             return failures.Trouble("start", f"no pod has started in {start:g} s{said}")

@@ -76,7 +76,8 @@ def environment(given: Any) -> list[dict[str, Any]]:
         ConfigurationError: they are neither a mapping nor such a list.
     """
     if isinstance(given, dict):
-        return [{"name": str(name), "value": str(value)} for name, value in given.items()]
+        told = {str(name): "" if value is None else str(value) for name, value in given.items()}
+        return [{"name": name, "value": value} for name, value in told.items()]
     known: Callable[[Any], bool] = lambda one: isinstance(one, dict) and "name" in one  # noqa: E731 - used once
     if isinstance(given, (list, tuple)) and all(map(known, given)):
         return [dict(one) for one in given]

@@ -88,6 +88,7 @@ class Watch:
                 await self._follow()
                 pause = FIRST_PAUSE
             except Gone:
+                _log.debug("the server has forgotten what was heard last of %s", self._place)
                 self._version = ""
             except ServiceRefused:
                 raise
