@@ -91,6 +91,35 @@ async def test_many_downloads_to_one_file(storage, tmp_path):
     assert [name for name in await off_loop(os.listdir, tmp_path) if "part" in name] == []
 
 
+async def test_folders_of_a_download_are_made(storage, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    await storage.put("bucket", "a/b/c", b"123")
+    await storage.download_file("bucket", "a/b/c")
+    await storage.download_file("bucket", "a/b/c", tmp_path / "x" / "y")
+    for path in (tmp_path / "a" / "b" / "c", tmp_path / "x" / "y"):
+        assert await off_loop(path.read_bytes) == b"123"
+    with pytest.raises(IsADirectoryError):
+        await storage.download_file("bucket", "a/b/c", tmp_path / "x")
+    assert await off_loop(os.listdir, tmp_path / "x") == ["y"]
+
+
+@pytest.mark.parametrize("key", ["../out", "a/../../out", "/out", ".."])
+async def test_a_key_names_no_file_outside(storage, tmp_path, monkeypatch, key):
+    inside = tmp_path / "inside"
+    await off_loop(inside.mkdir)
+    monkeypatch.chdir(inside)
+    await storage.put("bucket", key, b"1")
+    with pytest.raises(UsageError, match="elsewhere"):
+        await storage.download_file("bucket", key)
+    assert not await off_loop((tmp_path / "out").exists)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "60", None, float("nan")])
+async def test_how_long_a_url_cannot_be_valid(storage, seconds):
+    with pytest.raises(UsageError, match="seconds"):
+        await storage.presigned_url("bucket", "key", seconds=seconds)
+
+
 @pytest.mark.parametrize("body", [{"a": 1}, {}, {"x", "y"}, [None], [b"1", None], 5])
 async def test_what_is_no_content(storage, body):
     with pytest.raises(UsageError):
@@ -99,7 +128,12 @@ async def test_what_is_no_content(storage, body):
 
 
 @pytest.mark.parametrize(
-    "metadata", [{"k": 5}, {"k": "ü"}, {"k": "a\nb"}, {"bad key": "v"}, {"": "v"}, {"K": "v"}]
+    "metadata",
+    [
+        *({"k": value} for value in (5, "ü", "a\nb", "", " a", "a ")),
+        *({name: "v"} for name in ("bad key", "", "K")),
+        "k=v",
+    ],
 )
 async def test_metadata_that_not_every_storage_keeps(storage, metadata):
     with pytest.raises(UsageError, match="metadata"):
@@ -112,6 +146,12 @@ async def test_one_key_is_no_list_of_keys(storage):
     with pytest.raises(UsageError, match="'abc'"):
         await storage.delete_many("bucket", "abc")
     assert len([entry async for entry in storage.list("bucket")]) == 3
+
+
+@pytest.mark.parametrize("name", ["prefix", "delimiter", "start_after", "match"])
+async def test_what_is_listed_is_text(storage, name):
+    with pytest.raises(UsageError, match="text"):
+        [entry async for entry in storage.list("bucket", **{name: 5})]
 
 
 async def test_no_bytes_at_the_end():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from greenlithops.errors import UsageError
@@ -58,6 +59,8 @@ def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
     Raises:
         UsageError: a name or a value is none that all of them take.
     """
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise UsageError(f"metadata is text by name, not {metadata!r}")
     for name, value in (metadata or {}).items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise UsageError(
@@ -65,7 +68,35 @@ def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
             )
         if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
             raise UsageError(f"the metadata {name!r} must be printable ASCII text, not {value!r}")
+        if not value or value != value.strip():
+            raise UsageError(
+                f"the metadata {name!r} cannot be empty, nor begin or end with a space, as "
+                f"{value!r} does: not every storage would keep it"
+            )
     return dict(metadata or {})
+
+
+def file_named(key: str) -> Path:
+    """Return the file below the working directory that a key names.
+
+    Raises:
+        UsageError: the key names one elsewhere.
+    """
+    path = PurePath(key)
+    if path.is_absolute() or ".." in path.parts:
+        raise UsageError(f"the key {key!r} names a file elsewhere: say where it shall be written")
+    return Path(path)
+
+
+def checked_seconds(seconds: float) -> float:
+    """Return how long a URL shall be valid.
+
+    Raises:
+        UsageError: it is no positive number.
+    """
+    if not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise UsageError(f"a URL is valid for a number of seconds more than 0, not {seconds!r}")
+    return seconds
 
 
 def size_of(body: Any) -> int | None:

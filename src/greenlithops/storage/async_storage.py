@@ -13,7 +13,14 @@ from greenlithops.dispatch.retry import RetryPolicy, as_policy
 from greenlithops.errors import NoSuchKey, OtherLoop, StorageClosed, StorageError, UsageError
 from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
 from greenlithops.registry import same_storage, storage_backend
-from greenlithops.storage.arguments import Teller, checked_metadata, size_of, span_of
+from greenlithops.storage.arguments import (
+    Teller,
+    checked_metadata,
+    checked_seconds,
+    file_named,
+    size_of,
+    span_of,
+)
 from greenlithops.storage.cloudobject import CloudObject
 from greenlithops.storage.download import download
 from greenlithops.storage.listing import listing
@@ -270,7 +277,7 @@ class AsyncStorage:
             prefix: what their keys begin with.
             delimiter: give keys that have it after the prefix as one common prefix each, as a
                 string; such as ``"/"`` for what is in a folder.
-            start_after: only keys after this one.
+            start_after: only keys and common prefixes after this text.
             match: only keys that match this glob (``*``, ``?``, ``[…]``; ``*`` takes in ``/``).
         """
         operations = await self._open(bucket)
@@ -313,9 +320,14 @@ class AsyncStorage:
     async def copy(
         self, bucket: str, key: str, to_key: str, *, to_bucket: str | None = None
     ) -> ObjectInfo:
-        """Copy an object within the storage, without its bytes coming by here."""
+        """Copy an object within the storage, without its bytes coming by here.
+
+        One that is copied onto itself stays as it is.
+        """
         operations = await self._open(bucket)
         source = await operations.head(bucket, key)
+        if (to_bucket or bucket, to_key) == (bucket, key):
+            return source
         return await operations.copy(source, to_bucket or bucket, to_key)
 
     async def presigned_url(
@@ -328,7 +340,7 @@ class AsyncStorage:
     ) -> str:
         """Return a URL that reads or writes the object without credentials, for a while."""
         operations = await self._open(bucket)
-        return await operations.backend.presign(method, bucket, key, seconds)
+        return await operations.backend.presign(method, bucket, key, checked_seconds(seconds))
 
     # Files.
 
@@ -404,7 +416,7 @@ class AsyncStorage:
         resume: bool = False,
         on_progress: Progress | None = None,
     ) -> ObjectInfo:
-        """Write an object to a file, which appears when it is whole.
+        """Write an object to a file, which appears when it is whole; its folders are made.
 
         Args:
             bucket: where the object is.
@@ -413,8 +425,11 @@ class AsyncStorage:
             resume: go on where an interrupted download of the unchanged object was, and keep
                 what came if this one is interrupted.
             on_progress: told the bytes written so far, and the total.
+
+        Raises:
+            UsageError: there is no path, and the key names a file elsewhere (``../a``, ``/a``).
         """
-        file = Path(key if path is None else path)
+        file = file_named(key) if path is None else Path(path)
         return await download(
             await self._open(bucket),
             bucket,

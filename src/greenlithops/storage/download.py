@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import secrets
@@ -36,6 +37,7 @@ async def download(
     """Write an object to a file, which is there when it is whole, and not before."""
     info = await operations.head(bucket, key)
     told.total = info.size
+    await off_loop(_make_room, path)
     # Two at once would otherwise write to the same one; what is resumed must be found again.
     tag = "" if resume else f".{secrets.token_hex(4)}"
     partial = path.with_name(f"{path.name}{tag}{SUFFIX}")
@@ -72,6 +74,12 @@ async def download(
         os.close(descriptor)
     await off_loop(_in_place, partial, path, record)
     return info
+
+
+def _make_room(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _in_place(partial: Path, path: Path, record: Path) -> None:

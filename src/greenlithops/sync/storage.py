@@ -348,11 +348,10 @@ class Storage:
         """
         if extra_args:
             raise UsageError(f"download_file takes no extra_args here, not {sorted(extra_args)}")
-        path = Path(key if file_name is None else file_name)
         return self._done(
             f"{key} could not be downloaded",
             bucket,
-            lambda storage: storage_calls.downloaded(storage, bucket, key, path),
+            lambda storage: storage.download_file(bucket, key, file_name),
         )
 
     def _done(

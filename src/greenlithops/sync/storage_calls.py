@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import InvalidRange, PreconditionFailed, UsageError
 from greenlithops.objects import ObjectInfo, Span
-from greenlithops.offload import off_loop
 from greenlithops.sync.globs import fixed_prefix, glob_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from greenlithops.storage.async_storage import AsyncStorage
     from greenlithops.storage.cloudobject import CloudObject
@@ -122,12 +120,6 @@ def entry(info: ObjectInfo) -> dict[str, Any]:
     if info.modified is not None:
         shown["LastModified"] = dt.datetime.fromtimestamp(info.modified, dt.UTC)
     return shown
-
-
-async def downloaded(storage: AsyncStorage, bucket: str, key: str, path: Path) -> None:
-    """Write an object to a file, whose folders are made."""
-    await off_loop(lambda: path.parent.mkdir(parents=True, exist_ok=True))
-    await storage.download_file(bucket, key, path)
 
 
 def renamed(cloudobject: CloudObject, backend: str) -> CloudObject:

@@ -6,6 +6,7 @@ from support.servers import (
     environment,
     start_azurite,
     start_azurite_queue,
+    start_ceph,
     start_fake_gcs,
     start_juicefs,
     start_seaweedfs,
@@ -85,6 +86,14 @@ def seaweedfs(server_guard, server_folder):
 def juicefs(server_guard, server_folder):
     """An S3 without conditional writes."""
     server = start_juicefs(server_folder / "juicefs", server_guard)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def ceph(guard, server_folder):
+    """An S3 that takes keys as they are."""
+    server = start_ceph(server_folder / "ceph", guard)
     yield server
     server.kill()
 

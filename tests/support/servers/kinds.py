@@ -42,6 +42,11 @@ def start_juicefs(folder, guard):
     return _started(_juicefs, folder, guard)
 
 
+def start_ceph(folder, guard):
+    """Ceph's gateway for S3, which takes keys as they are; from Debian's packages, not ours."""
+    return _started(_ceph, folder, guard)
+
+
 def start_fake_gcs(folder, guard, *, on_disk=False):
     """Google Cloud Storage's JSON API, without authentication.
 
@@ -131,6 +136,16 @@ def _juicefs(folder, guard):
     ]
     keys = {"MINIO_ROOT_USER": user, "MINIO_ROOT_PASSWORD": secret}
     process = Process(command, folder, keys, lambda: _s3_ready(endpoint, user, secret), guard)
+    return Server(endpoint, folder, process, user, secret)
+
+
+def _ceph(folder, guard):
+    port, monitor = free_ports(2)
+    user, secret = _key(), _key()
+    endpoint = f"http://{HOST}:{port}"
+    script = Path(__file__).with_name("ceph.sh")
+    command = ["bash", script, folder / "data", port, monitor, user, secret]
+    process = Process(command, folder, {}, lambda: _s3_ready(endpoint, user, secret), guard)
     return Server(endpoint, folder, process, user, secret)
 
 

@@ -111,6 +111,8 @@ class LocalhostStorage:
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete files, and folders that are empty then."""
+        for key in keys:
+            check_key(bucket, key)
         return await self._done(self._folder.delete, bucket, keys)
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:

@@ -159,6 +159,8 @@ class MemoryStorage:
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete objects."""
+        for key in keys:
+            check_key(bucket, key)
         place = self._bucket(bucket)
         for key in keys:
             if place.objects.pop(key, None) is not None:

@@ -23,6 +23,7 @@ from greenlithops.errors import (
     UsageError,
 )
 from greenlithops.objects import ListQuery, ObjectInfo, Page, StorageLimits
+from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,11 +183,11 @@ class AzureStorage:
         return info_of(bucket, key, int(headers.get("Content-Length", 0)), headers)
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
-        """Return up to a thousand entries.
+        """Return up to five thousand entries.
 
         Azure cannot begin in the middle: what is not after `query.start_after` is passed over.
         """
-        asked = {"restype": "container", "comp": "list", "maxresults": "1000"}
+        asked = {"restype": "container", "comp": "list", "maxresults": "5000"}
         if query.prefix:
             asked["prefix"] = query.prefix
         if query.delimiter:
@@ -194,7 +195,8 @@ class AzureStorage:
         if token:
             asked["marker"] = token
         _, data = await self.ask("GET", bucket, None, asked)
-        return without_parts(documents.page(data, bucket, query.start_after), query)
+        page = await off_loop(documents.page, data, bucket, query.start_after)  # it takes a while
+        return without_parts(page, query)
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete objects, with their snapshots."""

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from greenlithops.backends.storage.names import check_key
-from greenlithops.errors import InvalidName
+from greenlithops.errors import InvalidName, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 METADATA = "x-ms-meta-"
+_AMBIGUOUS = re.compile("-[-_]|_-")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -33,7 +34,17 @@ def check_blob(bucket: str, key: str) -> None:
 
 
 def metadata_headers(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return metadata as headers: Azure's names are identifiers, so hyphens become underscores."""
+    """Return metadata as headers: Azure's names are identifiers.
+
+    So hyphens become underscores, and underscores two of them.
+
+    Raises:
+        UsageError: a name has a hyphen beside another one or beside an underscore, which could
+            not be told apart then.
+    """
+    for name in metadata:
+        if _AMBIGUOUS.search(name):
+            raise UsageError(f"on Azure, hyphens in names of metadata stand alone, unlike {name!r}")
     return {METADATA + _identifier(name): value for name, value in metadata.items()}
 
 
@@ -47,10 +58,10 @@ def metadata_of(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _identifier(name: str) -> str:
-    text = name.replace("-", "_")
+    text = name.replace("_", "__").replace("-", "_")
     return f"__{text}" if text[:1].isdigit() else text
 
 
 def _plain(name: str) -> str:
     text = name[2:] if name.startswith("__") and name[2:3].isdigit() else name
-    return text.replace("_", "-")
+    return text.replace("__", "\0").replace("_", "-").replace("\0", "_")

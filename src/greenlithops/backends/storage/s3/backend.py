@@ -110,7 +110,7 @@ class S3Storage:
     async def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
         """Write an object."""
         self._check(bucket, key)
-        wanted = condition(options)
+        wanted = self._wanted(options)
         if wanted:
             await self._heeds("put", bucket, key)
         return await self._put(bucket, key, body, options, wanted)
@@ -221,7 +221,7 @@ class S3Storage:
     async def start_upload(self, bucket: str, key: str, options: PutOptions) -> Upload:
         """Begin an object that is sent in parts."""
         self._check(bucket, key)
-        if condition(options):
+        if self._wanted(options):
             await self._heeds("finish", bucket, key)
         return await uploads.start(self._wire, self._options, bucket, key, options)
 
@@ -239,7 +239,7 @@ class S3Storage:
         self, upload: Upload, parts: Sequence[Part], options: PutOptions
     ) -> ObjectInfo:
         """Make the object of its parts."""
-        wanted = condition(options)
+        wanted = self._wanted(options)
         if wanted:
             await self._heeds("finish", upload.bucket, upload.key)
         info = await uploads.finish(self._wire, upload, parts, options, wanted)
@@ -270,6 +270,9 @@ class S3Storage:
                 bucket=bucket,
                 key=key,
             )
+
+    def _wanted(self, options: PutOptions) -> dict[str, str]:
+        return condition(options, bare=self._options.bare_etags)
 
     async def _heeds(self, way: Way, bucket: str, key: str) -> None:
         """Return if a condition will be heeded; raise `NotSupported` if it will not."""

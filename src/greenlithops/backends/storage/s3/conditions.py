@@ -35,11 +35,13 @@ ADVICE = (
 )
 
 
-def condition(options: PutOptions) -> dict[str, str]:
-    """Return the headers for the condition of a write."""
+def condition(options: PutOptions, *, bare: bool) -> dict[str, str]:
+    """Return the headers for the condition of a write; `bare` etags have no quotes."""
     if options.if_absent:
         return dict(ABSENT)
-    return {"if-match": f'"{options.if_match}"'} if options.if_match else {}
+    if options.if_match:
+        return {"if-match": options.if_match if bare else f'"{options.if_match}"'}
+    return {}
 
 
 class Conditions:

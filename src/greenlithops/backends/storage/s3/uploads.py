@@ -9,7 +9,7 @@ from greenlithops.backends.storage.s3.failures import answered
 from greenlithops.backends.storage.s3.sigv4 import query_string
 from greenlithops.backends.storage.s3.wire import Request
 from greenlithops.backends.storage.s3.writing import object_headers, verified, with_checksum
-from greenlithops.errors import NoSuchUpload
+from greenlithops.errors import NoSuchKey, NoSuchUpload
 from greenlithops.objects import ObjectInfo, Part, Upload
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ async def parts(wire: Wire, upload: Upload, sent: Mapping[int, Part]) -> list[Pa
         if after is not None:
             asked["part-number-marker"] = after
         request = Request("GET", upload.bucket, upload.key, query_string(asked))
-        response = await wire.send(request)
+        try:
+            response = await wire.send(request)
+        except NoSuchKey as error:  # as Ceph calls it
+            what = f"{upload.bucket}/{upload.key}: there is no such upload"
+            raise NoSuchUpload(what, bucket=upload.bucket, key=upload.key) from error
         some, after = documents.parts(await wire.read(response, upload.bucket, upload.key))
         for part in some:
             found.setdefault(part.number, []).append(part)

@@ -1,0 +1,44 @@
+"""The contract and the trials of S3 on Ceph, a server of other makers than the others."""
+
+import secrets
+
+import pytest
+from test_s3 import reached
+
+from greenlithops.storage.async_storage import AsyncStorage
+from greenlithops.testing.storage import StorageContract
+from support.faults import EVERYTHING
+from support.trials import StorageTrials
+
+pytestmark = [pytest.mark.ceph, pytest.mark.timeout(600)]
+
+
+class TestCeph(StorageContract):
+    @pytest.fixture
+    async def storage(self, ceph, tmp_path_factory, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        async with AsyncStorage("ceph", **reached(ceph)) as storage:
+            yield storage
+
+    @pytest.fixture
+    async def bucket(self, storage):
+        name = f"bucket-{secrets.token_hex(6)}"
+        await storage.create_bucket(name)
+        yield name
+        await storage.delete_many(name, [entry.key async for entry in storage.list(name)])
+        await storage.delete_bucket(name)
+
+
+class TestCephTrials(StorageTrials):
+    faults = EVERYTHING
+
+    @pytest.fixture
+    def server(self, ceph):
+        return ceph
+
+    @pytest.fixture
+    def lasting(self, ceph):
+        return ceph
+
+    def reached(self, server, endpoint):
+        return reached(server) | {"backend": "ceph", "endpoint": endpoint}
