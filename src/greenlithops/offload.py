@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LARGE = 256 << 10  #: bytes from which encoding and hashing are left to a thread
+
 
 async def off_loop(
     function: Callable[..., T], *args: object, discard: Callable[[T], object] | None = None

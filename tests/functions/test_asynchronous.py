@@ -78,9 +78,9 @@ async def test_no_connection_is_open_while_calls_run(executor, server):
             await asyncio.sleep(0.02)
             if len([*server.folder.glob("begun-*")]) == 1:
                 break
-        session = executor._engine._dispatcher._backend._session
-        assert not session.connector._acquired
+        waiting = executor._engine._dispatcher._backend._client.waiting
         await off_loop(server.marker("go").touch)
+        assert waiting == 0
         assert await job == ["told"] * 3
 
 

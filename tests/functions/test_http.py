@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import greenlithops as gl
-from greenlithops.backends.compute.http.backend import HttpBackend, seconds_to_wait
+from greenlithops.backends.compute.http.backend import HttpBackend
+from greenlithops.backends.compute.http.refusals import seconds_to_wait
 from greenlithops.errors import (
     CallCancelled,
     CallTimeout,

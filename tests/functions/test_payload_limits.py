@@ -9,7 +9,7 @@ from greenlithops.backends.compute.azure_functions.backend import azure_function
 from greenlithops.backends.compute.gcp_cloudrun.backend import gcp_cloudrun
 from greenlithops.backends.compute.gcp_functions.backend import gcp_functions
 from greenlithops.backends.compute.hosted import HostedBackend, Service
-from greenlithops.backends.compute.http.backend import refusal
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.oracle_f.backend import oracle_f
 from greenlithops.backends.compute.services import PYTHON
 from greenlithops.errors import PayloadTooLarge

@@ -12,7 +12,7 @@ import pytest
 
 import greenlithops as gl
 from greenlithops.backends.compute.http import backend as backends
-from greenlithops.backends.compute.http import connections
+from greenlithops.backends.compute.http import client
 from greenlithops.backends.compute.http.backend import HttpBackend
 from greenlithops.errors import (
     CallCancelled,
@@ -236,7 +236,7 @@ def impatient():
 
 async def test_connections_that_were_closed_while_the_loop_was_busy(impatient, monkeypatch):
     kept = 0.05
-    monkeypatch.setattr(connections, "KEPT_SECONDS", kept)
+    monkeypatch.setattr(client, "KEPT_SECONDS", kept)
     async with soon(60), gl.AsyncExecutor(HttpBackend(impatient, KEY)) as executor:
         for _ in range(4):
             assert await executor.map(abs, range(-8, 0)) == list(range(8, 0, -1))

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import aiohttp
 
 from greenlithops.backends.compute.hosted import late
-from greenlithops.backends.compute.http.backend import refusal, seconds_to_wait
+from greenlithops.backends.compute.http.refusals import refusal, seconds_to_wait
 from greenlithops.backends.compute.rest import Rest, becomes
 from greenlithops.backends.storage.gcs.access import Access
 from greenlithops.errors import (

@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from greenlithops.backends.compute.http.backend import LARGE, seconds_to_wait
+from greenlithops.backends.compute.http.refusals import seconds_to_wait
 from greenlithops.errors import ServiceError, ServiceRefused, ServiceUnavailable
+from greenlithops.offload import LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

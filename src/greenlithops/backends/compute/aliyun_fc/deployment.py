@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.backends.compute.aliyun_fc import replies
 from greenlithops.backends.compute.aliyun_fc.signing import sign
 from greenlithops.backends.compute.hosted import PACKAGE_VARIABLE, Service
-from greenlithops.backends.compute.http.backend import LARGE, refusal
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.package import Package, package
 from greenlithops.backends.compute.rest import Rest, becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
 from greenlithops.errors import ConfigurationError, NotSupported, ServiceRefused
-from greenlithops.offload import off_loop
+from greenlithops.offload import LARGE, off_loop
 from greenlithops.worker.application import CONCURRENCY_VARIABLE
 from greenlithops.worker.service import KEY_VARIABLE
 

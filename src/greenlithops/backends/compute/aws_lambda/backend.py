@@ -7,7 +7,7 @@ from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.backends.compute.aws_lambda.control import Control
-from greenlithops.backends.compute.aws_lambda.endpoint import LARGE, Endpoint
+from greenlithops.backends.compute.aws_lambda.endpoint import Endpoint
 from greenlithops.backends.compute.aws_lambda.options import PYTHON, LambdaOptions
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
 from greenlithops.backends.compute.http.depot import VALID_SECONDS, Messages, Place
@@ -21,7 +21,7 @@ from greenlithops.errors import (
     ServiceUnavailable,
 )
 from greenlithops.models import Limits, Reply, ServiceSize
-from greenlithops.offload import off_loop
+from greenlithops.offload import LARGE, off_loop
 from greenlithops.worker.lambda_handler import (
     ACCEPTED,
     DESCRIBE,

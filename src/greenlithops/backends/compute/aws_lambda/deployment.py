@@ -17,7 +17,7 @@ from greenlithops.errors import (
     ServiceRefused,
     ServiceUnavailable,
 )
-from greenlithops.offload import off_loop
+from greenlithops.offload import LARGE, off_loop
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 PACKAGE_VARIABLE = "GREENLITHOPS_PACKAGE"
 PREFIX = "greenlithops-"
-LARGE = 256 << 10  #: bytes of a request
 MOST_ARCHIVE = 50 << 20  #: bytes of a zip that a request may carry
 READY_SECONDS = 300.0
 _FIRST_LOOK, _LONGEST_LOOK = 0.1, 2.0

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.aws_lambda.failures import EXPIRED, error_type, failure, refusal
 from greenlithops.backends.compute.aws_lambda.report import log_tail
-from greenlithops.backends.compute.http.connections import explained, opened
+from greenlithops.backends.compute.http.client import Answered, Client
 from greenlithops.backends.storage.s3.places import checked_endpoint
 from greenlithops.backends.storage.s3.sigv4 import Target
-from greenlithops.offload import off_loop
+from greenlithops.offload import LARGE, off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from greenlithops.backends.storage.s3.account import Account
 
-LARGE = 256 << 10  #: bytes from which encoding and hashing are done in a thread
 _JSON = {"content-type": "application/json"}
 _ASK = _JSON | {"x-amz-invocation-type": "RequestResponse", "x-amz-log-type": "Tail"}
 _LEAVE = _JSON | {"x-amz-invocation-type": "Event"}
@@ -41,12 +39,11 @@ class Endpoint:
         place = checked_endpoint(url)
         self._host = place.host_port_subcomponent or ""
         self._path = f"/2015-03-31/functions/{name}/invocations"
-        self._url = f"{place.origin()}{self._path}"
-        self._session = opened(seconds)
+        self._client = Client(f"{place.origin()}{self._path}", seconds, {}, place="Lambda")
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._session.close()
+        await self._client.close()
 
     async def ask(self, event: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
         """Invoke the function; return what it answers, and the headers of the answer."""
@@ -62,28 +59,21 @@ class Endpoint:
         large = any(isinstance(value, str) and len(value) > LARGE for value in event.values())
         data = await off_loop(_dumped, event) if large else _dumped(event)
         for attempt in range(2):
-            status, headers, reply = await self._post(*data, kind)
+            status, headers, reply = answer = await self._post(*data, kind)
             if status in {200, 202}:
                 if "X-Amz-Function-Error" in headers:
                     raise failure(reply, log_tail(headers.get("X-Amz-Log-Result")))
                 return reply, headers
-            text = reply[:4000].decode("utf-8", "replace")
-            if attempt or error_type(headers, text) not in EXPIRED:
-                raise refusal(status, headers, text, self._name)
+            if attempt or error_type(headers, answer.text()) not in EXPIRED:
+                raise refusal(status, headers, answer.text(), self._name)
             await self._account.renew()
         raise AssertionError("unreachable")
 
-    async def _post(
-        self, data: bytes, digest: str, kind: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    async def _post(self, data: bytes, digest: str, kind: Mapping[str, str]) -> Answered:
         signer = await self._account.signer(self._account.region)
         assert signer is not None  # noqa: S101 - never anonymous
-        headers = signer.sign(Target("POST", self._host, self._path), kind, digest)
-        # What is large is written in pieces, so that the event loop is not held for long.
-        body: Any = data if len(data) < LARGE else io.BytesIO(data)
-        with explained("Lambda"):
-            async with self._session.post(self._url, data=body, headers=headers) as response:
-                return response.status, response.headers, await response.read()
+        target = Target("POST", self._host, self._path)
+        return await self._client.ask(data, signer.sign(target, kind, digest))
 
 
 def _dumped(event: dict[str, Any]) -> tuple[bytes, str]:

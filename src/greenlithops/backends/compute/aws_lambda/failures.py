@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.aws_lambda.report import report
-from greenlithops.backends.compute.http.backend import seconds_to_wait
+from greenlithops.backends.compute.http.refusals import seconds_to_wait
 from greenlithops.errors import (
     CallTimeout,
     OutOfMemory,

@@ -20,7 +20,7 @@ from greenlithops.backends.compute.azure_containers.bodies import (
 )
 from greenlithops.backends.compute.azure_containers.options import NAME, ContainersOptions
 from greenlithops.backends.compute.hosted import Service, late
-from greenlithops.backends.compute.http.backend import refusal
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.package import package
 from greenlithops.backends.compute.services import PYTHON, SERVER, digest_of
 from greenlithops.errors import ConfigurationError, ServiceRefused, WorkerLost

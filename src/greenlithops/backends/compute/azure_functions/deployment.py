@@ -19,7 +19,7 @@ from greenlithops.backends.compute.azure_functions.bodies import (
 )
 from greenlithops.backends.compute.azure_functions.options import NAME, AzureFunctionsOptions
 from greenlithops.backends.compute.hosted import Service, late
-from greenlithops.backends.compute.http.backend import refusal
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.package import Package, package
 from greenlithops.backends.compute.rest import becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of, with_files

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.code_engine.tokens import Tokens
 from greenlithops.backends.compute.hosted import Service
-from greenlithops.backends.compute.http.backend import refusal
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.rest import Rest, becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of
 from greenlithops.errors import ConfigurationError, NotSupported, ServiceRefused

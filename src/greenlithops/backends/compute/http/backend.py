@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import email.utils
-import io
 import os
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 from yarl import URL
 
-from greenlithops.backends.compute.http.connections import explained, opened
+from greenlithops.backends.compute.http.client import Answered, Client
 from greenlithops.backends.compute.http.depot import Messages
 from greenlithops.backends.compute.http.mailbox import GRACE_SECONDS, Mailbox
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.errors import (
     ConfigurationError,
     PayloadTooLarge,
     ServiceRefused,
     ServiceUnavailable,
-    Throttled,
-    WorkerLost,
 )
 from greenlithops.models import Limits, Reply, ServiceSize
 from greenlithops.worker import invocation
@@ -28,10 +24,7 @@ from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
-
-    import aiohttp
 
     from greenlithops.protocols import Depot
 
@@ -40,7 +33,7 @@ if TYPE_CHECKING:
     Read = Callable[[Mapping[str, str], bytes], Reply]
     Meaning = Callable[[int, Mapping[str, Any], str], Exception]
 
-LARGE = 256 << 10
+ACCEPTED = 202
 # Nothing on the way shall compress what is authenticated as it is.
 _HEADERS = {"Content-Type": WHOLE, "Accept-Encoding": "identity"}
 _ASYNCHRONOUS = {"Prefer": "respond-async"}
@@ -119,7 +112,7 @@ class HttpBackend:
         self._meaning = meaning or refusal
         self._sign = sign
         self._read = read or self._whole
-        self._session: aiohttp.ClientSession | None = None
+        self._client: Client | None = None
         self._asynchronous = asynchronous
         self._seconds = (queue_seconds, runtime_timeout)
         self._messages: Messages | None = None
@@ -134,7 +127,7 @@ class HttpBackend:
                 )
             queue, run = self._seconds
             self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
-        self._session = opened(self._seconds[1] + GRACE_SECONDS, _HEADERS)
+        self._client = Client(self._endpoint, self._seconds[1] + GRACE_SECONDS, _HEADERS)
         return self
 
     async def __aexit__(
@@ -146,9 +139,9 @@ class HttpBackend:
         mailbox, self._mailbox = self._mailbox, None
         if mailbox is not None:
             await mailbox.close()
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     def use(self, depot: Depot) -> None:
         """Have replies of asynchronous invocations come through a storage, if it has a bucket."""
@@ -158,18 +151,12 @@ class HttpBackend:
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
         if self._mailbox is None:
-            with explained(self._endpoint):
-                async with await self._request(body) as response:
-                    await self._check(response)
-                    return self._read(response.headers, await response.read())
+            answer = await self._ask(body)
+            return self._read(answer.headers, answer.body)
 
         async def post(url: str) -> bytes | None:
-            asked = invocation.address(self.key, body, url)
-            with explained(self._endpoint):
-                async with await self._request(asked, _ASYNCHRONOUS) as response:
-                    await self._check(response)
-                    reply = await response.read()
-                    return None if response.status == 202 else reply  # noqa: PLR2004 - accepted
+            answer = await self._ask(invocation.address(self.key, body, url), _ASYNCHRONOUS)
+            return None if answer.status == ACCEPTED else answer.body
 
         return Reply(await self._mailbox.reply(post))
 
@@ -178,23 +165,26 @@ class HttpBackend:
         if self._mailbox is not None:
             yield await self.invoke(body)
             return
-        with explained(self._endpoint):
-            async with await self._request(body, _STREAMS) as response:
-                await self._check(response)
-                if response.content_type != STREAM:
-                    yield self._read(response.headers, await response.read())
-                    return
-                while head := await response.content.read(LENGTH.size):
-                    head += await response.content.readexactly(LENGTH.size - len(head))
-                    (size,) = LENGTH.unpack(head)
-                    yield Reply(await response.content.readexactly(size))
+        client = self._opened(body)
+        async with client.answer(body, await self._proof(body, _STREAMS)) as answer:
+            if not answer.headers.get("Content-Type", "").startswith(STREAM):
+                whole = Answered(answer.status, answer.headers, await answer.read())
+                self._check(whole)
+                yield self._read(whole.headers, whole.body)
+                return
+            while head := await answer.exactly(LENGTH.size):
+                (size,) = LENGTH.unpack(head)
+                yield Reply(await answer.exactly(size))
 
-    async def _request(
-        self, body: bytes, more: Mapping[str, str] | None = None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """Return a request that carries a message, to be sent."""
-        session = self._session
-        if session is None:
+    async def _ask(self, body: bytes, more: Mapping[str, str] | None = None) -> Answered:
+        """Return the answer to a request that carries a message, which is one of success."""
+        answer = await self._opened(body).ask(body, await self._proof(body, more))
+        self._check(answer)
+        return answer
+
+    def _opened(self, body: bytes) -> Client:
+        """Return what sends a message, if that is not too large."""
+        if self._client is None:
             raise ServiceUnavailable("the backend is not open")
         limit = self.limits.payload_bytes
         if limit is not None and len(body) > limit:
@@ -202,21 +192,25 @@ class HttpBackend:
                 f"the arguments take {len(body)} bytes, and the service takes {limit}: put them "
                 "into storage, and pass a CloudObject"
             )
-        headers = more if self._headers is None else {**await self._headers(), **(more or {})}
+        return self._client
+
+    async def _proof(self, body: bytes, more: Mapping[str, str] | None) -> Mapping[str, str] | None:
+        """Return the headers of a request: those that prove who asks, and more."""
+        headers = more
+        if self._headers is not None:
+            headers = {**await self._headers(), **(headers or {})}
         if self._sign is not None:
             headers = {**(headers or {}), **await self._sign(body)}
-        # What is large is written in pieces, so that the event loop is not held for long.
-        data = body if len(body) < LARGE else io.BytesIO(body)
-        # Elsewhere, nobody was given these calls; and a redirected POST would become a GET.
-        return session.post(self._endpoint, data=data, headers=headers, allow_redirects=False)
+        return headers
 
-    async def _check(self, response: aiohttp.ClientResponse) -> None:
+    def _check(self, answer: Answered) -> None:
         """Raise what another status means than one that says that it has gone well."""
-        if response.status not in {200, 202}:
-            text = (await response.content.read(2000)).decode("utf-8", "replace").strip()
-            if (place := response.headers.get("Location")) and 300 <= response.status < 400:  # noqa: PLR2004 - redirections
-                text = f"the service is at {place}: give that as its endpoint"
-            raise self._meaning(response.status, response.headers, f"{self._endpoint}: {text}")
+        if answer.status in {200, ACCEPTED}:
+            return
+        text = answer.text()
+        if (place := answer.headers.get("Location")) and 300 <= answer.status < 400:  # noqa: PLR2004 - redirections
+            text = f"the service is at {place}: give that as its endpoint"
+        raise self._meaning(answer.status, answer.headers, f"{self._endpoint}: {text}")
 
     def _whole(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Return a body that is the reply; what is meant for people comes from somebody else."""
@@ -228,30 +222,3 @@ class HttpBackend:
 
     def __repr__(self) -> str:
         return f"<HttpBackend {self._endpoint}>"
-
-
-def refusal(status: int, headers: Mapping[str, Any], text: str) -> Exception:
-    """Return what an HTTP status other than 200 means for the calls of a request."""
-    text = f"HTTP {status} from {text}"
-    if status == 429:  # noqa: PLR2004 - too many requests
-        return Throttled(text, retry_after=seconds_to_wait(headers.get("Retry-After")))
-    if status == 503:  # noqa: PLR2004 - service unavailable
-        return ServiceUnavailable(text, retry_after=seconds_to_wait(headers.get("Retry-After")))
-    if status == 413:  # noqa: PLR2004 - content too large
-        return PayloadTooLarge(text)
-    if status >= 500:  # noqa: PLR2004 - what was to run them failed, at any moment
-        return WorkerLost(text)
-    return ServiceRefused(text)
-
-
-def seconds_to_wait(value: str | None) -> float | None:
-    """Return what ``Retry-After`` asks for: seconds, or a moment; None if nothing sensible."""
-    if not value:
-        return None
-    if value.isdigit():
-        return float(value)
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, moment.timestamp() - time.time())

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.hosted import Service
-from greenlithops.backends.compute.http.backend import refusal
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.knative import manifests
 from greenlithops.backends.compute.knative.address import address, ingress_of
 from greenlithops.backends.compute.kubernetes.api import Api

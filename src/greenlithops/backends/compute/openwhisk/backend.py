@@ -6,12 +6,12 @@ import json
 from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any, Self
 
-from greenlithops.backends.compute.http.backend import LARGE, refusal
+from greenlithops.backends.compute.http.client import Client
 from greenlithops.backends.compute.http.depot import Messages, Place
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.openwhisk.activations import result, seconds, start_seconds
 from greenlithops.backends.compute.openwhisk.deployment import Actions
 from greenlithops.backends.compute.openwhisk.options import OpenWhiskOptions
-from greenlithops.backends.compute.openwhisk.posting import post
 from greenlithops.backends.compute.rest import becomes
 from greenlithops.errors import (
     NotSupported,
@@ -21,7 +21,7 @@ from greenlithops.errors import (
     WorkerLost,
 )
 from greenlithops.models import Limits, Reply, ServiceSize
-from greenlithops.offload import off_loop
+from greenlithops.offload import LARGE, off_loop
 from greenlithops.worker.lambda_handler import DESCRIBE, FROM, MESSAGE, REFUSED, TO, TOO_LARGE
 from greenlithops.worker.openwhisk_action import MOST
 
@@ -80,7 +80,7 @@ class OpenWhiskBackend:
         self.service: Service | None = None  #: what is invoked, while this is open
         self.deployer = Actions(options)
         self._messages: Messages | None = None
-        self._url = ""
+        self._client: Client | None = None
 
     def use(self, depot: Depot) -> None:
         """Pass what is too large for OpenWhisk through a storage, if that has a bucket."""
@@ -95,7 +95,12 @@ class OpenWhiskBackend:
             await self.deployer.close()
             raise
         self.key = (self.service.key or "").encode()
-        self._url = f"{self.deployer.url(self.service.name)}?blocking=true&timeout={WAIT_MS}"
+        self._client = Client(
+            f"{self.deployer.url(self.service.name)}?blocking=true&timeout={WAIT_MS}",
+            WAIT_MS / 1000 + GRACE_SECONDS,
+            {**self.deployer.proof, "Content-Type": "application/json"},
+            verify=not self.options.insecure,
+        )
         return self
 
     async def __aexit__(
@@ -104,6 +109,9 @@ class OpenWhiskBackend:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
         await self.deployer.close()
 
     # Activations.
@@ -141,13 +149,9 @@ class OpenWhiskBackend:
 
     async def _activate(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return the record of an activation, which may take longer than a request is held."""
-        answer = await post(
-            self.deployer.rest.session,
-            self._url,
-            json.dumps(event).encode(),
-            {**self.deployer.proof, "Content-Type": "application/json"},
-            wait=WAIT_MS / 1000 + GRACE_SECONDS,
-        )
+        if self._client is None:
+            raise ServiceUnavailable("the backend is not open")
+        answer = await self._client.ask(json.dumps(event).encode())
         body = answer.body
         if answer.status in {200, 202, _FAILED}:
             try:
@@ -158,7 +162,7 @@ class OpenWhiskBackend:
                 return said
             if isinstance(said, dict) and "activationId" in said:
                 return await self._awaited(said["activationId"])
-        raise refusal(answer.status, answer.headers, f"{self._url}: {answer.text()}")
+        raise refusal(answer.status, answer.headers, f"{self.options.endpoint}: {answer.text()}")
 
     async def _awaited(self, activation: str) -> dict[str, Any]:
         """Return the record of an activation that goes on after its request was answered."""

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.hosted import PACKAGE_VARIABLE, Service
-from greenlithops.backends.compute.http.backend import LARGE
 from greenlithops.backends.compute.oracle_f import replies
 from greenlithops.backends.compute.oracle_f.signing import Signer
 from greenlithops.backends.compute.rest import Rest, becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of
 from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable
-from greenlithops.offload import off_loop
+from greenlithops.offload import LARGE, off_loop
 from greenlithops.worker.service import KEY_VARIABLE
 
 if TYPE_CHECKING:

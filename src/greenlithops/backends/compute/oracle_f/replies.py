@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.backends.compute.http.backend import refusal
+from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.errors import CallTimeout, OutOfMemory, ServiceRefused
 from greenlithops.models import Reply
 from greenlithops.worker.fdk_function import REFUSAL

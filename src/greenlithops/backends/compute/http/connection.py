@@ -1,0 +1,320 @@
+"""One connection to a service: one request at a time on it, and its answer as it comes.
+
+aiohttp's client takes twice the processor's time for that, of which ten thousand calls at once
+have none to spare. What is hard about HTTP, its syntax, is left to llhttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol, cast
+
+import httptools
+from multidict import CIMultiDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PIECE = 256 << 10  #: bytes that are given to the transport at one go
+READ_AHEAD = 1 << 20  #: bytes of an answer that may wait for whoever reads it in parts
+MOST_HEADERS = 256 << 10  #: bytes of them
+
+
+class BrokenConnection(Exception):
+    """A connection ended before an answer had.
+
+    Attributes:
+        begun: whether the service may have the whole request.
+    """
+
+    def __init__(self, text: str, *, begun: bool) -> None:
+        super().__init__(text)
+        self.begun = begun
+
+
+class Owner(Protocol):
+    """Who has the connections to a service."""
+
+    def wake(self, waiter: asyncio.Future[None]) -> None:
+        """Go on with what waits for an answer, soon."""
+
+    def rest(self, connection: Connection) -> None:
+        """Keep a connection for another request."""
+
+    def gone(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+
+
+class Answer:
+    """What comes for one request.
+
+    Attributes:
+        status: HTTP's; 0 until it has come.
+        headers: whose names are found in any case.
+    """
+
+    __slots__ = (
+        "_body",
+        "_connection",
+        "_error",
+        "_over",
+        "_waiter",
+        "_wanted",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+        self._connection = connection
+        self._body = bytearray()
+        self._over = False
+        self._error: BrokenConnection | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._wanted = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self._over or self._error is not None
+
+    async def begin(self) -> None:
+        """Wait for status and headers. Raises `BrokenConnection` if they do not come."""
+        while not self.status:
+            await self._news(0)
+
+    async def read(self) -> bytes:
+        """Return what is left of the body. Raises `BrokenConnection` if it is cut."""
+        while not self._over:
+            await self._news(-1)
+        body, self._body = bytes(self._body), bytearray()
+        return body
+
+    async def exactly(self, size: int) -> bytes:
+        """Return the next bytes of the body; none at its end.
+
+        Raises:
+            BrokenConnection: there are some, but not so many.
+        """
+        while len(self._body) < size and not self._over:
+            await self._news(size)
+        if self._body and len(self._body) < size:
+            raise BrokenConnection("the answer is cut", begun=True)
+        part = bytes(self._body[:size])
+        del self._body[:size]
+        return part
+
+    async def _news(self, wanted: int) -> None:
+        if self._error is not None:
+            raise self._error
+        self._wanted = wanted
+        self._connection.resume()
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        await waiter
+
+    # What the connection tells.
+
+    def began(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take status and headers."""
+        self.status, self.headers = status, headers
+        if self._wanted == 0:
+            self._wake()
+
+    def came(self, data: bytes) -> bool:
+        """Take a part of the body; return whether more of it may come."""
+        self._body += data
+        enough = 0 <= self._wanted <= len(self._body)
+        if enough:
+            self._wake()
+        return not enough or len(self._body) < READ_AHEAD
+
+    def ended(self, error: BrokenConnection | None = None) -> None:
+        """Take the end, or what has come in its place."""
+        if error is None:
+            self._over = True
+        else:
+            self._error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            self._connection.owner.wake(waiter)
+
+
+class Connection(asyncio.Protocol):
+    """A connection, which is used again after an answer that allows it."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.answer: Answer | None = None
+        self.heard = 0.0  #: when something came or was taken last, by the loop's clock
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[str, str]] = []
+        self._header_bytes = 0
+        self._writing = False  #: whether a request is not written whole
+        self._writable: asyncio.Future[None] | None = None
+        self._paused = False
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def usable(self) -> bool:
+        """Whether a request can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def silent_since(self) -> float | None:
+        """Since when nothing has come or was taken; None if it is this side that waits."""
+        return None if self._paused else self.heard
+
+    async def send(self, head: bytes, body: bytes) -> Answer:
+        """Send a request; return its answer, when all was written or that has ended before.
+
+        Raises:
+            BrokenConnection: the service cannot have it whole.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise BrokenConnection("a connection was closed", begun=False)
+        answer = self.answer = Answer(self)
+        self.heard = self._loop.time()
+        if len(body) <= PIECE:
+            transport.write(head + body)
+            return answer
+        self._writing = True
+        transport.write(head)
+        view = memoryview(body)
+        try:
+            for start in range(0, len(view), PIECE):
+                transport.write(view[start : start + PIECE])
+                if self._writable is not None:
+                    await self._writable
+                await asyncio.sleep(0)  # others have their turn
+                self.heard = self._loop.time()
+                if answer.over:
+                    break
+            else:
+                self._writing = False
+        except BaseException:
+            self.abort()
+            raise
+        if self._writing and answer.over:
+            self.abort()  # where the request ends is not known on the other side
+        return answer
+
+    def resume(self) -> None:
+        """Have more of the answer come."""
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self.heard = self._loop.time()
+            self._transport.resume_reading()
+
+    def leave(self) -> None:
+        """Take note that nobody waits for the answer any more."""
+        answer, self.answer = self.answer, None
+        if answer is not None:
+            self.abort()
+
+    def abort(self, error: BrokenConnection | None = None) -> None:
+        """End the connection at once; who waits for an answer is told why."""
+        if error is not None:
+            self._fail(error)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _fail(self, error: BrokenConnection) -> None:
+        answer, self.answer = self.answer, None
+        if answer is not None:
+            answer.ended(error)
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.heard = self._loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        """Read a part of an answer."""
+        self.heard = self._loop.time()
+        if self.answer is None:
+            self.abort()  # nothing was asked
+            return
+        try:
+            self._parser.feed_data(data)
+        except (
+            httptools.HttpParserError,
+            httptools.HttpParserUpgrade,
+            UnicodeDecodeError,
+        ) as error:
+            text = f"what was answered is no HTTP: {error}"
+            self.abort(BrokenConnection(text, begun=True))
+
+    def eof_received(self) -> None:
+        """Have the connection closed."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        answer = self.answer
+        if exc is None and answer is not None and answer.status and self._until_closed(answer):
+            self.answer = None
+            answer.ended()
+        text = "it was closed" if exc is None else str(exc) or type(exc).__name__
+        self._fail(BrokenConnection(text, begun=not self._writing))
+        self.resume_writing()
+        self._transport = None
+        self.owner.gone(self)
+
+    def pause_writing(self) -> None:
+        """Wait until the kernel has taken something."""
+        self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
+    @staticmethod
+    def _until_closed(answer: Answer) -> bool:
+        """Return whether an answer has no other end than the connection's."""
+        coding = answer.headers.get("Transfer-Encoding", "")
+        return "Content-Length" not in answer.headers and not coding.endswith("chunked")
+
+    # What the parser tells.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MOST_HEADERS:
+            self.abort(BrokenConnection("the answer has too many headers", begun=True))
+        else:
+            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        """Begin the answer, unless it is one that is followed by another."""
+        headers, self._headers, self._header_bytes = self._headers, [], 0
+        status = self._parser.get_status_code()
+        if self.answer is not None and status >= 200:  # noqa: PLR2004 - others only say that it comes
+            self.answer.began(status, CIMultiDict(headers))
+
+    def on_body(self, data: bytes) -> None:
+        """Take a part of the body."""
+        if self.answer is not None and not self.answer.came(data) and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """End the answer."""
+        answer = self.answer
+        if answer is None or not answer.status:
+            return
+        self.answer = None
+        answer.ended()
+        if self._writing or not self._parser.should_keep_alive():
+            self.abort()
+        else:
+            self.resume()
+            self.owner.rest(self)
