@@ -61,6 +61,14 @@ def test_importing_the_executor_imports_no_backend_and_no_meter():
     assert [name for name in found if ".sync" in name or ".cli" in name] == []
 
 
+def test_a_configuration_of_known_names_asks_no_other_packages():
+    code = (
+        "import sys, greenlithops; greenlithops.FunctionExecutor();"
+        "print(*[n for n in sys.modules if n == 'importlib.metadata'])"
+    )
+    assert fresh(code) == []
+
+
 def test_importing_does_no_work():
     """No threads, no files, no environment, no handlers."""
     code = (

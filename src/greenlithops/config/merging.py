@@ -8,6 +8,7 @@ from greenlithops.config.check import require_valid, unknown
 from greenlithops.config.files import Sections, find
 from greenlithops.config.keys import Role, Section
 from greenlithops.config.known import named, section_of
+from greenlithops.config.monitoring import REQUIRED
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _with_own_names(section: Section, values: Mapping[str, Any]) -> dict[str, An
 
 def of_channel(content: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
     """Return the section of a push channel with what it takes from others."""
-    if section_of(name) is None:
+    if name not in REQUIRED:  # `section_of` would look for packages that provide it
         return {}
     values = with_cloud(content, name)
     if name == "azure_queue":  # it is of the same account, as a rule
