@@ -11,7 +11,6 @@ import asyncio
 import os
 import statistics
 import time
-from functools import cache
 from typing import TYPE_CHECKING
 
 import greenlithops as gl
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 SOURCES = ("clock", "ebpf", "cgroup", "taskstats", "ticks")
 MILLISECONDS = (1, 2, 5, 10, 20, 50)
+FILES: list[int] = []
 
 
 def by_clock(milliseconds: float) -> int:
@@ -45,14 +45,10 @@ def by_schedstat(milliseconds: float) -> int:
 
 
 def _booked() -> int:
+    if not FILES:  # once for each worker: those of its main thread, in which functions run
+        FILES.append(os.open("/proc/thread-self/schedstat", os.O_RDONLY))
     os.sched_yield()  # has the kernel bring the sum of the running task up to date
-    return int(os.pread(_own_file(), 100, 0).split()[0])
-
-
-@cache
-def _own_file() -> int:
-    """Open the main thread's figures, in which functions run, once for each worker."""
-    return os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+    return int(os.pread(FILES[0], 100, 0).split()[0])
 
 
 async def main() -> None:

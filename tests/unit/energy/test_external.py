@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from greenlithops.cli.energy.probe import look
 from greenlithops.energy.meters import MeterRefused, powerapi, prometheus
 
 KEPLER = """\
@@ -134,6 +135,13 @@ def test_power_is_added_up(exporter):
     told, span = meter.read()["package"], time.monotonic() - begin
     meter.close()
     assert told == pytest.approx(42 * span, rel=0.25)
+
+
+async def test_probe_waits_for_a_meter_that_tells_its_power_seldom(exporter, monkeypatch):
+    exporter.page = POWERAPI
+    monkeypatch.setenv(prometheus.VARIABLE, exporter.url)
+    found = await look("prometheus")
+    assert found["watts_now"] == pytest.approx(42, rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -167,13 +167,54 @@ def test_without_a_teller_there_is_no_meter(folder):
     counter = Counter()
     publisher = Publisher(counter, folder)
     publisher.tell(time.monotonic_ns() - 4 * SECOND, counter.read())
+    with pytest.raises(MeterRefused, match="no process of this node reads a meter now"):
+        open_meter(folder)
+    publisher.tell(time.monotonic_ns(), counter.read())
     follower = open_meter(folder)
     publisher.tell(time.monotonic_ns() - 6 * SECOND, counter.read())
     with pytest.raises(OSError, match="has ended, and no other has come"):
         follower.read()
     follower.close()
+    publisher.tell(time.monotonic_ns(), counter.read())
     publisher.close()
+    with pytest.raises(MeterRefused, match="no process of this node reads a meter now"):
+        open_meter(folder)  # at once: its last sample is a moment old
     page.close()
+
+
+def test_followers_hear_what_is_said_of_the_meter(folder):
+    counter = Counter()
+    publisher = Publisher(counter, folder)
+    publisher.tell(time.monotonic_ns(), counter.read())
+    follower = open_meter(folder)
+    own = "read by another process of this node"
+    assert (follower.notes, follower.bounds) == ((own,), (1.0, 1.0))
+    counter.notes, counter.bounds = ("a wrap may be missing",), (1.0, float("inf"))
+    publisher.tell(time.monotonic_ns(), counter.read())
+    follower.read()
+    assert (follower.notes, follower.bounds) == ((own, *counter.notes), counter.bounds)
+    counter.notes, counter.bounds = (), (1.0, 1.0)
+    publisher.tell(time.monotonic_ns() - 2 * SECOND, counter.read())
+    follower.read()
+    assert follower.bounds == (1.0, float("inf"))
+    assert "its last sample is 2 s old: what was burned since is missing" in follower.notes
+    publisher.tell(time.monotonic_ns(), counter.read())
+    follower.read()
+    assert (follower.notes, follower.bounds) == ((own,), (1.0, 1.0))
+    publisher.close()
+    # Who comes later knows how long nobody read the meter, and another kind of meter is told apart.
+    late = Publisher(counter, folder)
+    late.tell(time.monotonic_ns() + 2 * SECOND, counter.read())
+    follower.read()
+    assert any("nobody read it for 2" in note for note in follower.notes)
+    late.close()
+    counter.domains = counter.totals = ("psys",)
+    other = Publisher(counter, folder)
+    other.tell(time.monotonic_ns(), {"psys": 1.0})
+    with pytest.raises(OSError, match="the node's meter is another one now"):
+        follower.read()
+    other.close()
+    follower.close()
 
 
 def test_what_others_may_write_is_not_believed(folder, monkeypatch, tmp_path):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _RANK = {"unavailable": 0, "estimated": 1, "measured": 2}
 _SETTLE = 0.2  #: seconds between two readings, from which the power is told
+_PERIODS = 2  #: of the meter, at least, where it tells something seldom
 
 
 def run(meter: str, *, json: bool, require: str | None) -> int:
@@ -91,7 +92,7 @@ async def _watts(sampler: EnergySampler) -> float | None:
         return None
     begin = timeline.last_ns or 0
     window = sampler.open_window(observer=True)
-    await asyncio.sleep(_SETTLE)
+    await asyncio.sleep(max(_SETTLE, _PERIODS * meter.update_period))
     sampler.sample()
     spans = timeline.between(begin, timeline.last_ns or begin)
     window.close()

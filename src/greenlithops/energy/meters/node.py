@@ -38,6 +38,8 @@ INTERVAL = 0.1  #: seconds between two samples of the page while it is followed
 _NS = 1_000_000_000
 _DEMAND_NS = 3 * _NS  # for how long a follower asks for samples
 _STALE_NS = 5 * _NS  # a sample that is older is no answer
+_SILENT_NS = 3 * _NS // 2  # samples come every second at least
+_MOST_NOTES = 8  # that are passed on
 _RETRY_NS = _NS // 2  # between two attempts at the lock
 
 
@@ -103,6 +105,8 @@ class Publisher:
         self._page: Page | None = None
         self._tried = 0
         self._shift: tuple[float, ...] = ()
+        self._said: tuple[object, ...] = ()
+        self._lost = 0.0  # seconds of the node that nobody has told
         #: the latest samples before it was elected
         self._history: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=64)
 
@@ -125,27 +129,38 @@ class Publisher:
             except OSError:
                 return
             self._begin(self._page, row)
+        elif (self._meter.notes, self._meter.bounds) != self._said:
+            self._describe(self._page)
         total = tuple(a + b for a, b in zip(row, self._shift, strict=True))
         self._page.write(Sample(now_ns, total))
 
     def _begin(self, page: Page, row: tuple[float, ...]) -> None:
         """Go on from where the page ended, if it was of the same domains."""
-        facts = {
-            "name": self._meter.name,
-            "kind": self._meter.kind,
-            "domains": list(self._meter.domains),
-            "totals": list(self._meter.totals),
-            "bounds": list(self._meter.bounds),
-            "idle_watts": dict(self._idle_watts) if self._idle_watts else None,
-        }
         before, last = page.description(), page.read()
-        same = before is not None and before.get("domains") == facts["domains"]
+        same = before is not None and before.get("domains") == list(self._meter.domains)
         if last is not None and same:
             then = _at(last.moment_ns, list(self._history))
             self._shift = tuple(a - b for a, b in zip(last.joules, then, strict=False))
+            self._lost = max(0.0, (self._history[0][0] - last.moment_ns) / _NS)
         else:
             self._shift = tuple(-joules for joules in row)
-        page.describe(facts)
+        self._describe(page)
+
+    def _describe(self, page: Page) -> None:
+        notes, bounds = self._meter.notes, self._meter.bounds
+        self._said = notes, bounds
+        lost = (f"nobody read it for {self._lost:.2g} s",) if self._lost else ()
+        page.describe(
+            {
+                "name": self._meter.name,
+                "kind": self._meter.kind,
+                "domains": list(self._meter.domains),
+                "totals": list(self._meter.totals),
+                "bounds": list(bounds),
+                "idle_watts": dict(self._idle_watts) if self._idle_watts else None,
+                "notes": [*lost, *notes[-_MOST_NOTES:]],
+            }
+        )
 
     def interval(self) -> float:
         """Return the seconds within which followers want a sample; infinite if there are none."""
@@ -155,6 +170,7 @@ class Publisher:
     def close(self) -> None:
         """Tell no more; somebody else may."""
         if self._page is not None:
+            self._page.leave()
             self._page.close()
             self._page = None
         os.close(self._lock)
@@ -188,7 +204,8 @@ class NodeMeter:
         self._page = page
         facts, sample = page.description(), page.read()
         now = time.monotonic_ns()
-        if facts is None or sample is None or now - sample.moment_ns > _STALE_NS:
+        gone = sample is None or page.left or now - sample.moment_ns > 2 * _SILENT_NS
+        if facts is None or sample is None or gone:
             page.close()
             raise MeterRefused("no process of this node reads a meter now")
         page.want(now + _DEMAND_NS, int(INTERVAL * _NS))
@@ -196,23 +213,44 @@ class NodeMeter:
         self.kind: EnergyKind = facts["kind"]
         self.domains: tuple[str, ...] = tuple(facts["domains"])
         self.totals: tuple[str, ...] = tuple(facts["totals"])
-        self.bounds: tuple[float, float] = (facts["bounds"][0], facts["bounds"][1])
         self.idle_watts: Mapping[str, float] | None = facts["idle_watts"]
-        self.notes: tuple[str, ...] = ("read by another process of this node",)
+        self._facts, self._text = facts, page.text
+        self._silent = 0.0  # seconds since the last sample, where that is too long ago
         self._first = self._last = sample
         self._watts = (0.0,) * len(self.domains)
         self._told = dict.fromkeys(self.domains, 0.0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of its figures must know."""
+        silent = (
+            f"its last sample is {self._silent:.2g} s old: what was burned since is missing"
+            if self._silent
+            else ""
+        )
+        own = "read by another process of this node"
+        return tuple(filter(None, (own, *self._facts.get("notes", ()), silent)))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What the true joules are at least and at most, as factors."""
+        low, high = self._facts["bounds"]
+        return low, float("inf") if self._silent else high
 
     def read(self) -> Mapping[str, float]:
         """Return joules by domain since the page was first read.
 
         Raises:
-            OSError: nobody has told anything for seconds.
+            OSError: nobody has told anything for seconds, or another kind of meter has taken over.
         """
         now, sample = time.monotonic_ns(), self._page.read() or self._last
         self._page.want(now + _DEMAND_NS, int(INTERVAL * _NS))
-        if now - sample.moment_ns > _STALE_NS:
+        age = now - sample.moment_ns
+        if age > _STALE_NS:
             raise OSError("the process that read the node's meter has ended, and no other has come")
+        self._silent = age / _NS if age > _SILENT_NS else 0.0
+        if self._page.text != self._text:
+            self._hear()
         if sample.moment_ns > self._last.moment_ns:
             span = (sample.moment_ns - self._last.moment_ns) / _NS
             pairs = zip(sample.joules, self._last.joules, strict=True)
@@ -223,6 +261,15 @@ class NodeMeter:
             joules = sample.joules[place] - self._first.joules[place] + self._watts[place] * ahead
             self._told[domain] = max(self._told[domain], joules)
         return dict(self._told)
+
+    def _hear(self) -> None:
+        """Take what is said anew of the meter."""
+        text, facts = self._page.text, self._page.description()
+        if facts is None:  # it is being written
+            return
+        if tuple(facts["domains"]) != self.domains:
+            raise OSError(f"the node's meter is another one now: {facts['name']}")
+        self._facts, self._text = facts, text
 
     def close(self) -> None:
         """Let go of the page."""

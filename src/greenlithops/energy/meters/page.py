@@ -19,7 +19,7 @@ from greenlithops.errors import ConfigurationError
 
 SIZE = 8192
 _MAGIC = b"GLMETER1"
-_HEAD = struct.Struct("<8sQQ")  # magic, bytes of the description, pid of who reads the meter
+_HEAD = struct.Struct("<8sQQ")  # magic, bytes of the description, pid of who tells (0: nobody)
 _SAMPLE = struct.Struct("<Qq8d")  # writings (odd: under way), moment, joules
 _WANTED = struct.Struct("<qq")  # until when a short interval is wanted, and which (ns)
 _TEXT, _DATA, _DEMAND = 1024, 128, 512
@@ -84,16 +84,31 @@ class Page:
         self._memory[_TEXT : _TEXT + len(text)] = text
         _HEAD.pack_into(self._memory, 0, _MAGIC, len(text), os.getpid())
 
-    def description(self) -> dict[str, Any] | None:
-        """Return what is known of the meter, or None when nobody has described it."""
+    @property
+    def text(self) -> bytes:
+        """The description as it is written down; empty when there is none, or not now."""
         magic, size, _ = _HEAD.unpack_from(self._memory)
         if magic != _MAGIC or size > SIZE - _TEXT:
-            return None
+            return b""
+        return self._memory[_TEXT : _TEXT + size]
+
+    def description(self) -> dict[str, Any] | None:
+        """Return what is known of the meter, or None when nobody has described it."""
         try:
-            found = json.loads(self._memory[_TEXT : _TEXT + size])
+            found = json.loads(self.text)
         except ValueError:
             return None
         return found if isinstance(found, dict) else None
+
+    @property
+    def left(self) -> bool:
+        """Whether who told it has said that it tells no more."""
+        return _HEAD.unpack_from(self._memory)[2] == 0
+
+    def leave(self) -> None:
+        """Say that nobody tells any more, until the page is described anew."""
+        magic, size, _ = _HEAD.unpack_from(self._memory)
+        _HEAD.pack_into(self._memory, 0, magic, size, 0)
 
     def write(self, sample: Sample) -> None:
         """Tell a sample."""
