@@ -47,7 +47,7 @@ def by_schedstat(milliseconds: float) -> int:
 def _booked() -> int:
     if not FILES:  # once for each worker: those of its main thread, in which functions run
         FILES.append(os.open("/proc/thread-self/schedstat", os.O_RDONLY))
-    os.sched_yield()  # has the kernel bring the sum of the running task up to date
+    time.thread_time_ns()  # has the kernel bring the sum of the running task up to date
     return int(os.pread(FILES[0], 100, 0).split()[0])
 
 
@@ -56,18 +56,22 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--sources", nargs="+", default=list(SOURCES))
+    parser.add_argument("--milliseconds", type=int, nargs="+", default=list(MILLISECONDS))
     options = parser.parse_args()
     print(
         "CPU time that calls are told beyond what they read inside of them; goal: within 1 %\n"
         f"{options.calls} calls each; {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
     )
-    print("source      truth      " + "".join(f"{m:>18} ms" for m in MILLISECONDS))
+    print("source      truth      " + "".join(f"{m:>18} ms" for m in options.milliseconds))
     for source in options.sources:
         try:
             async with gl.AsyncExecutor(energy=f"model+{source}", max_workers=2) as executor:
                 await executor.map(by_clock, [5] * 8)
                 for truth in (by_clock, by_schedstat):
-                    cells = [await _excess(executor, truth, m, options.calls) for m in MILLISECONDS]
+                    cells = [
+                        await _excess(executor, truth, m, options.calls)
+                        for m in options.milliseconds
+                    ]
                     print(f"{source:<12}{truth.__name__:<13}" + "".join(cells), flush=True)
         except ConfigurationError as error:
             print(f"{source:<12}{error}")
