@@ -37,6 +37,7 @@ _S3 = (
     text("checksum", "what uploads are checked with"),
     flag("conditional_writes", "whether the server heeds conditions; found out if not given"),
     flag("as_files", "whether the server keeps objects as files"),
+    flag("bare_etags", "send etags without quotes in conditions, as Ceph compares them"),
     _ANONYMOUS,
     *_TIMES,
 )
