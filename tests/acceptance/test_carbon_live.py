@@ -179,6 +179,15 @@ def test_impossible_starts_are_refused():
     forecast = forecast_of(100, 50)
     with pytest.raises(ConfigurationError, match="cannot end within 10 s"):
         best_start(forecast, NOON, seconds=60, deadline=10)
+    for nonsense in (float("nan"), float("inf"), 0, -1):
+        with pytest.raises(ConfigurationError, match="cannot end within"):
+            best_start(forecast, NOON, seconds=nonsense, deadline=10)
+    with pytest.raises(ConfigurationError, match="cannot end within inf"):
+        best_start(forecast, NOON, seconds=10, deadline=float("inf"))
+    with pytest.raises(ConfigurationError, match="need a time zone"):
+        IntensityPeriod(NOON.replace(tzinfo=None), NOON, 100.0)
+    with pytest.raises(ConfigurationError, match="ends before it begins"):
+        IntensityPeriod(NOON, NOON - timedelta(hours=1), 100.0)
     with pytest.raises(IntensityUnavailable, match="does not cover"):
         best_start(forecast, NOON, seconds=3 * 3600, deadline=9 * 3600)
     with pytest.raises(IntensityUnavailable, match="does not cover"):

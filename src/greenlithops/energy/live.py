@@ -32,11 +32,22 @@ class IntensityPeriod:
         start: when the period begins; with its time zone.
         end: when it ends.
         grams_per_kwh: grams of CO2 equivalent per kilowatt-hour.
+
+    Raises:
+        ConfigurationError: a moment has no time zone, or it ends before it begins.
     """
 
     start: datetime
     end: datetime
     grams_per_kwh: float
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ConfigurationError(
+                f"a period's moments need a time zone, such as datetime.UTC: {self.start}"
+            )
+        if self.end < self.start:
+            raise ConfigurationError(f"a period ends before it begins: {self.start}, {self.end}")
 
 
 class IntensitySource(Protocol):

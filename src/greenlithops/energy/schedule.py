@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING
 
 from greenlithops.errors import ConfigurationError, IntensityUnavailable
@@ -56,13 +57,11 @@ def best_start(
         deadline: seconds from now by which it must have ended.
 
     Raises:
-        ConfigurationError: the work cannot end in time however soon it starts.
+        ConfigurationError: the work cannot end in time however soon it starts, or a time is no
+            number of seconds.
         IntensityUnavailable: the forecast does not cover the work even if it begins at once.
     """
-    if seconds <= 0 or deadline < seconds:
-        raise ConfigurationError(
-            f"work of {seconds:g} s cannot end within {deadline:g} s: give a later deadline"
-        )
+    _check(seconds, deadline)
     length = timedelta(seconds=seconds)
     latest = min(now + timedelta(seconds=deadline), forecast[-1].end) - length if forecast else now
     if not forecast or forecast[0].start > now or latest < now:
@@ -76,6 +75,14 @@ def best_start(
     ]
     grams, at = min(means, key=lambda found: (round(found[0], 6), found[1]))
     return Start(at, grams, means[0][0])
+
+
+def _check(seconds: float, deadline: float) -> None:
+    if not (0 < seconds <= deadline < inf):
+        raise ConfigurationError(
+            f"work of {seconds:g} s cannot end within {deadline:g} s: give a later deadline, and "
+            "both in seconds"
+        )
 
 
 def _mean(forecast: Sequence[IntensityPeriod], start: datetime, length: timedelta) -> float:
@@ -113,10 +120,7 @@ async def wait_for_low_carbon(
             deadline = max(seconds, deadline - (time.monotonic() - asked))
         start = best_start(forecast, datetime.now(UTC), seconds=seconds, deadline=deadline)
     except (IntensityUnavailable, OSError):  # of which TimeoutError is one
-        if seconds > deadline:
-            raise ConfigurationError(
-                f"work of {seconds:g} s cannot end in {deadline:g} s"
-            ) from None
+        _check(seconds, deadline)
         return None
     await asyncio.sleep(max(0.0, (start.at - datetime.now(UTC)).total_seconds()))
     return start

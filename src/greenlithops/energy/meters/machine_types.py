@@ -1,10 +1,12 @@
 """Watts of clouds' machine types: which processors a provider says that a series runs on.
 
 Sources: "Amazon EC2 instance types" (specifications by family), "Sizes for virtual machines in
-Azure" (a page for each series), and "CPU platforms" of Google's Compute Engine; the table has not
-been compared with these pages entry by entry since it was written. Where a series runs on several
-processors, the watts are the mean of theirs, and the bounds reach from the least of them to the
-most.
+Azure" (a page for each series), and "CPU platforms" of Google's Compute Engine. Compared entry by
+entry in November 2026: Azure's with the specifications that these pages include; AWS's up to the
+fifth generation, and Graviton 2, with the instance types of Cloud Carbon Footprint, which has
+another processor for t2 alone; of later ones those of the series c, m and r, and of Google's c4 and
+n2. The others stand as they were written. Where a series runs on several processors, the watts are
+the mean of theirs, and the bounds reach from the least of them to the most.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from greenlithops.energy.meters.coefficients import Coefficients, of_architectur
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_XEON = ("Haswell", "Broadwell", "Skylake", "Cascade Lake", "Ice Lake")
+_XEON = ("Haswell", "Broadwell", "Skylake", "Cascade Lake", "Ice Lake", "Emerald Rapids")
 _FIRST = ("Skylake", "Cascade Lake")
 _AWS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("c3", "i2", "m3", "r3"), ("Ivy Bridge",)),
@@ -70,15 +72,20 @@ _GCP: Mapping[str, Sequence[str]] = {
 }
 _AZURE: Sequence[tuple[str, Sequence[str]]] = (
     (r"[DE]\d+(-\d+)?a\w*_v4", ("EPYC 2nd Gen", "EPYC 3rd Gen")),
-    (r"[DE]\d+(-\d+)?a\w*_v5", ("EPYC 3rd Gen",)),
+    (r"[DE]\d+(-\d+)?a\w*_v5", ("EPYC 3rd Gen", "EPYC 4th Gen")),
     (r"[DEF]\d+(-\d+)?a\w*_v6", ("EPYC 4th Gen",)),
     (r"[DEF]\d+(-\d+)?a\w*_v7", ("EPYC 5th Gen",)),
     (r"[DE]\d+(-\d+)?[bdils]*_v3", _XEON),
-    (r"[DE]\d+(-\d+)?[bdils]*_v4", ("Cascade Lake", "Ice Lake")),
-    (r"[DE]\d+(-\d+)?[bdils]*_v5", ("Ice Lake", "Sapphire Rapids")),
+    (
+        r"[DE]\d+(-\d+)?[bdils]*_v4",
+        ("Cascade Lake", "Ice Lake", "Sapphire Rapids", "Emerald Rapids"),
+    ),
+    (r"[DE]\d+(-\d+)?[bdils]*_v5", ("Ice Lake", "Sapphire Rapids", "Emerald Rapids")),
     (r"[DE]\d+(-\d+)?[bdils]*_v6", ("Emerald Rapids",)),
-    (r"F\d+s_v2", ("Skylake", "Cascade Lake", "Ice Lake")),
+    (r"[DE]\d+(-\d+)?[bdils]*_v7", ("Granite Rapids",)),
+    (r"F\d+s_v2", ("Skylake", "Cascade Lake", "Ice Lake", "Emerald Rapids")),
     (r"B\d+a\w*_v2", ("EPYC 3rd Gen",)),
+    (r"B\d+[lmt]*s_v2", ("Ice Lake", "Sapphire Rapids")),
 )
 _AWS_FORM = re.compile(
     r"([a-z]+\d[a-z0-9]*(?:-flex)?)\.(?:metal|nano|micro|small|medium|\d*x?large)"
