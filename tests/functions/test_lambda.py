@@ -13,6 +13,7 @@ import pytest
 import greenlithops as gl
 from greenlithops.backends.compute.aws_lambda import deployment
 from greenlithops.backends.compute.aws_lambda.backend import aws_lambda
+from greenlithops.backends.compute.http.client import Answered
 from greenlithops.errors import (
     ConfigurationError,
     PayloadTooLarge,
@@ -229,7 +230,7 @@ async def test_credentials_that_expire_by_an_answer_of_our_own(options, monkeypa
             signer = await backend._account.signer("us-east-1")
             if signer.credentials.access_key == "old":
                 expired.append(1)
-                return 403, {"X-Amzn-ErrorType": "ExpiredTokenException"}, b"{}"
+                return Answered(403, {"X-Amzn-ErrorType": "ExpiredTokenException"}, b"{}")
             return await post(data, digest, kind)
 
         backend._endpoint._post = refuse_old

@@ -13,6 +13,7 @@ GRACE = 15.0  #: seconds that the kernel and other threads have to let go
 #: executors (those of a test's own loop end with it)
 PERMANENT_THREADS = ("greenlithops-loop", "fsspecIO", "asyncio_")
 PERMANENT_FILES = ("pytest-of-", "hypothesis", ".pytest")
+PERMANENT_DESCRIPTORS = {"/var/lib/libuuid/clock.txt"}  #: of uuid.uuid1, where the system has it
 SESSION_GROUPS = set()  #: process groups of servers that live until the session's end
 SESSION_DESCRIPTORS = set()  #: what this process holds to them
 
@@ -58,9 +59,11 @@ def descriptors():
         if int(entry.name) in SESSION_DESCRIPTORS:
             continue
         try:
-            found[int(entry.name)] = str(entry.readlink())
+            what = str(entry.readlink())
         except OSError:
             continue  # the descriptor of the listing itself
+        if what not in PERMANENT_DESCRIPTORS:
+            found[int(entry.name)] = what
     return found
 
 
