@@ -50,6 +50,15 @@ local function one_less()
 end
 """
 
+# The usual case: there is room for ever, nobody waits, and tasks are not counted.
+QUICK_PUT = """
+if not (again or repeated) and ARGV[8] == '0' and redis.call('HGET', K, 'max') == '0'
+  and redis.call('EXISTS', K .. ':w') == 0 then
+  if redis.call('RPUSH', K .. ':i', ARGV[6]) == 1 then redis.call('PEXPIRE', K .. ':i', ttl) end
+  return done({1, '1'})
+end
+"""
+
 # A put that has to wait leaves its item with the server, which adds it when there is room.
 PUT = Script(
     LIBRARY
@@ -77,8 +86,17 @@ PUT = Script(
       hand_over(ARGV[6])
       return {1, '1'}
     end)
-    """
+    """,
+    QUICK_PUT,
 )
+
+# The usual case: there is an item, and nobody waits to put one in.
+QUICK_GET = """
+if not (again or repeated) and redis.call('HGET', K, 'max') == '0' then
+  local item = redis.call('LPOP', K .. ':i')
+  if item then return done({1, item}) end
+end
+"""
 
 PUT_GIVE_UP = Script(
     LIBRARY
@@ -111,7 +129,8 @@ GET = Script(
       keep(K)
       return {0, ARGV[3]}
     end)
-    """
+    """,
+    QUICK_GET,
 )
 
 GET_GIVE_UP = Script(

@@ -20,6 +20,9 @@ class PoolTimeout(multiprocessing.TimeoutError, TimeoutError):
     """The standard library's error, which programs catch under the built-in's name, too."""
 
 
+PoolTimeout.__name__ = PoolTimeout.__qualname__ = "TimeoutError"  # what programs print
+
+
 class AsyncResult(Generic[T]):
     """The result of one or more calls, with `multiprocessing.pool.AsyncResult`'s methods.
 

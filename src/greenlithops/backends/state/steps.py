@@ -15,9 +15,19 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 
 #: what every script begins with; KEYS[1] is the object
-PRELUDE = """
+HEAD = """
 local K, me, ttl = KEYS[1], ARGV[1], ARGV[4]
-local again = ARGV[#ARGV] == 'again'
+local again, repeated = ARGV[#ARGV] == 'again', ARGV[5] == '1'
+local function done(reply)
+  if redis.call('HSET', K .. ':o', me, cmsgpack.pack({ARGV[2], reply})) == 1 then
+    redis.call('PEXPIRE', K .. ':o', ttl)
+  end
+  return reply
+end
+"""
+
+#: what else scripts use
+LIBRARY = """
 local function gone() return redis.error_reply('GONE ' .. K) end
 local function process(token) return string.match(token, '^[^.]+') end
 local function life(name) return string.match(K, '^gl:{.-}:') .. 'life:' .. name end
@@ -50,7 +60,7 @@ local function answered(object)
 end
 -- Only a request that is repeated, since its answer was lost, looks for the answer it had.
 local function once(body)
-  if ARGV[5] == '1' then
+  if repeated then
     local last = redis.call('HGET', K .. ':o', me)
     if last then
       local kept = cmsgpack.unpack(last)
@@ -59,23 +69,27 @@ local function once(body)
   end
   local reply = body()
   if type(reply) == 'table' and reply.err then return reply end
-  if redis.call('HSET', K .. ':o', me, cmsgpack.pack({ARGV[2], reply})) == 1 then
-    keep(K .. ':o')
-  end
-  return reply
+  return done(reply)
 end
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script, known to the server by its digest."""
+    """A Lua script, known to the server by its digest.
+
+    Attributes:
+        source: what it does.
+        quick: what is tried first, without the functions of the library: to make those for each
+            run takes the server longer than most operations.
+    """
 
     source: str
+    quick: str = ""
     sha: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "source", PRELUDE + self.source)
+        object.__setattr__(self, "source", HEAD + self.quick + LIBRARY + self.source)
         digest = hashlib.sha1(self.source.encode()).hexdigest()  # noqa: S324 - Redis' own name for it
         object.__setattr__(self, "sha", digest)
 
