@@ -87,8 +87,10 @@ def test_nothing_has_run():
         ("c7g.16xlarge", "Graviton"),
         ("m7i-flex.large", "Sapphire Rapids"),
         ("r6a.metal", "EPYC 3rd Gen"),
-        ("Standard_D4s_v5", "Ice Lake or Sapphire Rapids"),
-        ("Standard_E8as_v5", "EPYC 3rd Gen"),
+        ("Standard_D4s_v5", "Ice Lake or Sapphire Rapids or Emerald Rapids"),
+        ("Standard_E8as_v5", "EPYC 3rd Gen or EPYC 4th Gen"),
+        ("Standard_D2ds_v7", "Granite Rapids"),
+        ("Standard_B2ts_v2", "Ice Lake or Sapphire Rapids"),
         ("n2-standard-4", "Cascade Lake or Ice Lake"),
         ("c3-standard-22-lssd", "Sapphire Rapids"),
     ],
@@ -100,7 +102,9 @@ def test_a_machine_types_processors(name, processors):
     assert 0 < found.low < 1 < found.high
 
 
-@pytest.mark.parametrize("name", [None, "", "k3s", "m99.large", "Standard_Z1", "z9-standard-4"])
+@pytest.mark.parametrize(
+    "name", [None, "", "k3s", "m99.large", "Standard_Z1", "Standard_D4ps_v5", "z9-standard-4"]
+)
 def test_an_unknown_machine_type_has_no_watts(name):
     assert machine_watts(name) is None
 
