@@ -247,6 +247,29 @@ def test_misuse_is_told():
 
     with pytest.raises(UsageError, match="is 'task'"):
         energy.measured(scope="thread")(work)
+    for kind in (staticmethod, classmethod):
+        with pytest.raises(UsageError, match=f"put @measured next to .* @{kind.__name__} above"):
+            energy.measured(kind(spin))
+
+
+async def test_a_measured_function_is_measured_in_workers():
+    @energy.measured
+    def twice(number):
+        spin(0.05)
+        return number * 2
+
+    twice(1)
+
+    def call():
+        return twice(3), twice.energy.calls, twice.energy.joules, twice.energy.cpu_seconds
+
+    async with gl.AsyncExecutor(max_workers=1) as executor:
+        assert await executor.map(twice, [1, 2]) == [2, 4]
+        value, calls, joules, cpu = await executor.submit(call)
+    assert (value, calls) == (6, 1)  # it begins anew there
+    assert joules > 0
+    assert cpu >= 0.05
+    assert twice.energy.calls == 1
 
 
 def test_a_forked_process_measures_for_itself():

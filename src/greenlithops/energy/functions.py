@@ -23,6 +23,8 @@ R_co = TypeVar("R_co", covariant=True)
 class Totals:
     """What all calls of a measured function cost together. Safe to read from any thread.
 
+    It is of one process: a function that is sent to a worker begins anew there.
+
     Attributes:
         calls: how many have ended.
         joules: their sum; None when there was none, or when that of one is unknown.
@@ -37,6 +39,9 @@ class Totals:
         self.seconds = self.cpu_seconds = 0.0
         self.last: Measurement | None = None
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[Totals], tuple[()]]:
+        return Totals, ()
 
     def add(self, block: Measurement) -> None:
         """Count a call."""
@@ -100,12 +105,17 @@ def measured(
         meter: as for `greenlithops.energy.select_meter`.
 
     Raises:
-        UsageError: it is a generator, whose work is done while others iterate; or it cannot have
-            this scope.
+        UsageError: it is a generator, whose work is done while others iterate; it is not a function
+            (``@staticmethod`` and its like go above this); or it cannot have this scope.
     """
 
     def decorate(function: Callable[P, R]) -> Measured[P, R]:
         name = label or str(getattr(function, "__qualname__", function))
+        if isinstance(function, staticmethod | classmethod) or not callable(function):
+            raise UsageError(
+                f"{name} is no function: put @measured next to the function, and "
+                f"@{type(function).__name__} above it"
+            )
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise UsageError(f"{name} is a generator: measure the block that iterates over it")
         if inspect.iscoroutinefunction(function):
