@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[str, str]] = []
-        self._header_bytes = 0
+        self._head_bytes = 0  #: of status and headers, while they come
         self._writing = False  #: whether a request is not written whole
         self._writable: asyncio.Future[None] | None = None
         self._paused = False
@@ -242,6 +242,11 @@ class Connection(asyncio.Protocol):
         if self.answer is None:
             self.abort()  # nothing was asked
             return
+        if not self.answer.status:
+            if self._head_bytes > MOST_HEADERS:
+                self.abort(BrokenConnection("the answer has too many headers", begun=True))
+                return
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (
@@ -285,17 +290,18 @@ class Connection(asyncio.Protocol):
 
     # What the parser tells.
 
+    def on_message_begin(self) -> None:
+        """End the connection if nothing was asked that this would answer."""
+        if self.answer is None:
+            self.abort()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MOST_HEADERS:
-            self.abort(BrokenConnection("the answer has too many headers", begun=True))
-        else:
-            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         """Begin the answer, unless it is one that is followed by another."""
-        headers, self._headers, self._header_bytes = self._headers, [], 0
+        headers, self._headers, self._head_bytes = self._headers, [], 0
         status = self._parser.get_status_code()
         if self.answer is not None and status >= 200:  # noqa: PLR2004 - others only say that it comes
             self.answer.began(status, CIMultiDict(headers))
