@@ -104,15 +104,26 @@ class GroupMeter:
         self.kind: EnergyKind = meter.kind
         self.domains = meter.domains
         self.totals = meter.totals
-        self.bounds = meter.bounds
         self.update_period = meter.update_period
         self.max_interval = min(1.0, meter.max_interval)
         self.idle_watts: Mapping[str, float] | None = dict.fromkeys(meter.domains, 0.0)
-        self.notes: tuple[str, ...] = meter.notes
         self._timeline = Timeline(meter, os.cpu_count() or 1, idle_watts=idle_watts)
         self._settled = dict.fromkeys(meter.domains, 0.0)
         self._told = dict(self._settled)
+        self._idle_included = False
         self._begin = self._sample()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of its figures must know."""
+        own = ("idle energy is included where it was not known",) if self._idle_included else ()
+        return (*self._meter.notes, *own)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What the true joules are at least and at most, as factors."""
+        low, high = self._meter.bounds
+        return 0.0 if self._idle_included else low, high
 
     def _sample(self) -> tuple[int, int]:
         joules, now = self._meter.read(), time.monotonic_ns()
@@ -133,7 +144,7 @@ class GroupMeter:
         found = dict(self._settled)
         for span in spans:
             idle = span.idle or (0.0,) * len(span.joules)
-            self._note(known=span.idle is not None)
+            self._idle_included |= span.idle is None
             for domain, joules, base in zip(self.domains, span.joules, idle, strict=True):
                 found[domain] += (joules - base) * share
         if now - begin >= SPAN_NS:
@@ -142,11 +153,6 @@ class GroupMeter:
             self._timeline.prune(now)
         self._told = {domain: max(self._told[domain], found[domain]) for domain in found}
         return dict(self._told)
-
-    def _note(self, *, known: bool) -> None:
-        if not known:
-            self.notes = (*self._meter.notes, "idle energy is included where it was not known")
-            self.bounds = (0.0, self._meter.bounds[1])
 
     def close(self) -> None:
         """Close the meter and the clocks."""

@@ -93,6 +93,10 @@ def test_idle_that_is_not_known_is_included_and_said(monkeypatch):
     assert meter.read()["package"] == pytest.approx(25.0)
     assert "idle energy is included" in meter.notes[-1]
     assert meter.bounds == (0.0, 1.0)
+    # What the machine's meter says later of itself is heard, too.
+    machine.notes, machine.bounds = ("a wrap may be missing",), (1.0, float("inf"))
+    assert meter.notes[0] == "a wrap may be missing"
+    assert meter.bounds == (0.0, float("inf"))
 
 
 def test_all_is_closed(machine, meter):
