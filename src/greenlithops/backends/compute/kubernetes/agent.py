@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.child import (
@@ -34,7 +34,6 @@ REPLIES_SECONDS = 3600  #: after which replies that nobody reads are dropped
 BEATS = 5  #: signs of life in the time of a lease
 SILENT_SECONDS = 10.0  #: without a sign of the program, after which a pod that ends does not wait
 REACH_SECONDS = 10.0  #: in which a pod that starts must reach Redis
-PAUSE = 0.2  #: seconds between attempts to reach Redis
 
 #: an entry, its fields, and how many workers had it before
 Taken = tuple[str, dict[str, bytes], int]
@@ -121,18 +120,11 @@ class Agent:
 
     async def _reach(self) -> None:
         """Reach Redis, or end: then the cluster tells the client, who would wait in vain."""
-        deadline = time.monotonic() + REACH_SECONDS
-        while True:
-            try:
-                await self._redis.ping()
-            except _AWAY as error:
-                refused = isinstance(error, (AuthenticationError, ResponseError))
-                if refused or time.monotonic() > deadline:
-                    await self._redis.aclose()
-                    raise SystemExit(f"Redis is not reached from this pod: {error}") from error
-                await asyncio.sleep(PAUSE)
-            else:
-                return
+        try:
+            await exchange.reached(self._redis, REACH_SECONDS)
+        except _AWAY as error:
+            await self._redis.aclose()
+            raise SystemExit(f"Redis is not reached from this pod: {error}") from error
 
     async def _set_aside(self) -> None:
         """Tell clients what the workers held that ran in this pod before, and died of it maybe.
@@ -188,7 +180,7 @@ class Agent:
         if isinstance(error, ResponseError) and not str(error).startswith(("NOGROUP", "LOADING")):
             raise error
         _log.debug("Redis is away: %s", error)
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(exchange.PAUSE)
 
     async def _take(self, consumer: str) -> Taken | None:
         """Return an invocation, and how many workers had it before."""

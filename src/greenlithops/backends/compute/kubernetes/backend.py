@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.backends.compute.http.depot import Messages
-from greenlithops.backends.compute.kubernetes import exchange
+from greenlithops.backends.compute.kubernetes import exchange, manifests
 from greenlithops.backends.compute.kubernetes.api import Api, path
 from greenlithops.backends.compute.kubernetes.failures import NotThere
 from greenlithops.backends.compute.kubernetes.judge import Judge
@@ -186,19 +186,7 @@ class KubernetesBackend:
         place = self._place
         if options.worker_redis is not None:
             place = exchange.described(options.worker_redis)
-        return {
-            "pool": client,
-            "key": secrets.token_hex(32),
-            "redis": place,
-            "lease": options.lease_seconds,
-            "attempts": options.attempts,
-            "timeout": options.runtime_timeout,
-            "grace": options.grace_seconds,
-            "owner": client,
-            "owner_seconds": options.client_seconds,
-            "processes": options.worker_processes,
-            "energy": bool(options.node_energy),
-        }
+        return manifests.settings(options, client, place)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -7,11 +7,14 @@ one step: whoever comes second appends nothing.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from greenlithops.backends.state.address import configured
 from greenlithops.errors import ConfigurationError
@@ -23,6 +26,7 @@ GROUP = "workers"  #: of which a consumer is called ``pod/when it started/number
 CONNECT_SECONDS = 5.0
 BLOCK_SECONDS = 2.0  #: for which the server is asked to wait for news
 ANSWER_SECONDS = 30.0  #: in which it must answer anything
+PAUSE = 0.2  #: seconds between attempts to reach it
 
 #: keys: calls, replies; arguments: entry, then fields. 1 if this was the first answer.
 ANSWER = """
@@ -156,3 +160,23 @@ def named(flat: Any) -> dict[str, bytes]:
     """Return the fields of an entry by their names."""
     pairs = flat.items() if isinstance(flat, dict) else zip(flat[::2], flat[1::2], strict=True)
     return {name.decode(): value for name, value in pairs}
+
+
+async def reached(client: Any, seconds: float) -> None:
+    """Wait until a Redis answers.
+
+    Raises:
+        RedisError: it refuses, or has not answered in so many seconds.
+        OSError: it is not reached in so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            await client.ping()
+        except (RedisError, OSError) as error:
+            refused = isinstance(error, (AuthenticationError, ResponseError))
+            if refused or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(PAUSE)
+        else:
+            return

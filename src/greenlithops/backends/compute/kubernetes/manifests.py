@@ -1,9 +1,10 @@
-"""What is created in a cluster, as plain manifests: pure functions of the options."""
+"""What is created in a cluster, as plain manifests: functions of the options alone."""
 
 from __future__ import annotations
 
 import base64
 import json
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.compute.kubernetes.naming import (
@@ -62,6 +63,29 @@ def anchor(options: KubernetesOptions, session: str, until: float = 0.0) -> Mani
                 },
             },
         },
+    }
+
+
+def settings(options: KubernetesOptions, session: str, redis: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what workers of a session must know, with a new key.
+
+    Args:
+        options: what pods are like.
+        session: the executor's.
+        redis: where they reach it.
+    """
+    return {
+        "pool": session,
+        "key": secrets.token_hex(32),
+        "redis": redis,
+        "lease": options.lease_seconds,
+        "attempts": options.attempts,
+        "timeout": options.runtime_timeout,
+        "grace": options.grace_seconds,
+        "owner": session,
+        "owner_seconds": options.client_seconds,
+        "processes": options.worker_processes,
+        "energy": bool(options.node_energy),
     }
 
 
