@@ -1,9 +1,11 @@
 """What clusters do to pods: evict and preempt them, lose sight of nodes, restart what they need."""
 
 import asyncio
+import logging
 import time
 
 import pytest
+import redis.asyncio as aioredis
 
 import greenlithops as gl
 from greenlithops.errors import WorkerLost
@@ -17,6 +19,55 @@ def slow(number, seconds=0.3):
 def first_slow(number):
     time.sleep(2 if number < 2 else 0.2)
     return number
+
+
+async def test_the_calls_of_a_deleted_pod_go_to_others(options, kube):
+    options["grace_seconds"] = 0
+    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        job = executor.map(slow, range(40))
+        victim = (await kube.running(2))[0]
+        await asyncio.sleep(1)
+        await kube.api.delete("Pod", victim)
+        assert await job == list(range(40))
+
+
+async def test_redis_is_restarted(options, redis):
+    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        job = executor.map(slow, range(30))
+        await executor.submit(abs, -1)
+        await asyncio.to_thread(redis.server.restart)
+        assert await job == list(range(30))
+
+
+async def test_redis_loses_its_data(options, redis):
+    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        job = executor.map(slow, range(30))
+        await executor.submit(abs, -1)
+        async with aioredis.Redis.from_url(redis.url) as client:
+            await client.flushall()
+        assert await job == list(range(30))
+
+
+async def test_the_api_server_is_restarted(options, machinery, kube, caplog):
+    caplog.set_level(logging.DEBUG, "greenlithops.backends.compute.kubernetes.watch")
+    options["grace_seconds"] = 0
+    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        job = executor.map(slow, range(60))
+        await executor.submit(abs, -1)
+        await machinery.restart_api()
+        victim = (await kube.running(1))[0]  # the watches hear again
+        await kube.api.delete("Pod", victim)
+        assert await job == list(range(60))
+    assert "has forgotten what was heard last" in caplog.text  # resource versions have expired
+
+
+async def test_the_kubelet_is_stopped_for_a_while(options, machinery):
+    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        job = executor.map(slow, range(40))
+        await executor.submit(abs, -1)
+        with machinery.suspended("kubelet"):
+            await asyncio.sleep(3)
+        assert await job == list(range(40))
 
 
 async def test_the_calls_of_an_evicted_pod_go_to_others(options, kube):

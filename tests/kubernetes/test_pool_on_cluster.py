@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import statistics
@@ -12,8 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-import redis.asyncio as aioredis
-import yaml
 
 import greenlithops as gl
 from greenlithops.backends.compute.kubernetes.backend import kubernetes
@@ -102,16 +99,6 @@ def add_up(results):
         for word, count in found.items():
             total[word] = total.get(word, 0) + count
     return total
-
-
-async def test_the_calls_of_a_deleted_pod_go_to_others(options, kube):
-    options["grace_seconds"] = 0
-    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        job = executor.map(slow, range(40))
-        victim = (await kube.running(2))[0]
-        await asyncio.sleep(1)
-        await kube.api.delete("Pod", victim)
-        assert await job == list(range(40))
 
 
 async def test_a_call_without_memory_fails_and_says_so(options, kube):
@@ -249,45 +236,6 @@ async def test_a_killed_client_leaves_nothing(options, kube):
     await kube.nothing_left()
 
 
-async def test_redis_is_restarted(options, redis):
-    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        job = executor.map(slow, range(30))
-        await executor.submit(abs, -1)
-        await asyncio.to_thread(redis.server.restart)
-        assert await job == list(range(30))
-
-
-async def test_redis_loses_its_data(options, redis):
-    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        job = executor.map(slow, range(30))
-        await executor.submit(abs, -1)
-        async with aioredis.Redis.from_url(redis.url) as client:
-            await client.flushall()
-        assert await job == list(range(30))
-
-
-async def test_the_api_server_is_restarted(options, machinery, kube, caplog):
-    caplog.set_level(logging.DEBUG, "greenlithops.backends.compute.kubernetes.watch")
-    options["grace_seconds"] = 0
-    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        job = executor.map(slow, range(60))
-        await executor.submit(abs, -1)
-        await machinery.restart_api()
-        victim = (await kube.running(1))[0]  # the watches hear again
-        await kube.api.delete("Pod", victim)
-        assert await job == list(range(60))
-    assert "has forgotten what was heard last" in caplog.text  # resource versions have expired
-
-
-async def test_the_kubelet_is_stopped_for_a_while(options, machinery):
-    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        job = executor.map(slow, range(40))
-        await executor.submit(abs, -1)
-        with machinery.suspended("kubelet"):
-            await asyncio.sleep(3)
-        assert await job == list(range(40))
-
-
 async def test_a_pool_goes_down_to_nothing_and_up_again(options, kube):
     options["idle_seconds"] = 1
     async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
@@ -304,54 +252,3 @@ async def test_jobs_have_a_pod_for_each_call(options, kube):
         assert len(set(pods)) == 6
         with pytest.raises(OutOfMemory):
             await executor.submit(greedy, 1000)
-
-
-RECIPES = Path(__file__).parents[2] / "deploy" / "kubernetes" / "pool"
-
-
-def recipe(name):
-    return list(yaml.safe_load_all((RECIPES / name).read_text()))
-
-
-async def test_the_rights_of_the_recipe_are_enough(options, kube, tmp_path):
-    role, binding = (one for one in recipe("clients.yaml") if one["kind"].startswith("Role"))
-    binding["subjects"] = [
-        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "user"}
-    ]
-    place = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{kube.namespace}"
-    await kube.api.request("POST", f"{place}/roles", role)
-    await kube.api.request("POST", f"{place}/rolebindings", binding)
-    file = tmp_path / "config"
-    text = await asyncio.to_thread(Path(os.environ["KUBECONFIG"]).read_text)
-    file.write_text(text.replace("admintoken", "usertoken"))
-    options |= {"kubeconfig": str(file), "idle_seconds": 1}
-    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        assert await executor.submit(abs, -1) == 1
-        with pytest.raises(OutOfMemory):
-            await executor.submit(greedy, 1000)
-    options["mode"] = "jobs"
-    async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        assert await executor.submit(abs, -2) == 2
-
-
-async def test_a_pool_that_is_installed_is_used_and_left(kube, redis):
-    settings = json.loads((RECIPES / "settings.example.json").read_text())
-    settings |= {"key": "ab" * 32, "redis": {"url": redis.url}}
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "calls"},
-        "stringData": {"settings.json": json.dumps(settings)},
-    }
-    (deployment,) = recipe("pool.yaml")
-    worker = deployment["spec"]["template"]["spec"]["containers"][0]
-    worker |= {"image": IMAGE, "imagePullPolicy": "IfNotPresent"}
-    worker["resources"] = {"requests": {"cpu": "50m"}, "limits": {"memory": "160Mi"}}
-    await kube.api.create(secret)
-    await kube.api.create(deployment)
-    options = {"pool": "calls", "namespace": kube.namespace}
-    for _ in range(2):
-        async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-            results = await executor.map(work, range(4))
-            assert [number for number, _ in results] == [0, 2, 4, 6]
-    await kube.api.delete("Deployment", deployment["metadata"]["name"])

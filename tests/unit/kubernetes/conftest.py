@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+import greenlithops as gl
+from support.clock import soon
 from support.clouds.kubernetes import Cluster
 
 IMAGE = "registry.example.com/me/calls:1"
@@ -36,6 +38,14 @@ def options(cluster, valkey):
         "lease_seconds": 2,
         "grace_seconds": 0,
     }
+
+
+@pytest.fixture
+async def executor(options):
+    async with soon(50), gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+        yield executor
+        for job in executor.jobs:  # a test that failed shall not wait for its calls
+            job.cancel()
 
 
 def pytest_collection_modifyitems(items):

@@ -20,9 +20,6 @@ from greenlithops.backends.compute.kubernetes.pods import AGENT
 from greenlithops.errors import (
     CallCancelled,
     CallTimeout,
-    ConfigurationError,
-    ServiceRefused,
-    ServiceUnavailable,
     WorkerLost,
 )
 from support.clock import soon
@@ -59,14 +56,6 @@ async def until(holds):
     async with soon(20):
         while not holds():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-async def executor(options):
-    async with soon(50), gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        yield executor
-        for job in executor.jobs:  # a test that failed shall not wait for its calls
-            job.cancel()
 
 
 async def test_calls_results_errors_and_output(executor, cluster):
@@ -271,27 +260,6 @@ async def test_watches_go_on_after_the_server_forgot(executor, cluster):
     assert len(lists) >= 4  # list, watch, watch that was refused, list, watch
 
 
-@pytest.mark.parametrize("why", ["ErrImagePull", "InvalidImageName", "CreateContainerConfigError"])
-async def test_pods_that_do_not_start(options, cluster, why):
-    cluster.images[options["image"]] = why
-    async with soon(50), gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        with pytest.raises(ServiceRefused, match=why):
-            await executor.submit(abs, -1)
-
-
-async def test_pods_that_do_not_reach_redis(options, valkey_with_password):
-    options["worker_redis"] = valkey_with_password.endpoint  # without its password
-    async with soon(50), gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
-        with pytest.raises(ServiceRefused, match=r"ended with 1 .*again and again"):
-            await executor.submit(abs, -1)
-
-
-async def test_pods_that_are_not_made(executor, cluster):
-    cluster.refusal = "pods is forbidden: exceeded quota: none"
-    with pytest.raises(ServiceRefused, match="exceeded quota"):
-        await executor.submit(abs, -1)
-
-
 async def test_a_pool_goes_down_to_nothing_and_up_again(options, cluster):
     options["idle_seconds"] = 0.3
     async with soon(50), gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
@@ -316,33 +284,6 @@ async def test_a_pool_that_is_installed_is_used_and_left(options, cluster):
         async with gl.AsyncExecutor("kubernetes", backend_options=more) as second:
             assert await second.submit(abs, -2) == 2
         assert await first.submit(abs, -3) == 3
-
-
-async def test_what_the_server_does_not_know_is_refused_before_anything_is_sent(options, cluster):
-    options["pod_template"] = {"spec": {"containers": [], "nodeSelektor": {"a": "b"}}}
-    with pytest.raises(ConfigurationError, match="did you mean 'nodeSelector'"):
-        async with kubernetes(**options):
-            pass
-    assert not cluster.objects
-
-
-@pytest.mark.parametrize("user", ["", ":wrong@"], ids=["none", "wrong"])
-async def test_a_wrong_password_is_not_taken_for_an_outage(options, valkey_with_password, user):
-    options["redis"] = valkey_with_password.endpoint.replace("redis://", f"redis://{user}")
-    with pytest.raises(ServiceRefused, match="Redis refuses"):
-        async with kubernetes(**options):
-            pass
-
-
-async def test_no_redis_no_cluster(options, cluster):
-    with pytest.raises(ServiceUnavailable, match="Redis is not reached"):
-        async with kubernetes(**options | {"redis": "redis://127.0.0.1:9"}):
-            pass
-    with pytest.raises(ConfigurationError, match="kubeconfig"):
-        async with kubernetes(**options | {"kubeconfig": "/no/such/file"}):
-            pass
-    with pytest.raises(ConfigurationError, match="redis"):
-        kubernetes(image="x")
 
 
 async def test_what_lost_machines_left_is_deleted_by_the_next_program(options, cluster):
