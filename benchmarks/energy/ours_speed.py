@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import greenlithops as gl
 from greenlithops.energy.meters import select_meter
-from greenlithops.energy.sampler import EnergySampler, shared_sampler
+from greenlithops.energy.sampler import EnergySampler
+from greenlithops.energy.sharing import shared_sampler
 from workloads.sampling import cpu_seconds
 
 METER = "powercap"

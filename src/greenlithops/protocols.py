@@ -30,9 +30,17 @@ class EnergyMeter(Protocol):
     totals: tuple[str, ...]  #: the domains that add up to the machine; the others lie within them
     update_period: float  #: seconds between two updates of the underlying counters
     max_interval: float  #: seconds within which it must be read, lest a counter wraps unseen
-    bounds: tuple[float, float]  #: what the true joules are at least and at most, as factors
     idle_watts: Mapping[str, float] | None  #: by domain, if known beforehand; else None
-    notes: tuple[str, ...]  #: what the reader of its figures must know
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What the true joules are at least and at most, as factors; may change with readings."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of its figures must know; may change with readings."""
+        ...
 
     def read(self) -> Mapping[str, float]:
         """Return cumulative joules by domain (``package``, ``dram``, …)."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.energy.adviser import Plan, Trial
+from greenlithops.energy.plans import Plan, Trial
 from greenlithops.errors import UsageError
 from greenlithops.executor import AsyncExecutor
 

@@ -3,7 +3,8 @@
 import pytest
 
 import greenlithops as gl
-from greenlithops.energy.adviser import Plan, advise
+from greenlithops.energy.adviser import advise
+from greenlithops.energy.plans import Plan
 from greenlithops.errors import NotEnoughEvidence, UsageError
 from greenlithops.trials import Chunked, chunks, run_trials
 

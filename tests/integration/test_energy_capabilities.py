@@ -19,7 +19,7 @@ pytestmark = [
 PROGRAM = """
 import asyncio, json
 import greenlithops as gl
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 
 def work(n):
     return sum(i * i for i in range(n))

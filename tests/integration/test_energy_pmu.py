@@ -75,7 +75,7 @@ def test_the_perf_program_reads_the_same_events(tmp_path):
 
 PUBLISH = """
 import asyncio, os
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 async def main():
     async with shared_sampler() as sampler:
         print(sampler.selection.meter.name, sampler._publisher is not None)

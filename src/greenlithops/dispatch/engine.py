@@ -109,7 +109,7 @@ class Engine:
             if energy == "off":
                 pass
             elif isinstance(backend, SupportsWorkers):
-                from greenlithops.energy.sampler import shared_sampler  # noqa: PLC0415 - if on
+                from greenlithops.energy.sharing import shared_sampler  # noqa: PLC0415 - if on
 
                 engine._sampler = await stack.enter_async_context(shared_sampler(energy))
                 engine._dispatcher.trees = engine._sampler.trees

@@ -7,7 +7,7 @@ The parts, from the hardware up:
     idle.py         how much would it have burned anyway?
     timeline.py     what the meter said, as intervals
     attribution.py  who burned it? a pure function of intervals and calls
-    sampler.py      reads the meter on a timer, one for each event loop
+    sampler.py      reads the meter on a timer; sharing.py: one for each event loop
     window.py       the calls of one job, and what they cost; bounds.py: how sure that is
     carbon.py       grams of CO2 equivalent for joules and hardware; live.py: intensity as it is now
     schedule.py     when to start for least carbon
@@ -17,7 +17,7 @@ The parts, from the hardware up:
     log.py          the figures as lines of a file; export.py: as CSV and for Prometheus and OTLP
     trace.py        the machine's power over time; plots.py, report.py: pictures and a page of it
     calibration.py  idle and dynamic watts, against an external meter
-    adviser.py      which workers, chunks and memory use least; fitting.py: from trials
+    adviser.py      which workers, chunks and memory use least; plans.py, fitting.py: from trials
     records.py      the figures, as users see them
 """
 
@@ -26,9 +26,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from greenlithops.energy.adviser import Advice as Advice
-    from greenlithops.energy.adviser import Plan as Plan
     from greenlithops.energy.adviser import Prediction as Prediction
-    from greenlithops.energy.adviser import Trial as Trial
     from greenlithops.energy.adviser import advise as advise
     from greenlithops.energy.blocks import Measurement as Measurement
     from greenlithops.energy.blocks import measure as measure
@@ -64,15 +62,17 @@ if TYPE_CHECKING:
     from greenlithops.energy.meters import Refusal as Refusal
     from greenlithops.energy.meters import Selection as Selection
     from greenlithops.energy.meters import select_meter as select_meter
+    from greenlithops.energy.plans import Plan as Plan
+    from greenlithops.energy.plans import Trial as Trial
     from greenlithops.energy.records import CallEnergy as CallEnergy
     from greenlithops.energy.records import EnergyReport as EnergyReport
     from greenlithops.energy.report import html_report as html_report
     from greenlithops.energy.report import summarize as summarize
     from greenlithops.energy.sampler import EnergySampler as EnergySampler
-    from greenlithops.energy.sampler import shared_sampler as shared_sampler
     from greenlithops.energy.schedule import Start as Start
     from greenlithops.energy.schedule import best_start as best_start
     from greenlithops.energy.schedule import wait_for_low_carbon as wait_for_low_carbon
+    from greenlithops.energy.sharing import shared_sampler as shared_sampler
     from greenlithops.energy.trace import PowerSample as PowerSample
     from greenlithops.energy.trace import PowerTrace as PowerTrace
     from greenlithops.energy.window import EnergyWindow as EnergyWindow
@@ -95,7 +95,7 @@ _HOMES = {
     "LogRecord": "log",
     "Measurement": "blocks",
     "OpenTelemetryExporter": "export",
-    "Plan": "adviser",
+    "Plan": "plans",
     "PowerSample": "trace",
     "PowerTrace": "trace",
     "Prediction": "adviser",
@@ -104,7 +104,7 @@ _HOMES = {
     "Selection": "meters",
     "Start": "schedule",
     "Tariff": "cost",
-    "Trial": "adviser",
+    "Trial": "plans",
     "advise": "adviser",
     "ask_instance": "instance",
     "best_start": "schedule",
@@ -124,7 +124,7 @@ _HOMES = {
     "record_of_call": "log",
     "record_of_report": "log",
     "select_meter": "meters",
-    "shared_sampler": "sampler",
+    "shared_sampler": "sharing",
     "summarize": "report",
     "usage": "cost",
     "wait_for_low_carbon": "schedule",

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import product
 from math import inf
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from greenlithops.energy.fitting import fit
+from greenlithops.energy.plans import Plan, Trial, check_within, within
 from greenlithops.errors import ConfigurationError, NotEnoughEvidence
 
 if TYPE_CHECKING:
@@ -30,46 +30,6 @@ Objective = Literal["energy", "edp", "time", "cost"]
 
 LEAST_PLANS = 4
 MOST_ERROR = 0.25  #: hold-out error from which advice is refused
-MOST_STEPS = 32  #: values of a knob that are looked at
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Plan:
-    """How to run a map.
-
-    Attributes:
-        workers: how many at once.
-        chunk: elements that a call takes.
-        memory_mb: memory of each worker; None where it makes no difference.
-    """
-
-    workers: int
-    chunk: int = 1
-    memory_mb: int | None = None
-
-    def __str__(self) -> str:
-        memory = "" if self.memory_mb is None else f", {self.memory_mb} MB"
-        return f"{self.workers} workers, chunks of {self.chunk}{memory}"
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What a run took.
-
-    Attributes:
-        plan: how it was run.
-        items: how many elements it was over.
-        seconds: from its start to its end.
-        joules: what it used, the machine's idling included if it ran for this alone; None if
-            unknown.
-        cost: dollars; None if they do not matter.
-    """
-
-    plan: Plan
-    items: int
-    seconds: float
-    joules: float | None = None
-    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +184,9 @@ def advise(
             f"there are trials of {len(plans)} plan{'' if len(plans) == 1 else 's'}; at least "
             f"{LEAST_PLANS} different ones are needed, better eight"
         )
-    wanted = list(_within(plans)) if candidates is None else list(candidates)
+    wanted = list(within(plans)) if candidates is None else list(candidates)
     for plan in wanted:
-        _check_within(plan, plans)
+        check_within(plan, plans)
     most = max(n for _, n in points)
     count = most if items is None else items
     fits: dict[str, Fit] = {}
@@ -270,37 +230,6 @@ def _median(plan: Plan, items: int, group: Sequence[Trial]) -> Trial:
         return None if None in values else float(median(values))
 
     return Trial(plan, items, middle("seconds") or 0.0, middle("joules"), middle("cost"))
-
-
-def _within(plans: Sequence[Plan]) -> Iterable[Plan]:
-    """Give the plans between the least and the most of each knob that was tried."""
-    workers, chunks = _steps([p.workers for p in plans]), _steps([p.chunk for p in plans])
-    sizes = _steps([plan.memory_mb for plan in plans if plan.memory_mb is not None])
-    memory: Sequence[int | None] = sizes or [None]
-    return (Plan(w, c, m) for w, c, m in product(workers, chunks, memory))
-
-
-def _steps(tried: Sequence[int]) -> list[int]:
-    """Return the whole numbers from the least to the most, or as many of them as are looked at.
-
-    Two values say nothing of how it bends between them: then it is these alone.
-    """
-    if len(set(tried)) <= 2:  # noqa: PLR2004 - the two
-        return sorted(set(tried))
-    low, high = min(tried), max(tried)
-    if high - low < MOST_STEPS:
-        return list(range(low, high + 1))
-    ratio = (high / low) ** (1 / (MOST_STEPS - 1))
-    return sorted({round(low * ratio**i) for i in range(MOST_STEPS)} | set(tried))
-
-
-def _check_within(plan: Plan, plans: Sequence[Plan]) -> None:
-    for knob in ("workers", "chunk", "memory_mb"):
-        tried, value = [getattr(p, knob) for p in plans], getattr(plan, knob)
-        numbers = {number for number in tried if number is not None}
-        between = len(numbers) > 2 and value is not None  # noqa: PLR2004 - see _steps
-        if value not in tried and not (between and min(numbers) <= value <= max(numbers)):
-            raise NotEnoughEvidence(f"{plan}: {knob} of {value} lies outside of what was tried")
 
 
 def _values(prediction: Prediction) -> tuple[float, float, float]:

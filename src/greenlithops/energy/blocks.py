@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from greenlithops.energy.clocks import ProcessClock, StepClock, ThreadClock, metered
 from greenlithops.energy.host import shared_host
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.errors import UsageError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from greenlithops.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from greenlithops.energy.adviser import Plan
+    from greenlithops.energy.plans import Plan
 
 _WORTH = 1.1  #: by how much a term must better the hold-out error
 _NO_ERROR = 1e-4  #: hold-out errors below it are all alike

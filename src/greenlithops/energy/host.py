@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""Reads the machine's meter on a timer: one sampler for each event loop, shared by all executors.
+"""Reads the machine's meter on a timer; `sharing` has one sampler for each event loop.
 
-    async with shared_sampler() as sampler:      # or EnergySampler(select_meter())
+    async with EnergySampler(select_meter()) as sampler:
         window = sampler.open_window()           # from now on the timeline is kept for its calls
         window.add(starts, ends, cpu)            # finished calls, in nanoseconds
         window.advance(oldest_running_start)     # what is older may be forgotten; None: none runs
@@ -16,27 +16,24 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
-from weakref import WeakKeyDictionary
 
 from greenlithops.energy.carbon import carbon_intensity
 from greenlithops.energy.cpu_time.sources import CpuSources, open_cpu_sources
-from greenlithops.energy.meters import Selection, select_meter
-from greenlithops.energy.opening import find_idle, open_publisher
+from greenlithops.energy.opening import open_publisher
 from greenlithops.energy.timeline import Timeline
 from greenlithops.energy.window import EnergyWindow
 from greenlithops.errors import ExecutorClosed
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from greenlithops.energy.carbon import CarbonIntensity
     from greenlithops.energy.cpu_time.machine import CpuClock
     from greenlithops.energy.cpu_time.trees import TreeSource
     from greenlithops.energy.kept import KeptIdle
+    from greenlithops.energy.meters import Selection
     from greenlithops.energy.meters.node import Publisher
 
     _Found = tuple[CarbonIntensity, CpuSources | None, Publisher | None]
@@ -249,55 +246,3 @@ def _let_go(found: _Found) -> None:
 def _close(publisher: Publisher | None) -> None:
     if publisher is not None:
         publisher.close()
-
-
-class _Shared:
-    """The samplers of one event loop, and how many use each."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()  # so that two users do not both open one
-        self.samplers: dict[str, EnergySampler] = {}
-        self.users: dict[str, int] = {}
-
-
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
-
-
-def _select(meter: str) -> tuple[Selection, KeptIdle | None]:
-    selection = select_meter(meter)
-    return selection, find_idle(selection)
-
-
-@asynccontextmanager
-async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
-    """Use the one sampler of this event loop, opened by its first user and closed by its last.
-
-    Args:
-        choice: as for `select_meter`, or two names with a plus sign between them, such as
-            ``powercap+cgroup``: the meter, and the CPU-time source as for `open_cpu_sources`. Users
-            with different choices have different samplers.
-    """
-    shared = _shared.setdefault(asyncio.get_running_loop(), _Shared())
-    async with shared.lock:
-        sampler = shared.samplers.get(choice)
-        if sampler is None:
-            meter, _, cpu = choice.partition("+")
-            selection, idle = await off_loop(_select, meter, discard=lambda found: found[0].close())
-            try:
-                sampler = EnergySampler(
-                    selection, cpu_choice=cpu or "auto", publish=True, idle_watts=idle
-                )
-                await sampler.__aenter__()
-            except BaseException:
-                selection.close()
-                raise
-            shared.samplers[choice] = sampler
-            shared.users[choice] = 0
-        shared.users[choice] += 1
-    try:
-        yield sampler
-    finally:
-        shared.users[choice] -= 1
-        if not shared.users[choice]:
-            del shared.samplers[choice], shared.users[choice]
-            await sampler.__aexit__(None, None, None)

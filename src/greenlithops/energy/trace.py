@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from greenlithops.energy.log import LogRecord
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.errors import EnergyError, UsageError
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from greenlithops.energy.adviser import Plan, Prediction, Trial, advise
+from greenlithops.energy.adviser import Prediction, advise
+from greenlithops.energy.plans import Plan, Trial
 from greenlithops.errors import ConfigurationError, NotEnoughEvidence
 
 N = 1000

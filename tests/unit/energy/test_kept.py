@@ -12,7 +12,7 @@ from greenlithops.energy import kept
 from greenlithops.energy.calibration import measure_idle
 from greenlithops.energy.kept import KeptIdle, idle_path, keep_idle, kept_idle, machine_key
 from greenlithops.energy.meters import SYSFS
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.energy.trace import PowerSample
 from greenlithops.errors import ConfigurationError, NotEnoughEvidence
 from greenlithops.testing.meters import PowercapTree

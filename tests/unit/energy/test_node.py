@@ -13,7 +13,7 @@ import pytest
 from greenlithops.energy.meters import SYSFS, MeterRefused, node, select_meter
 from greenlithops.energy.meters.node import NodeMeter, Publisher, open_meter, runtime_folder
 from greenlithops.energy.meters.page import Page, Sample
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.testing.meters import PowercapTree
 
 SECOND = 1_000_000_000
@@ -111,7 +111,7 @@ def test_a_reader_never_sees_half_a_sample(folder):
 
 TELLER = """
 import asyncio, sys
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 
 async def main():
     async with shared_sampler("powercap") as sampler:

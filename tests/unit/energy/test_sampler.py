@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockBuster
 
-from greenlithops.energy import sampler as sampler_module
+from greenlithops.energy import sharing
 from greenlithops.energy.carbon import carbon_intensity
 from greenlithops.energy.meters import Refusal, Selection
 from greenlithops.energy.meters.powercap import open_meter
-from greenlithops.energy.sampler import EnergySampler, shared_sampler
+from greenlithops.energy.sampler import EnergySampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.errors import ExecutorClosed
 
 MS = 1_000_000
@@ -439,7 +440,7 @@ async def test_users_of_a_loop_share_one_sampler():
         assert window.call(0).joules > 0
         assert window.report().joules > 0
     await nothing_is_left(before)
-    assert not sampler_module._shared[asyncio.get_running_loop()].samplers
+    assert not sharing._shared[asyncio.get_running_loop()].samplers
     async with shared_sampler() as three:
         assert three is not one
 

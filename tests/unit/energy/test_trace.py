@@ -4,7 +4,7 @@ import pytest
 
 from greenlithops.energy import trace
 from greenlithops.energy.meters import SYSFS
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.energy.trace import PowerSample, PowerTrace, joined, power_samples
 from greenlithops.errors import UsageError
 

@@ -16,7 +16,7 @@ from greenlithops.energy.calibration import calibrate, measure_idle, read_meter_
 from greenlithops.energy.kept import keep_idle
 from greenlithops.energy.log import EnergyLog, read_logs
 from greenlithops.energy.meters import select_meter
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.energy.trace import power_samples
 from greenlithops.errors import NotEnoughEvidence, UsageError
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from greenlithops.energy.clocks import children_ns
 from greenlithops.energy.log import EnergyLog, record_of_report
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

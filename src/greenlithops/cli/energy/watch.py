@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.energy.log import EnergyLog
-from greenlithops.energy.sampler import shared_sampler
+from greenlithops.energy.sharing import shared_sampler
 from greenlithops.energy.trace import power_samples
 from greenlithops.errors import ConfigurationError, UsageError
 

@@ -103,7 +103,8 @@ class Page:
     @property
     def left(self) -> bool:
         """Whether who told it has said that it tells no more."""
-        return _HEAD.unpack_from(self._memory)[2] == 0
+        _, _, pid = _HEAD.unpack_from(self._memory)
+        return bool(pid == 0)
 
     def leave(self) -> None:
         """Say that nobody tells any more, until the page is described anew."""
