@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import resource
 import statistics
@@ -16,69 +17,76 @@ if TYPE_CHECKING:
 
 PAGE = resource.getpagesize()
 ALONE = 5  #: calls whose time is measured one by one
-SECONDS = 1.0  #: that the service takes
 KEY = "benchmark"
 
 
-async def main(way: str, port: int, calls: int) -> None:
-    """Print what ``calls`` calls took as JSON."""
-    figures = await {"aiohttp": bare, "greenlithops": ours}[way](port, calls)
+async def main(way: str, port: int, calls: int, seconds: float) -> None:
+    """Print what ``calls`` calls of some seconds took as JSON."""
+    figures = await {"aiohttp": bare, "greenlithops": ours}[way](port, calls, seconds)
     print(json.dumps(figures))
 
 
-async def bare(port: int, calls: int) -> dict[str, float]:
+async def bare(port: int, calls: int, seconds: float) -> dict[str, float]:
     """Make the requests with aiohttp and nothing else, all at once."""
     import aiohttp  # noqa: PLC0415 - one client does not measure the other's imports
 
     connector = aiohttp.TCPConnector(limit=0)
     no_limit = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=no_limit) as session:
+        url = f"http://127.0.0.1:{port}/raw?{seconds}"
 
         async def one() -> bytes:
-            async with session.post(f"http://127.0.0.1:{port}/raw", data=b"y" * 300) as response:
+            async with session.post(url, data=b"y" * 300) as response:
                 return await response.read()
 
         async def all_of_them(number: int) -> Any:
             return await asyncio.gather(*(one() for _ in range(number)))
 
-        return await measured(all_of_them, calls)
+        return await measured(all_of_them, port, calls, seconds)
 
 
-async def ours(port: int, calls: int) -> dict[str, float]:
+async def ours(port: int, calls: int, seconds: float) -> dict[str, float]:
     """Make them as a map."""
     import greenlithops as gl  # noqa: PLC0415 - one client does not measure the other's imports
 
-    options = {"endpoint": f"http://127.0.0.1:{port}/", "key": KEY, "concurrency": calls}
+    endpoint = f"http://127.0.0.1:{port}/?{seconds}"
+    options = {"endpoint": endpoint, "key": KEY, "concurrency": calls}
     async with gl.AsyncExecutor("http", backend_options=options) as executor:
 
         async def all_of_them(number: int) -> Any:
             return await executor.map(abs, range(number))
 
-        return await measured(all_of_them, calls)
+        return await measured(all_of_them, port, calls, seconds)
 
 
-async def measured(run: Callable[[int], Awaitable[Any]], calls: int) -> dict[str, float]:
+async def measured(
+    run: Callable[[int], Awaitable[Any]], port: int, calls: int, seconds: float
+) -> dict[str, float]:
     """Return wall and CPU seconds, memory per call, how late the loop was, and one call's time.
 
-    The last is the milliseconds until the result of a call alone, beyond the service's second.
+    The last is the milliseconds until the result of a call alone, beyond the service's own time;
+    ``in_flight`` is how many the service had at a time.
     """
     await run(10)
+    most_open(port)
     memory, cpu, start = resident(), cpu_seconds(), time.perf_counter()
     lags: list[float] = []
     probing = asyncio.create_task(probe(lags))
     results = await run(calls)
-    wall = time.perf_counter() - start
+    wall, used, highest = time.perf_counter() - start, cpu_seconds() - cpu, peak()
     probing.cancel()
     if len(results) != calls:
         raise RuntimeError(f"{len(results)} results of {calls} calls")
     lags.sort()
-    alone = [await seconds_alone(run) for _ in range(ALONE)]
+    in_flight = most_open(port)
+    alone = [await seconds_alone(run) for _ in range(ALONE if seconds <= 1 else 1)]
     return {
         "wall_s": wall,
-        "cpu_s": cpu_seconds() - cpu,
-        "kib_per_call": (peak() - memory) / calls / 1024,
+        "cpu_s": used,
+        "in_flight": in_flight,
+        "kib_per_call": (highest - memory) / calls / 1024,
         "lag_p99_ms": 1e3 * lags[int(0.99 * len(lags))],
-        "first_ms": 1e3 * (statistics.median(alone) - SECONDS),
+        "first_ms": 1e3 * (statistics.median(alone) - seconds),
     }
 
 
@@ -96,6 +104,16 @@ async def probe(lags: list[float]) -> None:
         start = loop.time()
         await asyncio.sleep(0.005)
         lags.append(loop.time() - start - 0.005)
+
+
+def most_open(port: int) -> int:
+    """Return how many calls the service had at a time since it was asked last."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    try:
+        connection.request("POST", "/peak", b"")
+        return int(connection.getresponse().read())
+    finally:
+        connection.close()
 
 
 def cpu_seconds() -> float:
@@ -116,4 +134,4 @@ def peak() -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

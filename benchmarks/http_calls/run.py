@@ -13,63 +13,100 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE.parents[1] / ".bench" / "http_calls.json"
-WAYS = ("aiohttp", "greenlithops")
-SECONDS = 300.0
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent))
+
+from environments import python_of
+
+RESULTS = ROOT / ".bench" / "http_calls.json"
+BARE, OURS, LITHOPS = "aiohttp", "greenlithops", "lithops"
+SECONDS = 300.0  #: for one round
+#: calls, seconds that each takes, and the ways; the last has them all in flight at a time
+SHAPES = (
+    (1_000, 1.0, (BARE, OURS, LITHOPS)),
+    (10_000, 1.0, (BARE, OURS, LITHOPS)),
+    (10_000, 15.0, (BARE, OURS)),
+)
 GOALS = {"wall_s": 1.15, "cpu_s": 1.15}  #: times bare aiohttp, at most
 LIMITS = {"kib_per_call": 13.0, "lag_p99_ms": 20.0, "first_ms": 10.0}
+TOLD = ("in_flight", "threads")  #: figures without a goal
+
+Rounds = dict[str, list[dict[str, float]]]  #: by way
 
 
 def main() -> int:
-    """Run what the command line asks for, print the table and write every round as JSON."""
+    """Run what the command line asks for, print the tables and write every round as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--without", nargs="*", default=[], choices=[BARE, LITHOPS])
     options = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    rounds: dict[str, list[dict[str, float]]] = {}
+    found: dict[str, Rounds] = {}
     port = free_port()
     server = subprocess.Popen([sys.executable, str(HERE / "server.py"), str(port)])
     try:
         wait_for(port)
-        for calls in options.calls:
+        for calls, seconds, ways in SHAPES:
+            if calls not in options.calls:
+                continue
+            rounds: Rounds = {way: [] for way in ways if way not in options.without}
             for _ in range(options.rounds):
-                for way in WAYS:
-                    figures = one_round(way, port, calls)
-                    rounds.setdefault(f"{way} {calls}", []).append(figures)
-            report(calls, rounds)
+                for way, series in rounds.items():
+                    series.append(one_round(way, port, calls, seconds))
+            found[f"{calls} calls of {seconds:g} s"] = rounds
+            report(calls, seconds, rounds)
     finally:
         server.kill()
         server.wait()
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     (RESULTS.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-    RESULTS.write_text(json.dumps(rounds, indent=2) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(f"\nevery round: {RESULTS}")
     return 0
 
 
-def one_round(way: str, port: int, calls: int) -> dict[str, float]:
+def one_round(way: str, port: int, calls: int, seconds: float) -> dict[str, float]:
     """Return the figures of one client, in a fresh process."""
-    command = [sys.executable, str(HERE / "client.py"), way, str(port), str(calls)]
+    if way == LITHOPS:
+        command = [str(python_of(LITHOPS, ROOT)), str(HERE / "lithops_client.py")]
+    else:
+        command = [sys.executable, str(HERE / "client.py"), way]
+    command += [str(port), str(calls), str(seconds)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if said.returncode:
         sys.exit(f"{way} failed: {said.stderr.strip().splitlines()[-1]}")
-    figures: dict[str, float] = json.loads(said.stdout)
+    figures: dict[str, float] = json.loads(said.stdout.strip().splitlines()[-1])
     return figures
 
 
-def report(calls: int, rounds: dict[str, list[dict[str, float]]]) -> None:
+def report(calls: int, seconds: float, rounds: Rounds) -> None:
     """Print the medians for a number of calls, with what ours is of bare aiohttp's."""
-    print(f"\n{calls:,} calls of one second at once (medians)")
-    print(f"{'':16}{'aiohttp':>10}{'greenlithops':>14}{'ratio':>8}  goal")
-    bare, ours = (rounds[f"{way} {calls}"] for way in WAYS)
-    for name in bare[0]:
-        one, other = (statistics.median(r[name] for r in series) for series in (bare, ours))
-        goal = f"{GOALS[name]} x" if name in GOALS else f"{LIMITS[name]:g}"
-        kept = other <= one * GOALS[name] if name in GOALS else other <= LIMITS[name]
-        mark = "✓" if kept else "✗"
-        print(f"{name:16}{one:10.2f}{other:14.2f}{other / one:8.2f}  {goal} {mark}", flush=True)
+    print(f"\n{calls:,} calls of {seconds:g} s at once (medians)")
+    heads = "".join(f"{way:>14}" for way in rounds)
+    print(f"{'':16}{heads}{'ratio':>8}  goal")
+    names = list(dict.fromkeys(name for series in rounds.values() for name in series[0]))
+    for name in names:
+        medians = {
+            way: statistics.median(r[name] for r in series) if name in series[0] else None
+            for way, series in rounds.items()
+        }
+        columns = "".join(f"{'-' if one is None else f'{one:.2f}':>14}" for one in medians.values())
+        print(f"{name:16}{columns}{judged(name, medians)}", flush=True)
+
+
+def judged(name: str, medians: dict[str, float | None]) -> str:
+    """Return a figure's ratio to bare aiohttp's, and whether it is as good as it shall be."""
+    bare, ours = medians.get(BARE), medians.get(OURS)
+    ratio = f"{ours / bare:8.2f}" if bare and ours is not None else " " * 8
+    if name in TOLD or ours is None:
+        return ratio
+    if name in LIMITS:
+        return f"{ratio}  {LIMITS[name]:g} {'✓' if ours <= LIMITS[name] else '✗'}"
+    if bare is None:
+        return ratio
+    return f"{ratio}  {GOALS[name]} x {'✓' if ours <= bare * GOALS[name] else '✗'}"
 
 
 def free_port() -> int:

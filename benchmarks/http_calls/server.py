@@ -1,25 +1,30 @@
-"""A function service that takes a second for every call, in as little CPU time as it can.
+"""A function service whose calls take the seconds of their query, in as little CPU time as it can.
 
-``/raw`` answers anything with bytes; ``/`` answers our own messages as a service would.
+``/raw`` answers anything with bytes; ``/`` answers our own messages as a service would;
+``/lithops`` accepts Lithops' and leaves their outcomes in its storage. ``/peak`` tells how many
+were open at a time since it was asked last.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import sys
 import time
 from array import array
+from pathlib import Path
 
 import uvloop
 
 from greenlithops.worker import invocation
 from greenlithops.worker.journal import FIELDS
 
-SECONDS = 1.0
 KEY = b"benchmark"
 NONE = pickle.dumps(None, 5)
 RAW = b"x" * 120
+OPEN = {"now": 0, "peak": 0}
+LATER: set[asyncio.Task[None]] = set()
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,8 +38,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 if line.startswith(b"content-length:")
             )
             body = await reader.readexactly(length)
-            await asyncio.sleep(SECONDS)
-            reply = RAW if head.startswith(b"POST /raw") else answer(body)
+            reply = await answered(head.split(b" ", 2)[1].decode(), body)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(reply) + reply)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -43,11 +47,68 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def answer(body: bytes) -> bytes:
+async def answered(target: str, body: bytes) -> bytes:
+    """Return what a request is answered with, after its time."""
+    path, _, seconds = target.partition("?")
+    if path == "/peak":
+        peak, OPEN["peak"] = OPEN["peak"], OPEN["now"]
+        return b"%d" % peak
+    if path == "/lithops":
+        running = asyncio.create_task(left_in_storage(json.loads(body), float(seconds)))
+        LATER.add(running)
+        running.add_done_callback(LATER.discard)
+        return b"{}"
+    await passed(float(seconds))
+    return RAW if path == "/raw" else answer(body, float(seconds))
+
+
+async def passed(seconds: float) -> None:
+    """Be open for some time."""
+    OPEN["now"] += 1
+    OPEN["peak"] = max(OPEN.values())
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        OPEN["now"] -= 1
+
+
+async def left_in_storage(asked: dict[str, str], seconds: float) -> None:
+    """Put the outcomes of Lithops' calls where its client looks for them."""
+    start = time.time()
+    await passed(seconds)
+    for call in asked["call_ids"]:
+        folder = Path(asked["folder"]) / call
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "output.pickle").write_bytes(NONE)
+        status = {
+            "type": "__end__",
+            "exception": False,
+            "activation_id": call,
+            "call_id": call,
+            "job_id": asked["job_id"],
+            "executor_id": asked["executor_id"],
+            "worker_start_tstamp": start,
+            "worker_end_tstamp": time.time(),
+            "worker_func_start_tstamp": start,
+            "worker_func_end_tstamp": time.time(),
+            "worker_func_exec_time": time.time() - start,
+            "host_submit_tstamp": asked["host_submit_tstamp"],
+            "chunksize": 1,
+            "worker_calls": 1,
+            "worker_cold_start": False,
+            "func_result_size": len(NONE),
+            "output_size": len(NONE),
+        }
+        half = folder / "status.half"
+        half.write_text(json.dumps(status), encoding="utf-8")
+        half.rename(folder / "status.json")
+
+
+def answer(body: bytes, seconds: float) -> bytes:
     """Return outcomes of calls that returned nothing."""
     content, _ = invocation.unpack(KEY, invocation.REQUEST, body)
     calls = len(content[5])
-    figures = [time.time_ns(), int(SECONDS * 1e9), *[0] * (FIELDS - 2)]
+    figures = [time.time_ns(), int(seconds * 1e9), *[0] * (FIELDS - 2)]
     times = array("q", figures * calls).tobytes()
     outcomes = (bytes(calls), [NONE] * calls, b"", times)
     return invocation.pack(
