@@ -16,6 +16,7 @@ from redis.exceptions import ResponseError
 import greenlithops as gl
 from greenlithops.backends.compute.kubernetes import exchange
 from greenlithops.backends.compute.kubernetes.backend import kubernetes
+from greenlithops.backends.compute.kubernetes.link import LEFT_SECONDS
 from greenlithops.backends.compute.kubernetes.pods import AGENT
 from greenlithops.errors import (
     CallCancelled,
@@ -219,6 +220,7 @@ async def test_a_stream_is_as_long_as_there_are_calls_to_run(executor, valkey):
                 await asyncio.sleep(0.02)
 
         await length(0)
+        assert 0 < await client.ttl(stream) <= LEFT_SECONDS, "it outlives a program that is killed"
         job = executor.map(rest, [600] * 3)
         await length(3)
         job[2].cancel()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from greenlithops.backends.compute.kubernetes.pending import Pending
 
 BEAT_SECONDS = 2.0
+LEFT_SECONDS = 3600  #: for which calls stay in Redis when the program is killed
 READ = 200  #: replies that are read at a time
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 _AWAY = (RedisError, OSError)
@@ -248,14 +249,17 @@ class Link:
                     await self.send(lost, role)
 
     async def _group(self, stream: str) -> bool:
-        """Return whether a stream had to be made."""
+        """Make a stream, or have it stay for another while; return whether it had to be made."""
+        made = True
         try:
             await self._redis.xgroup_create(stream, exchange.GROUP, id="0", mkstream=True)
         except ResponseError as error:
-            if str(error).startswith("BUSYGROUP"):
-                return False
-            raise
-        return True
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+            made = False
+        if self._pool == self._client:  # nobody else would delete it
+            await self._redis.expire(stream, LEFT_SECONDS)
+        return made
 
 
 def _after(entry: bytes | str) -> str:
