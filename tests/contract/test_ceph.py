@@ -5,6 +5,7 @@ import secrets
 import pytest
 from test_s3 import reached
 
+from greenlithops.errors import UsageError
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import StorageContract
 from support.faults import EVERYTHING
@@ -14,6 +15,8 @@ pytestmark = [pytest.mark.ceph, pytest.mark.timeout(600)]
 
 
 class TestCeph(StorageContract):
+    underscores = False  # it would store them as hyphens, and so they are refused
+
     @pytest.fixture
     async def storage(self, ceph, tmp_path_factory, monkeypatch):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
@@ -27,6 +30,16 @@ class TestCeph(StorageContract):
         yield name
         await storage.delete_many(name, [entry.key async for entry in storage.list(name)])
         await storage.delete_bucket(name)
+
+
+async def test_names_of_metadata_stay_what_they_are(ceph):
+    async with AsyncStorage("ceph", **reached(ceph)) as storage:
+        await storage.create_bucket("metadata")
+        for body in (b"1", bytes(17 << 20)):
+            with pytest.raises(UsageError, match="hyphens"):
+                await storage.put("metadata", "key", body, metadata={"a_b": "c"})
+        assert not await storage.exists("metadata", "key")
+        await storage.delete_bucket("metadata")
 
 
 class TestCephTrials(StorageTrials):

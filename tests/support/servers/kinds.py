@@ -58,9 +58,15 @@ def start_fake_gcs(folder, guard, *, on_disk=False):
     return _started(lambda *place: _fake_gcs(*place, on_disk=on_disk), folder, guard)
 
 
-def start_azurite(folder, guard):
-    """Azure's Blob service."""
-    return _started(_azurite, folder, guard)
+def start_azurite(folder, guard, *, on_disk=True):
+    """Azure's Blob service.
+
+    Args:
+        folder: where its log is, and what it stores.
+        guard: as for `Process`.
+        on_disk: keep blobs when it is killed; otherwise it is quicker.
+    """
+    return _started(lambda *place: _azurite(*place, on_disk=on_disk), folder, guard)
 
 
 def start_azurite_queue(folder, guard):
@@ -164,7 +170,7 @@ def _fake_gcs(folder, guard, *, on_disk):
     return Server(endpoint, folder, process)
 
 
-def _azurite(folder, guard, service="blob"):
+def _azurite(folder, guard, service="blob", *, on_disk=True):
     (port,) = free_ports(1)
     account, key = "tests", base64.b64encode(secrets.token_bytes(64)).decode()
     endpoint = f"http://{HOST}:{port}/{account}"
@@ -175,7 +181,8 @@ def _azurite(folder, guard, service="blob"):
             "--silent",
             "--disableTelemetry",
         ),
-        *("--skipApiVersionCheck", f"--location={folder / 'data'}"),
+        "--skipApiVersionCheck",
+        f"--location={folder / 'data'}" if on_disk else "--inMemoryPersistence",
         *(f"--{service}Host={HOST}", f"--{service}Port={port}"),
     ]
     process = Process(

@@ -11,11 +11,11 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.backends.storage.contents import Opened, append, bounds_of, write
 from greenlithops.backends.storage.paths import SIDECAR, folder_of, path_of
 from greenlithops.backends.storage.walk import page
 from greenlithops.errors import (
     AccessDenied,
-    InvalidRange,
     NoSuchBucket,
     NoSuchKey,
     PreconditionFailed,
@@ -162,7 +162,7 @@ class Folder:
         try:
             status = os.fstat(descriptor)
             info = _info(bucket, key, status, _read_sidecar(path, file_version(status)))
-            opened = Opened(descriptor, info, *_bounds(info, span))
+            opened = Opened(descriptor, info, *bounds_of(info, span))
             opened.first = opened.read(opened.start, min(opened.start + eager, opened.stop))
         except BaseException:
             os.close(descriptor)
@@ -219,68 +219,6 @@ class Folder:
                 return self.named(path, descriptor, bucket, key, options)
         finally:
             opened.close()
-
-
-def _bounds(info: ObjectInfo, span: Span | None) -> tuple[int, int]:
-    bounds = (0, info.size) if span is None else span.within(info.size)
-    if bounds is None:
-        raise InvalidRange(
-            f"{info.key} has {info.size} bytes, none of them in {span}",
-            bucket=info.bucket,
-            key=info.key,
-        )
-    return bounds
-
-
-class Opened:
-    """An object's file while it is read."""
-
-    def __init__(self, descriptor: int, info: ObjectInfo, start: int, stop: int) -> None:
-        self.descriptor = descriptor
-        self.info = info
-        self.start = start
-        self.stop = stop
-        self.first = b""
-
-    def read(self, start: int, stop: int) -> bytes:
-        """Return bytes of the file."""
-        data = os.pread(self.descriptor, stop - start, start)
-        if len(data) == stop - start:
-            return data
-        pieces = [data]
-        while (start := start + len(pieces[-1])) < stop:  # the kernel gives 2 GiB at most
-            pieces.append(os.pread(self.descriptor, stop - start, start))
-            if not pieces[-1]:
-                raise StorageError(f"the file of {self.info.key} was cut while it was read")
-        return b"".join(pieces)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self.descriptor)
-
-
-def write(descriptor: int, body: Buffer) -> None:
-    """Write all of it."""
-    view = memoryview(body)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def append(source: int, target: int) -> None:
-    """Copy a whole file to the end of another, within the kernel."""
-    if not hasattr(os, "copy_file_range"):
-        while data := os.read(source, 1 << 20):
-            write(target, data)
-        return
-    left = os.fstat(source).st_size
-    while left:
-        try:
-            moved = os.copy_file_range(source, target, left)
-        except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-            moved = os.sendfile(target, source, None, left)
-        left -= moved
 
 
 def _prune(folder: str, top: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from greenlithops.backends.storage import folder, parts
+from greenlithops.backends.storage.contents import Opened
 from greenlithops.backends.storage.local_failures import told
 from greenlithops.backends.storage.names import check_bucket, check_key
 from greenlithops.backends.storage.paths import folder_of, path_of
@@ -90,9 +91,7 @@ class LocalhostStorage:
     ) -> AsyncIterator[_Body]:
         """Read a file, which stays the same one although it may be replaced meanwhile."""
         check_key(bucket, key)
-        opened = await self._done(
-            self._folder.open, bucket, key, span, EAGER, discard=folder.Opened.close
-        )
+        opened = await self._done(self._folder.open, bucket, key, span, EAGER, discard=Opened.close)
         try:
             if if_match is not None and opened.info.etag != if_match:
                 raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
@@ -182,7 +181,7 @@ def default_root() -> Path:
 
 
 class _Body:
-    def __init__(self, opened: folder.Opened, root: Path) -> None:
+    def __init__(self, opened: Opened, root: Path) -> None:
         self.info = opened.info
         self.start = opened.start
         self.stop = opened.stop

@@ -8,7 +8,8 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from greenlithops.backends.storage.folder import UPLOADS, append, write
+from greenlithops.backends.storage.contents import append, write
+from greenlithops.backends.storage.folder import UPLOADS
 from greenlithops.errors import NoSuchUpload
 from greenlithops.objects import Part
 

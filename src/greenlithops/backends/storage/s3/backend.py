@@ -118,7 +118,7 @@ class S3Storage:
     async def _put(
         self, bucket: str, key: str, body: Buffer, options: PutOptions, wanted: dict[str, str]
     ) -> ObjectInfo:
-        headers = {**object_headers(options), **wanted}
+        headers = {**object_headers(options, self._options), **wanted}
         headers, checksum = await with_checksum(headers, body, self._options.checksum)
         response = await self._wire.send(Request("PUT", bucket, key, "", headers, body))
         response.release()
@@ -272,7 +272,7 @@ class S3Storage:
             )
 
     def _wanted(self, options: PutOptions) -> dict[str, str]:
-        return condition(options, bare=self._options.bare_etags)
+        return condition(options, bare=self._options.as_ceph)
 
     async def _heeds(self, way: Way, bucket: str, key: str) -> None:
         """Return if a condition will be heeded; raise `NotSupported` if it will not."""

@@ -34,7 +34,8 @@ class Options:
             CRC-32C is held to the MD5 that it gives as the etag.
         conditional_writes: whether the server heeds conditions on writes; None to find out with a
             probe object before the first conditional write.
-        bare_etags: send etags without quotes in the conditions of writes, as Ceph compares them.
+        as_ceph: etags are compared with what a condition says as it is, quotes included; and
+            underscores in names of metadata, which it would store as hyphens, are refused.
         connect_timeout: seconds for a connection to be there.
         read_timeout: seconds in which something has to come, or to be taken.
         as_files: the server keeps objects as files: keys that it would store under another name
@@ -52,7 +53,7 @@ class Options:
     addressing: Addressing = "auto"
     checksum: Checksum = "crc32c"
     conditional_writes: bool | None = None
-    bare_etags: bool = False
+    as_ceph: bool = False
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     as_files: bool = False

@@ -52,8 +52,8 @@ SERVICES: dict[str, Service] = {
     ),
     "ceph": Service(
         needs=_OWN_SERVER,
-        # Releases before Squid do not know CRC-32C; Pacific refuses any etag that has quotes.
-        defaults={"addressing": "path", "checksum": "md5", "bare_etags": True},
+        # Releases before Squid do not know CRC-32C.
+        defaults={"addressing": "path", "checksum": "md5", "as_ceph": True},
         others={**_BUCKET, "region_name": "region"},
     ),
     "seaweedfs": Service(

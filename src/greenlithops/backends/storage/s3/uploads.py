@@ -24,7 +24,7 @@ OK = 200
 
 async def start(wire: Wire, options: Options, bucket: str, key: str, put: PutOptions) -> Upload:
     """Begin an upload."""
-    headers = object_headers(put)
+    headers = object_headers(put, options)
     if options.checksum == "crc32c":
         # Of the whole object, so that whoever gets it can check it, however many parts it had.
         headers["x-amz-checksum-algorithm"] = "CRC32C"

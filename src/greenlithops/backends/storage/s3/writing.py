@@ -17,22 +17,24 @@ from greenlithops.errors import ChecksumMismatch, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from greenlithops.backends.storage.s3.options import Checksum
+    from greenlithops.backends.storage.s3.options import Checksum, Options
     from greenlithops.objects import Buffer, PutOptions
 
 OCTETS = "application/octet-stream"
 
 
-def object_headers(options: PutOptions) -> dict[str, str]:
+def object_headers(put: PutOptions, options: Options) -> dict[str, str]:
     """Return the headers that say what an object is.
 
     Raises:
         UsageError: the metadata cannot be headers.
     """
-    headers = {"content-type": options.content_type or OCTETS}
-    for name, value in options.metadata.items():
+    headers = {"content-type": put.content_type or OCTETS}
+    for name, value in put.metadata.items():
         if not (name.isascii() and value.isascii() and value.isprintable()):
             raise UsageError(f"metadata is printable ASCII, unlike {name!r}: {value!r}")
+        if options.as_ceph and "_" in name:
+            raise UsageError(f"Ceph would store the metadata {name!r} with hyphens in its name")
         headers[f"x-amz-meta-{name.lower()}"] = value
     return headers
 
