@@ -300,3 +300,5 @@ def test_pods_leave_lost_nodes_soon_unless_somebody_says_otherwise():
     longer = {"key": unreachable, "operator": "Exists", "tolerationSeconds": 300}
     assert tolerated(tolerations=[longer]) == {not_ready: 30, unreachable: 300}
     assert tolerated(tolerations=[{"operator": "Exists"}]) == {None: None}
+    placed_anywhere = {"operator": "Exists", "effect": "NoSchedule"}
+    assert tolerated(tolerations=[placed_anywhere]) == {None: None, not_ready: 30, unreachable: 30}

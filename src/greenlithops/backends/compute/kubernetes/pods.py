@@ -77,7 +77,8 @@ def template(
 
 def _lost_nodes(spec: Manifest) -> list[Manifest]:
     """Return how long pods stay on lost nodes, unless somebody has said so already."""
-    said = {one.get("key") for one in spec.get("tolerations", ())}
+    given = [one for one in spec.get("tolerations", ()) if one.get("effect") in (None, "NoExecute")]
+    said = {one.get("key") for one in given}
     each = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_SECONDS}
     return [{"key": key, **each} for key in _LOST if not said & {key, None}]
 
