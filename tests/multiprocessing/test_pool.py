@@ -218,6 +218,16 @@ def test_workers_know_who_they_are(pool):
     assert (parent, parents_name, alive) == (os.getpid(), "MainProcess", True)
 
 
+def test_a_program_whose_workers_are_threads_stays_itself():
+    mp.config.set_parameter(mp.config.LITHOPS_CONFIG, {"backend": "inline"})
+    me = mp.current_process().name
+    with mp.Pool(1) as pool:
+        assert pool.apply(abs, (-1,)) == 1
+        pool.close()
+        pool.join()
+    assert (mp.current_process().name, mp.parent_process()) == (me, None)
+
+
 def test_close_lets_what_was_given_end():
     pool = mp.Pool(2)
     result = pool.map_async(nap, [0.1] * 4, chunksize=1)

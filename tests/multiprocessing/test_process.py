@@ -43,6 +43,12 @@ def deaf(queue):
         time.sleep(0.01)
 
 
+def imported():
+    """Return which modules a worker that only computes has imported, of those that take long."""
+    mp.current_process()
+    return sorted({"asyncio", "greenlithops.executor", "redis"} & set(sys.modules))
+
+
 async def put_later(queue):
     await asyncio.sleep(0.01)
     queue.put("later")
@@ -78,6 +84,18 @@ def test_a_process_runs_its_target_and_knows_itself():
     with pytest.raises(ValueError, match="closed"):
         process.is_alive()
     assert "closed" in repr(process)
+
+
+def test_workers_start_without_what_only_their_starters_need():
+    process = mp.Process(target=lambda: sys.exit(len(imported())))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
+    process.close()
+    with mp.Pool(1) as pool:
+        assert pool.map(lambda _: imported(), range(2)) == [[], []]
+        pool.close()
+        pool.join()
 
 
 @pytest.mark.parametrize(

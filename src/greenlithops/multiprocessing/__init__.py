@@ -80,15 +80,15 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
+    if name not in __all__:  # a module of our own, or nothing: workers need no context for that
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     context = import_module(f"{__name__}.context")
     if name == "DefaultContext":
         value = context.DefaultContext
     elif name in context.HOMES:
         value = context.home(name)
-    elif name in _OF_CONTEXT or name in _ERRORS:
-        value = getattr(context.default, name)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(context.default, name)
     globals()[name] = value
     return value
 

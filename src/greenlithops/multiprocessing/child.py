@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.errors import CallCancelled, ExecutorClosed, RemoteError, WorkerLost
 from greenlithops.executor import AsyncExecutor
 from greenlithops.multiprocessing import config
+from greenlithops.multiprocessing.identity import FAILED
 from greenlithops.multiprocessing.options import executor_options
 from greenlithops.offload import off_loop
 from greenlithops.sync.below import first_worker, pack, submit_packed
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from greenlithops.job import Future
     from greenlithops.sync.below import Packed
-
-FAILED = 1
 
 
 class Child:

@@ -6,14 +6,14 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.plan import describe, is_async
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
 def each(function: Callable[..., Any], *, spread: bool) -> Callable[[Sequence[Any]], Any]:
     """Return what calls `function` for every element of a chunk, and returns the results' list."""
+    from greenlithops.dispatch.plan import describe, is_async  # noqa: PLC0415 - not in workers
+
     if is_async(function):
         call: Any = functools.partial(_await_each_spread if spread else _await_each, function)
     else:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.config.check import unknown
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 LITHOPS_CONFIG = "LITHOPS_CONFIG"  #: sections of a configuration, as `FunctionExecutor` takes them
 STREAM_STDOUT = "STREAM_STDOUT"  #: whether what processes print is shown
@@ -43,12 +42,18 @@ def set_parameter(key: str, value: Any) -> None:
         ConfigurationError: it cannot have this value.
     """
     if key not in _DEFAULTS:
-        raise KeyError(unknown("parameter", key, _DEFAULTS))
+        raise KeyError(_unknown("parameter", key, _DEFAULTS))
     if key in _SECONDS and not (isinstance(value, (int, float)) and value > 0):
         raise ConfigurationError(f"{key} must be a positive number of seconds, not {value!r}")
     if key == PIPE_CONNECTION_TYPE and value not in _PIPES:
-        raise ConfigurationError(f"{key}: {unknown('kind', str(value), _PIPES)}")
+        raise ConfigurationError(f"{key}: {_unknown('kind', str(value), _PIPES)}")
     _values[key] = value
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    from greenlithops.config.check import unknown  # noqa: PLC0415 - workers have no use for it
+
+    return unknown(what, name, known)
 
 
 def get_parameter(parameter: str) -> Any:

@@ -12,8 +12,6 @@ from multiprocessing.context import (
 )
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.multiprocessing.options import executor_options
-
 if TYPE_CHECKING:
     import logging
 
@@ -66,6 +64,10 @@ class DefaultContext:
 
     def cpu_count(self) -> int:
         """Return how many calls can run at a time: the configured workers, or this machine's."""
+        from greenlithops.multiprocessing.options import (  # noqa: PLC0415 - rarely needed
+            executor_options,
+        )
+
         workers = executor_options().get("max_workers")
         if workers is not None:
             return int(workers)

@@ -57,9 +57,9 @@ class Dict(Shared):
         return value
 
     @operation
-    def get(self, key: Any, default: Any = None) -> Steps[Any]:
+    def get(self, k: Any, default: Any = None) -> Steps[Any]:
         """Return the value of a key, or `default`."""
-        field, _ = keys.canonical(key)
+        field, _ = keys.canonical(k)
         blob = yield Command(("HGET", f"{self._key}:h", field))
         if blob is not None:
             return self._value(field, blob)
@@ -77,18 +77,18 @@ class Dict(Shared):
             raise KeyError(key)
 
     @operation
-    def pop(self, key: Any, default: Any = _MISSING) -> Steps[Any]:
+    def pop(self, k: Any, default: Any = _MISSING) -> Steps[Any]:
         """Remove a key; return its value, or `default`.
 
         Raises:
             KeyError: it is not there, and there is no default.
         """
-        field, _ = keys.canonical(key)
+        field, _ = keys.canonical(k)
         found = yield Run(lua.DICT_POP, (self._key,), (field,))
         if found:
             return self._value(field, found[0])
         if default is _MISSING:
-            raise KeyError(key)
+            raise KeyError(k)
         return default
 
     @operation
@@ -105,9 +105,9 @@ class Dict(Shared):
         return self._found_key(field, original), self._value(field, blob)
 
     @operation
-    def setdefault(self, key: Any, default: Any = None) -> Steps[Any]:
+    def setdefault(self, k: Any, default: Any = None) -> Steps[Any]:
         """Return the value of a key; give it `default` first if it is not there."""
-        entry = self._entry(key, default)
+        entry = self._entry(k, default)
         return self._value(entry[0], (yield Run(lua.DICT_SETDEFAULT, (self._key,), entry)))
 
     @operation

@@ -90,8 +90,8 @@ class _Condition(Shared):
         yield Run(locks_lua.NOTIFY, (self._key,), (n,))
 
     @operation
-    def notify_all(self) -> Steps[None]:
-        """Wake all who wait; see `notify`."""
+    def notify_all(self, msg: object = None) -> Steps[None]:  # noqa: ARG002 - Lithops' parameter
+        """Wake all who wait; see `notify`. `msg` is accepted; nobody gets it."""
         self._check_owner()
         yield Run(locks_lua.NOTIFY, (self._key,), (EVERYBODY,))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 from dataclasses import dataclass, field
 from multiprocessing import process as standard
@@ -12,6 +13,7 @@ from typing import Any
 from greenlithops.sync.place import in_worker
 
 LOGGER = "multiprocessing"  #: what the standard library calls its logger
+FAILED = 1  #: the exit status of a child whose target has raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Parent:
     pid: int
     authkey: bytes = field(default=b"", repr=False)
     log_level: int = logging.WARNING  #: of the standard library's logger for multiprocessing
+    mark: str = ""  #: no other process has it, on whatever machine
 
     @property
     def ident(self) -> int:
@@ -45,6 +48,7 @@ class Parent:
 
 _parent: Parent | None = None
 _current: Any = None
+_mark = secrets.token_hex(8)
 _number = 1
 _counting = threading.Lock()
 
@@ -79,6 +83,8 @@ def name_of(kind: str, place: tuple[int, ...]) -> str:
 
 def become(name: str, place: tuple[int, ...], parent: Parent, current: Any = None) -> None:
     """Be a child of this name, and with these numbers, from now on."""
+    if parent.mark == _mark:
+        return  # this worker is a thread of the program
     global _parent, _current  # noqa: PLW0603 - a process is one
     _parent = parent
     _current = current
@@ -93,7 +99,7 @@ def myself() -> Parent:
     """Return this process as its children will see it."""
     me = current_process()
     level = logging.getLogger(LOGGER).getEffectiveLevel()
-    return Parent(me.name, os.getpid(), bytes(me.authkey), level)
+    return Parent(me.name, os.getpid(), bytes(me.authkey), level, _mark)
 
 
 __all__ = [

@@ -34,14 +34,14 @@ class List(Shared):
         return self._session.unseal(self._key, blob)
 
     @operation
-    def append(self, value: Any, /) -> Steps[None]:
+    def append(self, obj: Any) -> Steps[None]:
         """Add a value at the end."""
-        yield Run(lua.LIST_EXTEND, (self._key,), (self._blob(value),))
+        yield Run(lua.LIST_EXTEND, (self._key,), (self._blob(obj),))
 
     @operation
-    def extend(self, values: Iterable[Any], /) -> Steps[None]:
+    def extend(self, iterable: Iterable[Any]) -> Steps[None]:
         """Add values at the end."""
-        blobs = [self._blob(value) for value in values]
+        blobs = [self._blob(value) for value in iterable]
         for start in range(0, len(blobs), AT_ONCE):
             yield Run(lua.LIST_EXTEND, (self._key,), tuple(blobs[start : start + AT_ONCE]))
 
@@ -92,18 +92,18 @@ class List(Shared):
         return (yield from self._everything())[1]
 
     @operation
-    def insert(self, index: int, value: Any, /) -> Steps[None]:
+    def insert(self, index: int, obj: Any) -> Steps[None]:
         """Insert a value before an index."""
-        yield from self._edited(lambda found: found.insert(index, value))
+        yield from self._edited(lambda found: found.insert(index, obj))
 
     @operation
-    def remove(self, value: Any, /) -> Steps[None]:
+    def remove(self, obj: Any) -> Steps[None]:
         """Remove the first value that is equal.
 
         Raises:
             ValueError: there is none.
         """
-        yield from self._edited(lambda found: found.remove(value))
+        yield from self._edited(lambda found: found.remove(obj))
 
     @operation
     def reverse(self) -> Steps[None]:

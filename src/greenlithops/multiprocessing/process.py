@@ -12,11 +12,12 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.multiprocessing import config, identity, session
-from greenlithops.multiprocessing.child import FAILED, Child
-from greenlithops.multiprocessing.identity import current_process, parent_process
+from greenlithops.multiprocessing.identity import FAILED, current_process, parent_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from greenlithops.multiprocessing.child import Child
 
 __all__ = ["BaseProcess", "Process", "active_children", "current_process", "parent_process"]
 
@@ -85,6 +86,8 @@ class Process:
             raise AssertionError("cannot start a process twice")
         if self._parent_pid != os.getpid():
             raise AssertionError("can only start a process object created by current process")
+        from greenlithops.multiprocessing.child import Child  # noqa: PLC0415 - children need it not
+
         _clean_up()
         target = _Bootstrap(self)
         self._child = Child(target, self._name, daemon=self._daemon)

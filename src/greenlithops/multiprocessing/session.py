@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from greenlithops.backends.state.address import Address, configured
 from greenlithops.backends.state.steps import Terms
-from greenlithops.config.files import find
 from greenlithops.multiprocessing import config
 from greenlithops.multiprocessing.shared_state import Session
 
@@ -50,6 +49,8 @@ def current() -> Session:
     global _own, _server  # noqa: PLW0603 - there is one for each process
     with _lock:
         if _own is None:
+            from greenlithops.config.files import find  # noqa: PLC0415 - not in workers
+
             section = find(config.get_parameter(config.LITHOPS_CONFIG)).content.get("redis")
             if section:
                 address, delete = configured(section), True

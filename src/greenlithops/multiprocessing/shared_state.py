@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import contextlib
 import hmac
@@ -18,6 +17,8 @@ from greenlithops.multiprocessing import session_lua
 from greenlithops.multiprocessing.encoding import decode, encode
 
 if TYPE_CHECKING:
+    import asyncio
+
     from greenlithops.backends.state.address import Address
     from greenlithops.backends.state.client import AsyncClient, Client
 
@@ -82,6 +83,8 @@ class Session:
 
     async def arun(self, steps: Steps[T]) -> T:
         """Carry out an operation on the running event loop."""
+        import asyncio  # noqa: PLC0415 - what blocks needs none
+
         loop = asyncio.get_running_loop()
         client = self._loops.get(loop)
         if client is None:
@@ -104,6 +107,8 @@ class Session:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
+        import asyncio  # noqa: PLC0415 - see above
+
         client = self._loops.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.close()
