@@ -10,6 +10,7 @@ import pytest
 
 from greenlithops.testing.meters import LiveMachine, LivePowercap
 from support import scripts
+from support.folders import open_to_all
 
 pytestmark = [
     pytest.mark.integration,
@@ -27,8 +28,7 @@ WITHOUT_CAPABILITIES = ["--bounding-set=-all", "--inh-caps=-all"]
 @pytest.fixture
 def node(tmp_path):
     """Run the DaemonSet's command as its container would; give the folder that pods mount."""
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)  # pytest's own are closed to other users
+    open_to_all(tmp_path)
     shared = tmp_path / "run"
     shared.mkdir(mode=0o755)
     with LivePowercap(tmp_path / "sys", LiveMachine()) as sysfs:

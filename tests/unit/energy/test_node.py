@@ -15,6 +15,7 @@ from greenlithops.energy.meters.node import NodeMeter, Publisher, open_meter, ru
 from greenlithops.energy.meters.page import Page, Sample
 from greenlithops.energy.sharing import shared_sampler
 from greenlithops.testing.meters import PowercapTree
+from support.folders import open_to_all
 
 SECOND = 1_000_000_000
 
@@ -242,9 +243,7 @@ def test_what_others_may_write_is_not_believed(folder, monkeypatch, tmp_path):
 
 def test_a_process_that_may_not_read_the_counters_follows(tmp_path, monkeypatch):
     run = tmp_path / "run"
-    for place in (tmp_path, *tmp_path.parents):
-        if place.stat().st_uid == os.getuid() and str(place).startswith("/tmp/"):
-            place.chmod(0o755)
+    open_to_all(tmp_path)
     if os.getuid() != 0:
         pytest.skip("only root can start a process of another user")
     monkeypatch.setenv(node.VARIABLE, str(run))

@@ -11,6 +11,7 @@ import pytest
 from greenlithops.energy.meters import MeterRefused
 from greenlithops.energy.meters.perf import cpu_list, event_config, open_meter
 from greenlithops.testing.meters import emulate_pmu
+from support.folders import open_to_all
 
 WATTS = {"energy-pkg": 42.0, "energy-ram": 5.0, "energy-cores": 30.0, "energy-psys": 60.0}
 DEVICES = "bus/event_source/devices"
@@ -131,9 +132,7 @@ except MeterRefused as refused:
 
 def test_dropped_capabilities_are_the_reason_of_the_refusal(tmp_path):
     emulate_pmu(tmp_path, WATTS)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
+    open_to_all(tmp_path)
     run = subprocess.run(
         [sys.executable, "-c", PROBE, str(tmp_path / DEVICES)],
         capture_output=True, text=True, check=True,

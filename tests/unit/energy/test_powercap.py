@@ -1,9 +1,6 @@
 """RAPL zones of every layout, as files: what counts, what does not, and what is refused."""
 
-import os
 import re
-import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -12,44 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenlithops.energy.meters import MeterRefused
 from greenlithops.energy.meters.powercap import open_meter
-
-RANGE = 262_143_328_850
-
-
-class Tree:
-    """A powercap tree as in sysfs: real folders below a device folder, and links to all."""
-
-    def __init__(self, path: Path) -> None:
-        self.devices = path / "devices"
-        self.root = path / "class"
-        self.root.mkdir()
-
-    def zone(self, zone: str, name: str | None, energy: int = 1000, limit: int | None = RANGE):
-        driver, *numbers = zone.split(":")
-        folder = self.devices / driver
-        for depth in range(len(numbers)):
-            folder /= ":".join([driver, *numbers[: depth + 1]])
-        folder.mkdir(parents=True)
-        (folder / "energy_uj").write_text(f"{energy}\n")
-        if name is not None:
-            (folder / "name").write_text(f"{name}\n")
-        if limit is not None:
-            (folder / "max_energy_range_uj").write_text(f"{limit}\n")
-        (self.root / zone).symlink_to(folder)
-        if not (self.root / driver).exists():
-            (self.root / driver).symlink_to(self.devices / driver)
-        return folder
-
-    def burn(self, zone: str, joules: float) -> None:
-        file = self.root / zone / "energy_uj"
-        file.write_text(f"{int(file.read_text()) + int(joules * 1e6)}\n")
+from greenlithops.testing.meters import PowercapTree
 
 
 @pytest.fixture
 def tree(tmp_path):
-    return Tree(tmp_path)
+    return PowercapTree(tmp_path)
 
 
 def burned(tree, zones, joules):
@@ -283,77 +249,6 @@ def test_a_zone_that_vanishes_stops_contributing(tree, way):
     with pytest.raises(OSError, match="all RAPL counters are gone"):
         meter.read()
     meter.close()
-
-
-def test_refusals_say_why(tmp_path, tree):
-    with pytest.raises(MeterRefused, match=r"there is no .*nowhere"):
-        open_meter(str(tmp_path / "nowhere"))
-    with pytest.raises(MeterRefused, match="no package or psys zone"):
-        open_meter(str(tree.root))
-    (tree.root / "intel-rapl:0").symlink_to("/nowhere/intel-rapl:0")
-    with pytest.raises(MeterRefused, match="lead nowhere; in a container"):
-        open_meter(str(tree.root))
-
-
-def test_core_alone_is_not_a_machine(tree):
-    tree.zone("intel-rapl:0", "core")
-    with pytest.raises(MeterRefused, match="no package or psys zone"):
-        open_meter(str(tree.root))
-
-
-PROBE = """
-import os, sys
-from greenlithops.energy.meters import MeterRefused
-from greenlithops.energy.meters.powercap import open_meter
-if os.getuid() == 0:
-    os.setgid(65534)
-    os.setuid(65534)
-try:
-    meter = open_meter(sys.argv[1])
-except MeterRefused as refused:
-    print("refused:", refused)
-else:
-    print("read:", sorted(meter.read()), meter.notes)
-"""
-
-
-def as_nobody(tree):
-    # The tree is below a folder of pytest's that only its owner may enter.
-    folder = tree.root
-    while folder.stat().st_uid == os.getuid() and folder != folder.parent:
-        folder.chmod(0o755)
-        folder = folder.parent
-    import greenlithops.errors  # noqa: PLC0415 - to find the source tree
-
-    source = Path(greenlithops.errors.__file__).parents[1]
-    run = subprocess.run(
-        [sys.executable, "-c", PROBE, str(tree.root)],
-        env={"PYTHONPATH": str(source), "PATH": os.environ["PATH"]},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return run.stdout.strip()
-
-
-def test_counters_that_only_root_may_read_are_refused(tree):
-    for zone, name in SERVER.items():
-        (tree.zone(zone, name) / "energy_uj").chmod(0o400 if os.getuid() == 0 else 0o000)
-    answer = as_nobody(tree)
-    assert answer.startswith("refused: the counter of package-0 may be read by root only")
-    assert "chmod a+r" in answer
-
-
-def test_one_package_of_two_is_not_the_machine(tree):
-    for zone, name in SERVER.items():
-        mode = 0o000 if zone == "intel-rapl:1" else 0o444
-        (tree.zone(zone, name) / "energy_uj").chmod(mode)
-    assert as_nobody(tree).startswith("refused: the counter of package-1")
-
-
-def test_a_subzone_that_cannot_be_read_is_noted(tree):
-    for zone, name in CLIENT.items():
-        mode = 0o000 if name == "uncore" else 0o444
-        (tree.zone(zone, name) / "energy_uj").chmod(mode)
-    assert as_nobody(tree) == "read: ['core', 'package'] ('package-0/uncore cannot be read',)"
 
 
 def test_files_are_closed(tree):
