@@ -4,6 +4,7 @@ A disk is a file system in memory that one server sees alone, in a mount namespa
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -41,6 +42,17 @@ shift
 exec "$@"
 """
 NAMESPACE = ("unshare", "--map-root-user", "--mount", "sh", "-c", ON_A_DISK)
+
+
+@contextlib.asynccontextmanager
+async def on_a_disk(start, folder, guard, size):
+    """Give a server whose folder is on a disk of its own, of a size as mount takes it."""
+    server = await off_loop(start, folder, guard)
+    try:
+        await off_loop(lambda: server.process.start_within(*NAMESPACE, server.folder, size))
+        yield server
+    finally:
+        await off_loop(server.kill)
 
 
 async def fill(storage, bucket, error, most=200):
@@ -105,22 +117,15 @@ def options_of(name, server):
     ],
 )
 async def test_a_server_whose_disk_is_full(name, error, server_guard, tmp_path):
-    server = await off_loop(STARTS[name], tmp_path / "server", server_guard)
-    try:
-        words = (*NAMESPACE, server.folder, SIZES[name])
-        await off_loop(lambda: server.process.start_within(*words))
+    place = tmp_path / "server", server_guard
+    async with on_a_disk(STARTS[name], *place, SIZES[name]) as server:
         await check_a_full_disk(options_of(name, server), error)
-    finally:
-        await off_loop(server.kill)
 
 
 @pytest.mark.heavy
 @pytest.mark.timeout(900)
 async def test_a_redis_that_cannot_write_its_file(server_guard, tmp_path):
-    server = await off_loop(start_valkey, tmp_path / "server", server_guard)
-    try:
-        words = (*NAMESPACE, server.folder, "64m")
-        await off_loop(lambda: server.process.start_within(*words))
+    async with on_a_disk(start_valkey, tmp_path / "server", server_guard, "64m") as server:
         async with redis.Redis(port=server.port) as admin:
             # Otherwise it ends when it cannot write; and its file shall not be made smaller.
             await admin.config_set("appendfsync", "everysec")
@@ -133,8 +138,6 @@ async def test_a_redis_that_cannot_write_its_file(server_guard, tmp_path):
                 await storage.put("full", "other", b"1")
             for key, data in kept.items():
                 assert await storage.get("full", key) == data
-    finally:
-        await off_loop(server.kill)
 
 
 @pytest.mark.heavy
