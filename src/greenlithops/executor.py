@@ -28,7 +28,7 @@ from greenlithops.errors import ExecutorClosed, ForkedError, OtherLoop, UsageErr
 from greenlithops.job import Future, Job
 from greenlithops.models import WorkerOptions
 from greenlithops.monitoring.channel import as_place
-from greenlithops.monitoring.shared import SharedChannel
+from greenlithops.monitoring.shared import SharedChannel, SupportsNews
 from greenlithops.protocols import SupportsDepot
 from greenlithops.reduction import Reduction
 from greenlithops.registry import compute_backend
@@ -173,6 +173,8 @@ class AsyncExecutor:
             backend = await compute_backend(backend, self._backend_options)
         if self._storage is not None and isinstance(backend, SupportsDepot):
             backend.use(self.storage)
+        if isinstance(backend, SupportsNews):
+            backend.hear(self._news)
         self._engine = await Engine.open(
             self.id,
             backend,

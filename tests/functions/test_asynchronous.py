@@ -11,6 +11,7 @@ import pytest
 import greenlithops as gl
 from greenlithops.backends.compute.http import mailbox
 from greenlithops.backends.compute.http.backend import HttpBackend
+from greenlithops.backends.compute.http.depot import Messages
 from greenlithops.errors import ConfigurationError, IncompatibleRuntime, ServiceRefused, WorkerLost
 from greenlithops.offload import off_loop
 from support.clock import soon
@@ -98,6 +99,53 @@ async def test_several_calls_and_large_results(server, storage):
     assert [len(result) for result in results] == [1 << 20] * 4
 
 
+@pytest.fixture(params=["redis", "azure_queue"])
+def channel(request):
+    if request.param == "redis":
+        return {
+            "name": "redis",
+            "host": "127.0.0.1",
+            "port": request.getfixturevalue("valkey").port,
+        }
+    server = request.getfixturevalue("azurite_queue")
+    account = {"storage_account_name": server.user, "storage_account_key": server.secret}
+    return {"name": "azure_queue", "endpoint": server.endpoint, **account}
+
+
+async def test_a_push_channel_tells_of_replies(server, storage, channel, monkeypatch):
+    """Who waits does not look again and again, and is told of each reply, or else looks late."""
+    monkeypatch.setattr(mailbox, "LISTENING_LOOK", 600.0)
+    looks, arrived = [], Messages.arrived
+
+    def counted(self):
+        looks.append(time.monotonic())
+        return arrived(self)
+
+    monkeypatch.setattr(Messages, "arrived", counted)
+    backend = HttpBackend(server.url, KEY, asynchronous=True)
+    async with soon(50), gl.AsyncExecutor(backend, storage=storage, monitoring=channel) as executor:
+        assert await executor.submit(nap, 0.01) == 0.01
+        before = len(looks)
+        for seconds in (2.0, 0.01):
+            assert await executor.submit(nap, seconds) == seconds
+        assert len(looks) - before <= 8  # without a channel, some fifteen in these seconds
+        assert await executor.map(nap, [0.3] * 6) == [0.3] * 6
+    assert await left(storage) == []
+
+
+async def test_a_channel_that_is_not_there(server, storage, unused_tcp_port):
+    """Services say so in their log; who waits looks."""
+    nobody = {"name": "redis", "host": "127.0.0.1", "port": unused_tcp_port}
+    backend = HttpBackend(server.url, KEY, asynchronous=True)
+    async with soon(50), gl.AsyncExecutor(backend, storage=storage, monitoring=nobody) as executor:
+        assert await executor.submit(nap, 0.01) == 0.01
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
 async def test_an_instance_that_dies(server, storage, monkeypatch):
     monkeypatch.setattr(mailbox, "GRACE_SECONDS", 1.0)
     backend = HttpBackend(server.url, KEY, asynchronous=True, runtime_timeout=1.0)
@@ -162,6 +210,7 @@ PROGRAM = """
 import asyncio, pathlib, sys, time
 import greenlithops as gl
 from greenlithops.backends.compute.http.backend import HttpBackend
+from greenlithops.backends.compute.http.depot import Messages
 
 url, key, endpoint, user, secret, bucket, folder = sys.argv[1:]
 

@@ -25,6 +25,7 @@ from greenlithops.errors import (
     Throttled,
     WorkerLost,
 )
+from greenlithops.monitoring.shared import SupportsNews
 from greenlithops.protocols import SupportsStreams
 from greenlithops.worker import invocation
 from greenlithops.worker.journal import FIELDS
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from greenlithops.dispatch.batch import RemoteFunction
     from greenlithops.dispatch.work import Work
     from greenlithops.energy.cpu_time.trees import TreeSource
-    from greenlithops.models import Limits, Reply
+    from greenlithops.models import Reply
     from greenlithops.protocols import SupportsInvocations
 
 INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
@@ -58,7 +59,7 @@ class Invoker:
         self._backend = backend
         self._stream = backend.stream if isinstance(backend, SupportsStreams) else None
         self._processes = backend.limits.processes
-        self._wanted = _wanted(backend.limits)
+        self._wanted = _wanted(backend)
         self._chunksize = max(chunksize, self._processes)
         self._loop = asyncio.get_running_loop()
         self._works: collections.deque[Work] = collections.deque()
@@ -299,13 +300,16 @@ class Invoker:
             await asyncio.wait(tasks)
 
 
-def _wanted(limits: Limits) -> dict[str, Any]:
-    """Return what is wished for in every request to a service with these limits."""
+def _wanted(backend: SupportsInvocations) -> dict[str, Any]:
+    """Return what is wished for in every request to a service."""
     wishes: dict[str, Any] = {}
+    limits = backend.limits
     if limits.processes > 1:
         wishes["processes"] = limits.processes
     if limits.reply_bytes is not None:
         wishes["reply_bytes"] = limits.reply_bytes
+    if isinstance(backend, SupportsNews) and backend.news is not None:
+        wishes["news"] = backend.news
     return wishes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from greenlithops.monitoring.names import opened
 
@@ -43,3 +43,17 @@ class SharedChannel:
         """Close it, if it was opened."""
         await self._stack.aclose()
         self._channel = None
+
+
+@runtime_checkable
+class SupportsNews(Protocol):
+    """A backend to which services may tell by a push channel that there is a reply."""
+
+    @property
+    def news(self) -> tuple[str, dict[str, Any], str] | None:
+        """What services tell: the channel's name, its options and the topic; None: nothing."""
+        ...
+
+    def hear(self, channel: SharedChannel) -> None:
+        """Take note of the channel, before this is opened."""
+        ...

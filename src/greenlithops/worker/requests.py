@@ -34,13 +34,15 @@ class Request:
         processes: how many calls may run at a time, each in a process.
         reply_bytes: how much the service returns at a time; None: there is no limit.
         function: what is called, once it is known.
+        news: what is told when there is a reply in storage: a push channel's name, its options
+            and a topic; None: nothing.
         cold: whether it is the first request of its service.
         stopped: whether nobody wants the outcomes any more.
     """
 
     __slots__ = (
         "_counts", "_raw", "_starts", "calls", "classes", "cold", "definitions", "digest",
-        "function", "image", "on_stop", "options", "processes", "reply_bytes", "stopped",
+        "function", "image", "news", "on_stop", "options", "processes", "reply_bytes", "stopped",
     )  # fmt: skip
 
     def __init__(self, digest: bytes, options: dict[str, Any], calls: list[bytes]) -> None:
@@ -52,6 +54,7 @@ class Request:
         self.classes: tuple[bytes, ...] = ()
         self.processes = 1
         self.reply_bytes: int | None = None
+        self.news: tuple[str, dict[str, Any], str] | None = None
         self.function: Function | None = None
         self.cold = self.stopped = False
         self.on_stop: Callable[[], object] = _nothing
@@ -108,6 +111,7 @@ def parsed(content: Any, buffers: list[Any]) -> Request:
     request.carry(buffers[used:], counts)
     request.classes = wishes.get("classes", ())
     request.reply_bytes = wishes.get("reply_bytes")
+    request.news = wishes.get("news")
     request.processes = min(wishes.get("processes", 1), len(calls))
     return request
 

@@ -9,7 +9,7 @@ import time
 from array import array
 from collections import OrderedDict
 
-from greenlithops.errors import ProtocolError
+from greenlithops.errors import GreenlithopsError, ProtocolError
 from greenlithops.worker import invocation
 from greenlithops.worker.calls import Function, Runner, environment
 from greenlithops.worker.capture import Capture, task_log
@@ -193,6 +193,8 @@ class Service:
         outcomes: list[Outcome] = []
         self.run(request, outcomes.append)
         put(place, self.told(request, outcomes))
+        if request.news is not None:
+            _hint(*request.news)
 
     def addressed(self, body: bytes) -> tuple[bytes, str]:
         """Return a request out of its envelope, and the URL to which its reply shall be put.
@@ -213,6 +215,19 @@ class Service:
 
 def _nothing(_: Function) -> None:
     """The surroundings of a service are its own."""
+
+
+def _hint(name: str, options: dict[str, Any], topic: str) -> None:
+    """Tell by a push channel that there is a reply; who waits looks for it in the end, too."""
+    import logging  # noqa: PLC0415 - if asked
+
+    from greenlithops.monitoring.channel import Place  # noqa: PLC0415
+    from greenlithops.monitoring.sender import sender  # noqa: PLC0415
+
+    try:
+        sender(Place(name, options)).send(topic, [b"news"])
+    except GreenlithopsError as error:
+        logging.getLogger("greenlithops.monitoring").warning("a reply is not told of: %s", error)
 
 
 def key_of_environment() -> bytes:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from greenlithops.backends.compute.aws_lambda.deployment import Deployed
+    from greenlithops.monitoring.shared import SharedChannel
     from greenlithops.protocols import Depot
 
 MOST_EVENT = 6 << 20  #: bytes of JSON that Lambda takes for an answer at once
@@ -85,12 +86,22 @@ class LambdaBackend:
         self._account = self.deployer.account
         self._messages: Messages | None = None
         self._mailbox: Mailbox | None = None
+        self._channel: SharedChannel | None = None
         self._endpoint: Endpoint | None = None
 
     def use(self, depot: Depot) -> None:
         """Pass what is too large for Lambda through a storage, if that has a bucket."""
         if depot.bucket is not None:
             self._messages = Messages(depot, depot.bucket)
+
+    def hear(self, channel: SharedChannel) -> None:
+        """Be told by a channel that replies of asynchronous invocations have come."""
+        self._channel = channel
+
+    @property
+    def news(self) -> tuple[str, dict[str, Any], str] | None:
+        """What functions tell; see `SupportsNews`."""
+        return None if self._mailbox is None else self._mailbox.news
 
     async def __aenter__(self) -> Self:
         if self.options.asynchronous and self._messages is None:
@@ -109,7 +120,13 @@ class LambdaBackend:
         self.key = (self.function.key or "").encode()
         if self.options.asynchronous and self._messages is not None:
             queue, run = self.options.queue_seconds, self.options.runtime_timeout
-            self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
+            self._mailbox = Mailbox(
+                self._messages,
+                self.key,
+                queue_seconds=queue,
+                run_seconds=run,
+                channel=self._channel,
+            )
         self._endpoint = Endpoint(
             self._account,
             client.meta.endpoint_url,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from types import TracebackType
 
+    from greenlithops.monitoring.shared import SharedChannel
     from greenlithops.protocols import Depot
 
     Headers = Callable[[], Awaitable[Mapping[str, str]]]
@@ -117,6 +118,7 @@ class HttpBackend:
         self._seconds = (queue_seconds, runtime_timeout)
         self._messages: Messages | None = None
         self._mailbox: Mailbox | None = None
+        self._channel: SharedChannel | None = None
 
     async def __aenter__(self) -> Self:
         if self._asynchronous:
@@ -126,7 +128,13 @@ class HttpBackend:
                     "with a bucket that can sign URLs, such as S3"
                 )
             queue, run = self._seconds
-            self._mailbox = Mailbox(self._messages, self.key, queue_seconds=queue, run_seconds=run)
+            self._mailbox = Mailbox(
+                self._messages,
+                self.key,
+                queue_seconds=queue,
+                run_seconds=run,
+                channel=self._channel,
+            )
         self._client = Client(self._endpoint, self._seconds[1] + GRACE_SECONDS, _HEADERS)
         return self
 
@@ -147,6 +155,15 @@ class HttpBackend:
         """Have replies of asynchronous invocations come through a storage, if it has a bucket."""
         if depot.bucket is not None:
             self._messages = Messages(depot, depot.bucket)
+
+    def hear(self, channel: SharedChannel) -> None:
+        """Be told by a channel that replies of asynchronous invocations have come."""
+        self._channel = channel
+
+    @property
+    def news(self) -> tuple[str, dict[str, Any], str] | None:
+        """What services tell; see `SupportsNews`."""
+        return None if self._mailbox is None else self._mailbox.news
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""

@@ -50,7 +50,8 @@ class Messages:
         self._bucket = bucket
         self._free: list[Place] = []
         self._usable = True
-        self._inbox = f"{FOLDER}/{secrets.token_hex(8)}/"  #: of replies that are waited for
+        self.topic = f"replies-{secrets.token_hex(8)}"  #: of news of those that are waited for
+        self._inbox = f"{FOLDER}/{self.topic}/"
 
     async def place(self) -> Place | None:
         """Return where a reply may be put; None if this storage cannot sign URLs."""

@@ -1,15 +1,17 @@
 """Replies that come through a storage: of invocations that are accepted, and not waited for.
 
 A place for the reply is made beforehand. The service puts a note there when it begins, and the
-reply when all calls have ended. One task looks for all that are expected.
+reply when all calls have ended. One task looks for all that are expected: when a push channel tells
+that there is something, and from time to time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import (
     NotSupported,
@@ -18,6 +20,8 @@ from greenlithops.errors import (
     StorageError,
     WorkerLost,
 )
+from greenlithops.monitoring.news import news_of
+from greenlithops.monitoring.shared import SharedChannel
 from greenlithops.worker import invocation
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from greenlithops.backends.compute.http.depot import Messages, Place
 
 FIRST_LOOK, LONGEST_LOOK = 0.1, 2.0  #: seconds between two looks
+LISTENING_LOOK = 5.0  #: the same where a channel tells; what it tells may be lost
 AT_ONCE = 64  #: replies that are read at a time
 GRACE_SECONDS = 60.0  #: for the start and the end of an invocation, beyond what it may take
 
@@ -56,17 +61,26 @@ class Mailbox:
         key: what messages are authenticated with.
         queue_seconds: how long an invocation may wait for its turn.
         run_seconds: how long it may take.
+        channel: by which services tell that they have put something there; None: by none.
     """
 
     def __init__(
-        self, messages: Messages, key: bytes, *, queue_seconds: float, run_seconds: float
+        self,
+        messages: Messages,
+        key: bytes,
+        *,
+        queue_seconds: float,
+        run_seconds: float,
+        channel: SharedChannel | None = None,
     ) -> None:
+        self._channel = channel or SharedChannel(None)
         self._messages = messages
         self._key = key
         self._queue_seconds = queue_seconds + GRACE_SECONDS
         self._run_seconds = run_seconds + GRACE_SECONDS
         self._loop = asyncio.get_running_loop()
         self._expected: dict[str, _Expected] = {}
+        self._some = asyncio.Event()  #: whether something is expected
         self._looking: asyncio.Task[None] | None = None
         self._reading = asyncio.Semaphore(AT_ONCE)
 
@@ -74,6 +88,12 @@ class Mailbox:
     def valid_seconds(self) -> float:
         """How long the URL of a place has to be good for."""
         return self._queue_seconds + self._run_seconds
+
+    @property
+    def news(self) -> tuple[str, dict[str, Any], str] | None:
+        """What services tell; see `SupportsNews`."""
+        place = self._channel.place
+        return None if place is None else (place.name, dict(place.options), self._messages.topic)
 
     async def reply(self, post: Callable[[str], Awaitable[bytes | None]]) -> bytes:
         """Return the reply to an invocation.
@@ -92,17 +112,21 @@ class Mailbox:
             raise ServiceRefused(
                 "asynchronous invocations need a storage that can sign URLs, such as S3"
             ) from error
-        if (at_once := await post(place.url)) is not None:
-            return at_once
-        until = self._loop.time() + self._queue_seconds
-        waiting = _Expected(place, self._loop.create_future(), until)
-        self._expected[place.key] = waiting
+        waiting = _Expected(place, self._loop.create_future(), math.inf)
+        self._expected[place.key] = waiting  # now: it may be told of before its request is answered
+        self._some.set()
         if self._looking is None or self._looking.done():
             self._looking = self._loop.create_task(self._look())
         try:
+            if (at_once := await post(place.url)) is not None:
+                return at_once
+            if not waiting.begun:
+                waiting.deadline = self._loop.time() + self._queue_seconds
             return await waiting.reply
         finally:
             del self._expected[place.key]
+            if not waiting.reply.cancel():
+                waiting.reply.exception()  # which may be why nobody waits
 
     async def close(self) -> None:
         """Look no more."""
@@ -111,17 +135,28 @@ class Mailbox:
             await asyncio.wait([self._looking])
 
     async def _look(self) -> None:
-        """Look at the storage as long as something is expected, more rarely if nothing comes."""
-        pause = FIRST_LOOK
-        while self._expected:
-            await asyncio.sleep(pause)
-            try:
-                came = await self._arrivals()
-            except Exception as error:  # noqa: BLE001 - nobody else would tell who waits
-                self._fail_all(error)
-                return
-            pause = FIRST_LOOK if came else min(LONGEST_LOOK, pause * 1.3)
-            self._give_up()
+        """Look at the storage while something is expected, more rarely if nothing comes."""
+        try:
+            async with news_of(await self._channel.get(), self._messages.topic) as news:
+                pause = FIRST_LOOK
+                while True:
+                    if not self._expected:
+                        pause = FIRST_LOOK
+                        self._some.clear()
+                        await self._some.wait()
+                    await news.wait(self._pause(pause, listening=news.listening))
+                    came = await self._arrivals()
+                    pause = FIRST_LOOK if came else min(LONGEST_LOOK, pause * 1.3)
+                    self._give_up()
+        except Exception as error:  # noqa: BLE001 - nobody else would tell who waits
+            self._fail_all(error)
+
+    def _pause(self, pause: float, *, listening: bool) -> float:
+        """Return the seconds until the next look, if nothing is told before."""
+        if not listening:
+            return pause
+        first = min((one.deadline for one in self._expected.values()), default=0.0)
+        return max(FIRST_LOOK, min(LISTENING_LOOK, first - self._loop.time()))
 
     async def _arrivals(self) -> bool:
         """Read what is new; return whether there was anything."""
