@@ -64,16 +64,23 @@ class Feed:
     def put(self, item: Item) -> None:
         """Add a call."""
         self._waiting.append(item)
-        if not self._woken:
-            self._woken = True
-            background().post(self._drain)
+        self._wake()
 
     def put_all(self, items: list[Item]) -> None:
         """Add calls that belong together."""
         self._waiting.extend(items)
-        if items and not self._woken:
+        if items:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._woken:
+            return
+        try:
             self._woken = True
             background().post(self._drain)
+        except BaseException:  # Ctrl-C, too: the next call must not count on a wake-up
+            self._woken = False
+            raise
 
     def let_go(self) -> None:
         """End when everything has been done; called when nothing more can come."""

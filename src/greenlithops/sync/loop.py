@@ -59,6 +59,8 @@ class _Crossing(Generic[T]):
 
     def start(self) -> None:
         """Begin, on the loop; what is not a coroutine ends with it."""
+        if self._over:  # it was cancelled first
+            return
         try:
             value = self._function(*self._arguments)
         except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
@@ -86,18 +88,21 @@ class _Crossing(Generic[T]):
 
     def _finish(self, error: BaseException | None) -> None:
         if not self._over:
-            self._over = True
             self.error = error
+            self._over = True
             self._lock.release()
 
     def cancel(self) -> None:
-        """Cancel, on the loop, what has been begun."""
+        """Cancel, on the loop, what has been begun; what has not will not begin."""
         if self._task is not None:
             self._task.cancel()
+        else:
+            self._finish(asyncio.CancelledError())
 
     def wait(self) -> None:
-        """Wait, in the caller's thread, for the end."""
-        while not self._lock.acquire(timeout=_PATIENCE):
+        """Wait, in the caller's thread, for the end; again, if that was interrupted."""
+        # Ctrl-C may come right after the lock was had, which is not released a second time.
+        while not self._over and not self._lock.acquire(timeout=_PATIENCE):
             pass
 
 
@@ -185,21 +190,25 @@ class BackgroundLoop:
             if self._closed:
                 raise ExecutorClosed("the program is ending: nothing can be run any more")
             if self._loop is None:
-                # The standard loop: importing uvloop alone takes longer than a first call.
-                self._loop = asyncio.SelectorEventLoop()
-                options: dict[str, Any] = {}
-                if sys.version_info >= (3, 14):
-                    options["context"] = contextvars.Context()
-                self._thread = threading.Thread(
-                    target=self._serve,
-                    args=(self._loop,),
-                    name="greenlithops-loop",
-                    daemon=True,
-                    **options,
-                )
-                self._thread.start()
                 atexit.register(self.close)
+                self._loop, self._thread = self._begun()
             return self._loop
+
+    def _begun(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        """Return a loop with the thread that runs it: both, even if Ctrl-C comes between."""
+        loop = asyncio.SelectorEventLoop()  # importing uvloop alone takes longer than a first call
+        options: dict[str, Any] = {}
+        if sys.version_info >= (3, 14):
+            options["context"] = contextvars.Context()
+        thread = threading.Thread(
+            target=self._serve, args=(loop,), name="greenlithops-loop", daemon=True, **options
+        )
+        try:
+            thread.start()
+        except BaseException:
+            loop.call_soon_threadsafe(loop.stop)
+            raise
+        return loop, thread
 
     @staticmethod
     def _serve(loop: asyncio.AbstractEventLoop) -> None:
