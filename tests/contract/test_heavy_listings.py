@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import time
-from urllib.parse import quote
 
 import pytest
 
@@ -52,7 +51,8 @@ def multiply(folder, pattern, keys):
     source = folder / pattern
     known = [(name, os.getxattr(source, name)) for name in os.listxattr(source)]
     for key in keys:
-        path = folder / quote(key, safe="")
+        path = folder / key
+        path.parent.mkdir(exist_ok=True)
         path.touch()
         for name, value in known:
             os.setxattr(path, name, value)
