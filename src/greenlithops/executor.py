@@ -88,7 +88,8 @@ class AsyncExecutor:
             `greenlithops.energy.EnergyLog`.
         monitoring: a push channel by which durable jobs tell who is attached to them that calls
             have ended: its name and options, such as ``{"name": "redis", "host": "10.0.0.7"}``.
-            None: who is attached looks at the storage, up to every two seconds.
+            None: who is attached looks at the storage, up to every two seconds. Services that reply
+            through the storage tell of their replies by it, too.
         hooks: functions that are told every `Event`, in a thread of their own.
 
     Raises:
