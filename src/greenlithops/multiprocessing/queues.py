@@ -195,6 +195,10 @@ class SimpleQueue(_Queue[T]):
     def __init__(self, **place: Any) -> None:
         super().__init__(0, **place)
 
+    def close(self) -> None:
+        """Use it no more in this process; others may go on."""
+        self._closed = self._written = True
+
     def __enter__(self) -> SimpleQueue[T]:
         return self
 

@@ -12,6 +12,7 @@ PICKLABLE = "objects that a manager makes must be picklable"
 DESCRIPTORS = "sends descriptors, which belong to one machine"
 NO_FEEDER = "there is no feeder thread: put itself raises"
 NOTE = "the remote traceback is a note of the exception, not its cause"
+SIGNATURES = "connections are authenticated by signatures, not by challenges"
 ONE_WAY = "there is one way to start workers; get_start_method() tells 'cloud'"
 LAZY = "workers start as calls come"
 ERRORS = "the error names what cannot be pickled, and is one of greenlithops'"
@@ -49,6 +50,7 @@ MULTIPROCESSING = {
     "_TestMyManager.test_mymanager_context_prestarted": PICKLABLE,
     "_TestRemoteManager.test_remote": NO_MANAGER_PROCESS,
     "_TestManagerRestart.test_rapid_restart": NO_MANAGER_PROCESS,
+    "TestManagerExceptions.test_dispatch": NO_MANAGER_PROCESS,
     "_TestConnection.test_connection": "asks for the descriptor of a connection",
     "_TestConnection.test_fd_transfer": DESCRIPTORS,
     "_TestConnection.test_large_fd_transfer": DESCRIPTORS,
@@ -60,8 +62,10 @@ MULTIPROCESSING = {
     "_TestFinalize": NOT_OURS,
     "_TestImportStar.test_import": INSIDES,
     "TestInvalidHandle.test_invalid_handles": "a connection has no handle",
-    "OtherTest": "connections are authenticated by signatures, not by challenges",
+    "OtherTest": SIGNATURES,
+    "ChallengeResponseTest": SIGNATURES,
     "TestInitializers.test_pool_initializer": LAZY,
+    "TestFlags.test_flags": NOT_OURS,
     "TestNoForkBomb.test_noforkbomb": NOT_OURS,
     "TestStartMethod": ONE_WAY,
     "TestResourceTracker": NOT_OURS,

@@ -48,6 +48,7 @@ def loaded(name):
         return None
     module = types.ModuleType(name.replace(".", "_"))
     module.__package__ = name.rpartition(".")[0]
+    module.__file__ = str(Path(__file__).with_name(Path(found.origin).name))  # as if a user's
     sys.modules[module.__name__] = module
     exec(compile(Path(found.origin).read_text(), found.origin, "exec"), vars(module))
     return module
