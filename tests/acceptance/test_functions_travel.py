@@ -88,6 +88,26 @@ async def test_every_kind_of_callable(executor, function, expected):
     assert repr(found) == repr(expected) or found == expected
 
 
+async def test_cached_functions_travel_by_value_with_an_empty_cache(executor):
+    @functools.lru_cache(maxsize=50, typed=True)
+    def power(number):
+        return 1 if number == 0 else 2 * power(number - 1)
+
+    class Model:
+        @functools.cache  # noqa: B019 - what programs do
+        def answer(self, number):
+            return number + 1
+
+    def work(number):
+        return power(number), power.cache_info().currsize, power.cache_parameters()
+
+    power(40)
+    same = {"maxsize": 50, "typed": True}
+    assert await executor.submit(work, 10) == (1024, 11, same)
+    assert await executor.submit(power, 5) == 32
+    assert await executor.submit(Model().answer, 1) == 2
+
+
 async def test_arguments_as_they_are(executor):
     def work(a, /, b, *args, c=1, **kwargs):
         return a, b, args, c, kwargs

@@ -34,6 +34,7 @@ _announced: dict[bytes, Stream] = {}
 #: structures of `ctypes` that travelled, since they must stay one class each
 _marks: weakref.WeakKeyDictionary[type, bytes] = weakref.WeakKeyDictionary()
 _marked: weakref.WeakValueDictionary[bytes, type] = weakref.WeakValueDictionary()
+_Cached = type(functools.lru_cache(abs))
 _kept: list[type] = []  #: classes that nothing else in a worker may hold
 
 
@@ -148,6 +149,12 @@ def set_members(cls: type, members: dict[str, Any]) -> None:
         setattr(cls, name, value)
 
 
+def cached_anew(function: Callable[..., Any], parameters: dict[str, Any]) -> Callable[..., Any]:
+    """Return what `functools.lru_cache` made of a function that travels by value; it is empty."""
+    cached: Callable[..., Any] = functools.lru_cache(**parameters)(function)
+    return cached
+
+
 @functools.cache
 def object_pickler() -> Any:
     """Return cloudpickle's pickler, which names classes instead of describing them."""
@@ -164,6 +171,11 @@ def object_pickler() -> Any:
             if _lost_slots(obj):
                 state = dict(obj.__dict__)
                 return new_object, (type(obj),), state, None, None, set_attributes
+            if type(obj) is _Cached:
+                # Its own way is by name: it is right where that of its function would be, too.
+                if super().reducer_override(obj.__wrapped__) is NotImplemented:
+                    return NotImplemented
+                return cached_anew, (obj.__wrapped__, obj.cache_parameters())
             how = super().reducer_override(obj)
             if isinstance(obj, type) and how is not NotImplemented:  # it would go by value
                 return _of_ctypes(obj) or how
