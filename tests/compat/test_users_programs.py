@@ -84,6 +84,58 @@ PROGRAMS = {
         """,
         "timed out\nfull",
     ),
+    "reserved parameters alone": (
+        """
+        import lithops
+
+        def number(id):
+            return id
+
+        def kind(storage):
+            return type(storage).__name__
+
+        async def later(id):
+            return id
+
+        if __name__ == "__main__":
+            fexec = lithops.FunctionExecutor()
+            print(fexec.call_async(kind, ()).result(), fexec.call_async(kind, {}).result())
+            print(fexec.get_result(fexec.map(number, [(), ()])))
+            print(fexec.get_result(fexec.map(later, [(), ()])))
+            print(fexec.get_result(fexec.map(number, [7, (8,)])))
+        """,
+        "Storage Storage\n[0, 1]\n[0, 1]\n[7, 8]",
+    ),
+    "cloud objects of an executor": (
+        """
+        import lithops
+
+        def put(x, storage):
+            return storage.put_cloudobject(f"{x}"), storage.put_cloudobject("mine", key=f"own-{x}")
+
+        async def put_later(x, storage):
+            return await storage.put_cloudobject(f"{x}")
+
+        def there(storage):
+            return [key for key in storage.list_keys("storage") if key.startswith(("green", "own"))]
+
+        if __name__ == "__main__":
+            storage = lithops.Storage()
+            other = storage.put_cloudobject("not of a call")
+            fexec, second = lithops.FunctionExecutor(), lithops.FunctionExecutor()
+            kept = second.get_result(second.map(put, [3, 4]))
+            made = fexec.get_result(fexec.map(put, [1, 2]))
+            fexec.get_result(fexec.map(put_later, [5]))
+            print(storage.get_cloudobject(made[0][0]), len(there(storage)))
+            fexec.clean(clean_cloudobjects=False)
+            print(len(there(storage)))
+            fexec.get_result(fexec.map(put_later, [6]))
+            fexec.clean()
+            left = there(storage)
+            print(len(left), other.key in left, kept[0][0].key in left)
+        """,
+        "b'1' 10\n10\n7 True True",
+    ),
     "ways to wait": (
         """
         import lithops, time

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +18,7 @@ from greenlithops.storage.arguments import (
     size_of,
     span_of,
 )
-from greenlithops.storage.cloudobject import CloudObject
+from greenlithops.storage.cloudobject import CloudObject, new_key
 from greenlithops.storage.download import download
 from greenlithops.storage.listing import listing
 from greenlithops.storage.opening import Opening
@@ -27,6 +26,7 @@ from greenlithops.storage.resume import abandon_upload, resume_upload
 from greenlithops.storage.upload import upload
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from greenlithops.storage.arguments import Progress
@@ -374,7 +374,7 @@ class AsyncStorage(Opening):
         place = bucket or self.bucket
         if place is None:
             raise UsageError("put_cloudobject needs a bucket: name one here, or for the storage")
-        name = key or f"greenlithops.tmp/{os.urandom(12).hex()}"
+        name = key or new_key()
         await self.put(place, name, body)
         return CloudObject(self.backend.name, place, name)
 

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
 from dataclasses import dataclass
+
+_TEMPORARY = "greenlithops.tmp"
+#: where `put_cloudobject` puts what is given no key
+FOLDER: ContextVar[str] = ContextVar("folder of cloud objects", default=_TEMPORARY)
+
+
+def folder_of(job_key: str) -> str:
+    """Return the folder of what a job's calls put without a key."""
+    return f"{_TEMPORARY}/{job_key}"
+
+
+def new_key() -> str:
+    """Return a key that nobody else has."""
+    return f"{FOLDER.get()}/{os.urandom(12).hex()}"
 
 
 @dataclass(frozen=True, slots=True)

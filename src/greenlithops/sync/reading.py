@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from greenlithops.sync.constants import ALL_COMPLETED
+from greenlithops.sync.keeping import delete_kept
 from greenlithops.sync.loop import background
 from greenlithops.sync.settle import cancel
 from greenlithops.sync.waits import as_list, block, outcomes, partition
@@ -145,11 +146,12 @@ class Reading:
 
         Args:
             fs: the futures; by default all of the executor.
-            cs: `CloudObject`s to delete.
-            clean_cloudobjects: accepted; calls keep no objects of their own.
+            cs: `CloudObject`s to delete; then nothing else is done, unless `fs` is given.
+            clean_cloudobjects: delete what calls that have ended put by their parameter
+                ``storage``, without a key of its own.
             clean_fn: accepted; functions are kept nowhere.
             force: stop calls that have not ended, and forget those whose results nobody read.
-            on_exit: accepted.
+            on_exit: accepted; cloud objects stay then.
         """
         objects = list(cs or ())
         if objects:
@@ -159,6 +161,8 @@ class Reading:
         futures = self._awaited(fs)
         if force:
             background().call(cancel, [future._call for future in futures])
+        if clean_cloudobjects and not on_exit:
+            delete_kept(lambda: self.storage, futures)
         unwanted = {id(f) for f in futures if f.done and (force or f._read)}
         self.cleaned_jobs |= {f.job_key for f in futures if id(f) in unwanted}
         self.futures[:] = [f for f in self.futures if id(f) not in unwanted]

@@ -30,6 +30,7 @@ class JobRecord:
     serialize_seconds: float = 0.0
     function_bytes: int = 0
     log_calls: bool = False
+    keeps: bool = False  #: whether its calls may put cloud objects into the job's folder
     durable: str | None = None  #: the job's name in storage, if it is kept there
     pid: int = field(default_factory=os.getpid)
     calls: list[Call] = field(default_factory=list)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from greenlithops.storage.async_storage import AsyncStorage
 
 COS, RABBITMQ = "ibm_cos", "rabbitmq"
+_FILLED = {plan.NUMBER, plan.STORAGE, COS, RABBITMQ}
 _CONNECTIONS = "greenlithops.backends.monitoring.rabbitmq_connections"
 
 
@@ -83,6 +84,44 @@ def _wanted(
                 "parameter a default value or another name"
             )
     return frozenset(named & there)
+
+
+def lone(function: Callable[..., Any], elements: list[Any]) -> Callable[..., Any]:
+    """Return a function whose only parameter is filled, if it is reserved and elements are empty.
+
+    Otherwise the only parameter gets the element, whatever its name is.
+    """
+    if not elements or any(not isinstance(one, (tuple, dict)) or one for one in elements):
+        return function
+    if not callable(function) or inspect.isbuiltin(function) or isinstance(function, type):
+        return function
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # it does not tell
+        return function
+    return Lone(function) if len(names) == 1 and names[0] in _FILLED else function
+
+
+class Lone:
+    """A function that takes nothing from elements: its one parameter is not the only one any more.
+
+    Args:
+        func: the user's function.
+    """
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func  # by this name, its own name and kind are found
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The parameter, and another one that is never given."""
+        (own,) = inspect.signature(self.func).parameters.values()
+        named = own.replace(kind=own.KEYWORD_ONLY)
+        return inspect.Signature([named, inspect.Parameter("_more", named.VAR_KEYWORD)])
+
+    def __call__(self, **filled: Any) -> Any:
+        """Call the function with what was filled in."""
+        return self.func(**filled)
 
 
 class Connected:

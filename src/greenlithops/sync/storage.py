@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from greenlithops.errors import NoSuchBucket, StorageClosed, StorageError, UsageError
 from greenlithops.storage.buckets import MAKE_BUCKETS
+from greenlithops.storage.cloudobject import new_key
 from greenlithops.sync import object_open, storage_calls
 from greenlithops.sync.object_files import BUFFER_BYTES, ObjectStream, ReadingObject
 from greenlithops.sync.storage_client import StorageClient
@@ -386,7 +387,8 @@ class Storage:
         place = bucket or self.bucket
         if place is not None:
             self.make_bucket(place)
-        made = self.ask(lambda storage: storage.put_cloudobject(body, bucket, key), place or "")
+        name = key or new_key()  # here, since who calls is not on the loop
+        made = self.ask(lambda storage: storage.put_cloudobject(body, bucket, name), place or "")
         return storage_calls.renamed(made, self.backend)
 
     def get_cloudobject(self, cloudobject: CloudObject, stream: bool = False) -> Any:

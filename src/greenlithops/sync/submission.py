@@ -18,7 +18,8 @@ from greenlithops.sync.around import around
 from greenlithops.sync.below import filled, function_bytes, options_of, parts_of, start_parts
 from greenlithops.sync.chain import Chain
 from greenlithops.sync.futures import ResponseFuture
-from greenlithops.sync.reserved import Connected
+from greenlithops.sync.keeping import Keeping, keeping
+from greenlithops.sync.reserved import Connected, lone
 from greenlithops.sync.settle import cancel
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ class Submission:
         extra = self.extra_args
         if isinstance(extra, list):
             extra = self.extra_args = tuple(extra)
+        if self.mapped is None:
+            self.function = lone(self.function, self.data)
+        self.function = keeping(self.function, self.record.job_key)
+        self.record.keeps = isinstance(self.function, Keeping)
         self.function = self.connect(self.function)
         bind = plan.binder(self.function)
         self._bind = bind if self.over_objects else plan.with_extra(bind, extra)
