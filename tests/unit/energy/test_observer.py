@@ -1,7 +1,8 @@
 """Windows that observe: they are told their share, and take nothing from others."""
 
 import pytest
-from test_sampler import IDLE_WATTS, WATTS_PER_CPU, Machine, column
+
+from support.machines import IDLE_WATTS, WATTS_PER_CPU, Machine, column
 
 
 async def test_what_others_were_given_is_nothing_to_an_observer(tmp_path):
