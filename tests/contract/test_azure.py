@@ -12,6 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 from yarl import URL
 
+from greenlithops.backends.storage.azure import backend
 from greenlithops.backends.storage.azure.access import Access, Account
 from greenlithops.backends.storage.azure.names import check_blob
 from greenlithops.errors import (
@@ -52,6 +53,16 @@ class TestAzure(StorageContract):
         name = f"bucket-{secrets.token_hex(6)}"
         await storage.create_bucket(name)
         return name
+
+    async def test_pages_are_one_listing(self, storage, bucket, monkeypatch):
+        monkeypatch.setattr(backend, "PAGE", 4)
+        keys = sorted(f"{n % 3}/{n:02d}" for n in range(27))
+        for key in keys:
+            await storage.put(bucket, key, b"")
+        assert [entry.key async for entry in storage.list(bucket)] == keys
+        after = [entry.key async for entry in storage.list(bucket, start_after=keys[10])]
+        assert after == keys[11:]
+        assert [entry async for entry in storage.list(bucket, delimiter="/")] == ["0/", "1/", "2/"]
 
 
 class TestAzureTrials(StorageTrials):

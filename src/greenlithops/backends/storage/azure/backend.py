@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from greenlithops.backends.storage.azure.access import Credential
     from greenlithops.objects import Buffer, Part, PutOptions, Span, Upload
 
+PAGE = 5_000  #: entries of a listing's page, at most
 AT_ONCE = 32  #: requests of one operation that takes many
 COPY_PAUSE = 0.5  #: seconds between looks at a copy that is under way
 
@@ -183,11 +184,11 @@ class AzureStorage:
         return info_of(bucket, key, int(headers.get("Content-Length", 0)), headers)
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
-        """Return up to five thousand entries.
+        """Return up to `PAGE` entries.
 
         Azure cannot begin in the middle: what is not after `query.start_after` is passed over.
         """
-        asked = {"restype": "container", "comp": "list", "maxresults": "5000"}
+        asked = {"restype": "container", "comp": "list", "maxresults": str(PAGE)}
         if query.prefix:
             asked["prefix"] = query.prefix
         if query.delimiter:
