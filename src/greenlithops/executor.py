@@ -139,7 +139,9 @@ class AsyncExecutor:
         named = storage is None or isinstance(storage, str) or callable(storage)
         if not named and not hasattr(storage, "head_bucket"):
             raise UsageError(f"storage must be a name or an AsyncStorage, not {storage!r}")
-        self._initializer = (initializer, initargs) if initializer else None
+        if not isinstance(initargs, (tuple, list)):
+            raise UsageError(f"initargs must be a tuple of arguments, not {initargs!r}")
+        self._initializer = (initializer, tuple(initargs)) if initializer else None
         self._worker_options = WorkerOptions(
             concurrency=worker_concurrency,
             max_memory=None if max_memory is None else byte_count(max_memory),

@@ -11,6 +11,7 @@ from greenlithops.models import CallState, CallStats, JobStats, Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
+    from contextvars import Context
 
     from greenlithops.dispatch.tracker import Tracker
     from greenlithops.energy.records import CallEnergy, EnergyReport
@@ -81,9 +82,20 @@ class Future(Generic[T]):
         """
         return self._tracker.cancel([self.index])
 
-    def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
-        """Have `callback(future)` called on the event loop when the call has ended."""
-        self._tracker.when_done(self.index, lambda: callback(self))
+    def add_done_callback(
+        self, callback: Callable[[Future[T]], object], *, context: Context | None = None
+    ) -> None:
+        """Have `callback(future)` called on the event loop when the call has ended.
+
+        Args:
+            callback: what to call.
+            context: where its context variables are; a copy of the current ones by default.
+        """
+        self._tracker.when_done(self.index, callback, self, context=context)
+
+    def remove_done_callback(self, callback: Callable[[Future[T]], object]) -> int:
+        """Have `callback` not called any more; return how often it was to be."""
+        return self._tracker.forget_callback(self.index, callback)
 
     @property
     def stats(self) -> CallStats | None:
@@ -168,6 +180,8 @@ class Job(Generic[T]):
 
         Args:
             return_exceptions: put errors in the place of results instead of raising the first.
+                Of a job that was cancelled before its input came to its end, there are the calls
+                that it had until then.
 
         Raises:
             Exception: the first error of a call, as soon as it is known; the error that the
@@ -189,7 +203,9 @@ class Job(Generic[T]):
             raise CallCancelled(f"{self!r} was cancelled before its first call")
         if return_exceptions:
             return [tracker.outcome(index) for index in range(ledger.size)]
-        if ledger.counts[CANCELLED] or tracker.cancelled:
+        if tracker.cancelled:
+            raise CallCancelled(f"{self!r} was cancelled before its input came to its end")
+        if ledger.counts[CANCELLED]:
             raise CallCancelled(f"{ledger.counts[CANCELLED]} calls of {self!r} were cancelled")
         return ledger.values()
 
@@ -207,6 +223,8 @@ class Job(Generic[T]):
                 tracker.abandon()
                 raise
         tracker.raise_input_error()
+        if tracker.cancelled:
+            raise CallCancelled(f"{self!r} was cancelled before its input came to its end")
 
     async def _until(self, index: int) -> bool:
         try:

@@ -86,8 +86,8 @@ class JobStats:
     failed: int
     retried: int
     wall_seconds: float  #: from the first call queued to the last one ended
-    call_seconds: float  #: sum of the calls' wall time
-    cpu_seconds: float  #: sum of the calls' CPU time
+    call_seconds: float  #: sum of the calls' wall time, failed attempts included
+    cpu_seconds: float  #: sum of the calls' CPU time, likewise
     peak_memory_bytes: int
     bytes_in: int
     bytes_out: int

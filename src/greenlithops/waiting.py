@@ -116,7 +116,11 @@ async def gather(*fs: Future[Any] | Job[Any], return_exceptions: bool = False) -
 
     Raises:
         Exception: the first error, as soon as it is known; the other calls go on.
+        UsageError: something else than futures and jobs was given.
     """
+    for item in fs:
+        if not isinstance(item, (Future, Job)):
+            raise UsageError(f"a Future or a Job is needed, not {type(item).__name__}")
 
     async def result(item: Future[Any] | Job[Any]) -> Any:
         if isinstance(item, Job):

@@ -236,7 +236,7 @@ class Dispatcher:
             self._barren += 1
             if self._barren >= MAX_BARREN:
                 text = f"{self._barren} workers in a row ended before they were ready"
-                self._break(WorkerLost(f"{text}: {lane.exit_words or 'no reason is known'}"))
+                self._break(WorkerLost(f"{text}: {lane.exit_words}"))
         if self._works:
             self.wake()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import sys
 import time
 import weakref
@@ -16,7 +15,7 @@ from greenlithops.dispatch.batch import Batch, RemoteFunction
 from greenlithops.dispatch.dispatcher import Dispatcher
 from greenlithops.dispatch.groups import Groups
 from greenlithops.dispatch.images import ImageCache
-from greenlithops.dispatch.options import default_workers
+from greenlithops.dispatch.options import default_workers, working_directory
 from greenlithops.dispatch.serialize import ClassBook
 from greenlithops.dispatch.spending import Spending
 from greenlithops.dispatch.start import open_lanes
@@ -28,6 +27,7 @@ from greenlithops.offload import to_the_end
 from greenlithops.protocols import SupportsWorkers
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from greenlithops.dispatch.energy_log import JobLog
@@ -266,7 +266,7 @@ class Engine:
     def _remote(
         self, function: Callable[..., Any], image: FunctionImage, options: Options
     ) -> RemoteFunction:
-        directory, path = os.getcwd(), self.import_path(options)
+        directory, path = working_directory(), self.import_path(options)
         wire = options.wire()
         key = (image.digest, wire, directory, tuple(path))
         remote = self._functions.get(key)

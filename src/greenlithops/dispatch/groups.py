@@ -7,11 +7,11 @@ one after the other share one, as long as that keeps no large results.
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch import plan
 from greenlithops.dispatch.inputs import Input
+from greenlithops.dispatch.options import working_directory
 from greenlithops.dispatch.serialize import ClassBook
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Groups:
         """Add one call; return the job that it shares with others, and its index there."""
         book = ClassBook(options.modules)
         image = self._images.image(function, book)
-        key = (image.digest, options, os.getcwd())
+        key = (image.digest, options, working_directory())
         group = self._open.get(key)
         if group is None or not group.work.accepting(MOST_CALLS):
             source = Input(None, None, lazy=False)

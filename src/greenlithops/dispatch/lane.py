@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
 from greenlithops.dispatch.channel import Channel
-from greenlithops.dispatch.losses import Ending, losses
+from greenlithops.dispatch.losses import Ending, losses, reason
 from greenlithops.dispatch.spent import Spending
 from greenlithops.errors import WorkerLost
 from greenlithops.worker import frames
@@ -318,7 +318,7 @@ class Lane:
         for batch in batches:
             self._settle(batch, ending)
             batch.work.batch_over()
-        self.exit_words = words
+        self.exit_words = words or f"worker {self.name} {reason(status)}"
         self.load = 0
         handle.close()
         # They refer to this lane too; without that cycle their memory goes at once.

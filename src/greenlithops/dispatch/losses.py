@@ -66,22 +66,22 @@ def _may_have_run(batch: Batch, ending: Ending) -> bool:
     return batch.function.is_async and ending.culprit is None and not ending.running
 
 
-def _error(what: str, ending: Ending) -> WorkerLost:
-    """Return the error of a call whose worker ended under it, with what is known of why."""
-    status = ending.status
+def reason(status: int) -> str:
+    """Return what a worker did that ended with an exit status, or by a signal."""
     if status < 0:
         number = -status
         name = signal.Signals(number).name if number in signal.valid_signals() else str(number)
-        reason = f"was ended by signal {name}"
-        if number == signal.SIGKILL:
-            reason += " (killed from outside; perhaps the machine is out of memory)"
-    elif status == LOST_CONNECTION:
-        reason = "lost its connection: the call has closed file descriptors that are not its own"
-    elif status == BROKEN_WORKER:
-        reason = "failed"
-    else:
-        reason = f"exited with status {status}"
-    text = f"worker {ending.worker} {reason} while it {what}"
+        outside = " (killed from outside; perhaps the machine is out of memory)"
+        return f"was ended by signal {name}{outside if number == signal.SIGKILL else ''}"
+    if status == LOST_CONNECTION:
+        return "lost its connection: the call has closed file descriptors that are not its own"
+    return "failed" if status == BROKEN_WORKER else f"exited with status {status}"
+
+
+def _error(what: str, ending: Ending) -> WorkerLost:
+    """Return the error of a call whose worker ended under it, with what is known of why."""
+    status = ending.status
+    text = f"worker {ending.worker} {reason(status)} while it {what}"
     if ending.words:
         text += f"\nIts last words:\n{ending.words}"
     return WorkerLost(

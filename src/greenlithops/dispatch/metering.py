@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from operator import add
+from operator import add, sub
 from typing import TYPE_CHECKING, cast
 
+from greenlithops.worker.calls import LONG_NS
 from greenlithops.worker.journal import FIELDS
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class Metering:
         if self.window is None:
             return
         times = outcomes.times
-        starts = times[0::FIELDS]
+        starts, beside = times[0::FIELDS], times[4::FIELDS]
         ends = array("q", map(add, starts, times[1::FIELDS]))
+        if max(beside) > LONG_NS:  # then its CPU time is in that of the call
+            starts = array("q", map(sub, starts, beside))
         if outcomes.told is None:
             self.window.add(starts, ends, times[2::FIELDS])
         else:  # only services tell, and theirs is the window of a service

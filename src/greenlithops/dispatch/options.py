@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.modules import OWN, ModuleChoice
+from greenlithops.dispatch.plan import describe, is_async
 from greenlithops.errors import UsageError
 from greenlithops.models import CallOptions
 
@@ -62,10 +63,16 @@ def checked_hooks(hooks: Any) -> tuple[Hook, ...]:
     """Return hooks as a tuple.
 
     Raises:
-        UsageError: they are not callables in a sequence.
+        UsageError: they are not plain callables in a sequence.
     """
     if not isinstance(hooks, (list, tuple)) or not all(map(callable, hooks)):
         raise UsageError(f"hooks must be a list of functions of an event, not {hooks!r}")
+    for hook in hooks:
+        if is_async(hook):
+            raise UsageError(
+                f"{describe(hook)} is asynchronous, and hooks are called in a thread: make it a "
+                "plain function, such as one that calls asyncio.run_coroutine_threadsafe"
+            )
     return tuple(hooks)
 
 
@@ -103,6 +110,21 @@ def byte_count(size: int | str) -> int:
     if number < 1:
         raise UsageError(f"a size must be at least one byte, not {size!r}")
     return number
+
+
+def working_directory() -> str:
+    """Return where this process is.
+
+    Raises:
+        UsageError: that directory has been removed.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the working directory of this program, which is that of its calls, has been removed: "
+            "change to another one first (os.chdir)"
+        ) from error
 
 
 def default_workers() -> int:

@@ -48,6 +48,12 @@ class RetryPolicy:
             raise UsageError(f"jitter is a share between 0 and 1, not {self.jitter}")
         if self.budget is not None and self.budget < 0:
             raise UsageError(f"budget must not be negative, not {self.budget}")
+        kinds = self.on if isinstance(self.on, tuple) else (self.on,)
+        if not (self.on is None or all(map(_is_error_type, kinds)) or _is_test(self.on)):
+            raise UsageError(
+                "on must be an exception type, a tuple of them, or a function of the exception, "
+                f"not {self.on!r}"
+            )
 
     def wants(self, error: BaseException, attempt: int) -> bool:
         """Return whether a call that failed at its `attempt`-th run (from 1) runs again."""
@@ -71,6 +77,14 @@ class RetryPolicy:
         except OverflowError:
             full = self.max_delay if self.delay else 0.0
         return full * (1 - self.jitter * draw())
+
+
+def _is_error_type(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+def _is_test(on: object) -> bool:
+    return callable(on) and not isinstance(on, type)
 
 
 def as_policy(retries: object) -> RetryPolicy:

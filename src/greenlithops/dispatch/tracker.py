@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch.ledger import CANCELLED, FAILED, SENT, WAITING
@@ -12,10 +13,13 @@ from greenlithops.models import Event, EventKind, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextvars import Context
 
     from greenlithops.dispatch.work import Work
     from greenlithops.energy.records import CallEnergy
     from greenlithops.errors import GreenlithopsError
+
+    _Callback = tuple[Callable[..., object], tuple[Any, ...], Context]
 
 FORGET_AT_ONCE = 1024  #: consumed results of a lazy input are dropped in groups of this
 KEPT_BYTES = 16 << 20  #: … or when they take this much
@@ -56,7 +60,7 @@ class Tracker:
         self._emit = emit
         self._on_finish = on_finish
         self._stop = stop
-        self._callbacks: dict[int, list[Callable[[], object]]] = {}
+        self._callbacks: dict[int, list[_Callback]] = {}
         self._change: asyncio.Future[None] | None = None
         self._consumed = self._kept_bytes = self._dropped_bytes = 0
         self._starved = False
@@ -167,13 +171,34 @@ class Tracker:
         while not self.over and not (or_error and self.first_error is not None):
             await self.news()
 
-    def when_done(self, index: int, callback: Callable[[], object]) -> None:
-        """Have `callback` called on the loop when a call has ended."""
+    def when_done(
+        self,
+        index: int,
+        function: Callable[..., object],
+        *arguments: Any,
+        context: Context | None = None,
+    ) -> None:
+        """Have a function called on the loop when a call has ended."""
         self.check_loop()
+        callback = (function, arguments, context or copy_context())
         if self.ended(index):
-            self.loop.call_soon(callback)
+            self._call_soon(callback)
         else:
             self._callbacks.setdefault(index, []).append(callback)
+
+    def forget_callback(self, index: int, function: Callable[..., object]) -> int:
+        """Have a function not called any more; return how often it was to be."""
+        before = self._callbacks.get(index, [])
+        after = [callback for callback in before if callback[0] != function]
+        if after:
+            self._callbacks[index] = after
+        else:
+            self._callbacks.pop(index, None)
+        return len(before) - len(after)
+
+    def _call_soon(self, callback: _Callback) -> None:
+        function, arguments, context = callback
+        self.loop.call_soon(function, *arguments, context=context)
 
     def consume(self, until: int) -> None:
         """Take note that the results before `until` have been used; drop them if they are many."""
@@ -298,7 +323,7 @@ class Tracker:
     def _call_back(self, indices: Iterable[int]) -> None:
         for index in indices:
             for callback in self._callbacks.pop(index, ()):
-                self.loop.call_soon(callback)
+                self._call_soon(callback)
 
     def call_retried(self, index: int, error: BaseException) -> None:
         """A call failed and will run again."""

@@ -261,6 +261,7 @@ class Work:
         raw = outcomes.buffers.get(place, [])
         state, value = self.reader.read(outcomes.statuses[place], blob, raw, index)
         if state == FAILED and self.retry(batch, position, value):
+            ledger.spend(times)
             return False
         ledger.close(index, state, value, times, len(blob) + sum(map(len, raw)), worker)
         if self.recorder is not None:
@@ -299,7 +300,10 @@ class Work:
         if ledger.state(index) != SENT:
             if times is not None:
                 ledger.measure(index, times, number)
-        elif not self.retry(batch, position, error):
+        elif self.retry(batch, position, error):
+            if times is not None:
+                ledger.spend(times)
+        else:
             ledger.close(index, FAILED, error, times, 0, number)
             if self.recorder is not None:
                 self.recorder.ended(index, outbox.RAISED, pack_error(error)[0], [], times)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from greenlithops.dispatch import plan as plans
 from greenlithops.dispatch.batch import RemoteFunction
 from greenlithops.dispatch.inputs import Input
+from greenlithops.dispatch.options import working_directory
 from greenlithops.dispatch.serialize import ClassBook, FunctionImage, pack_function
 from greenlithops.durable.follower import Follower, first, payloads
 from greenlithops.durable.lease import Lease
@@ -65,7 +66,7 @@ def start(
         image,
         options.wire(),
         is_async=plans.is_async(function),
-        directory=os.getcwd(),
+        directory=working_directory(),
         path=engine.import_path(options),
     )
     job = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
@@ -88,7 +89,7 @@ def start(
         options.timeout,
         options.environment,
         _pickled(options.policy),
-        os.getcwd(),
+        working_directory(),
         engine.import_path(options),
     )
     telling = Telling(news, job)
@@ -160,7 +161,7 @@ async def attach(engine: Engine, storage: AsyncStorage, job: str, news: SharedCh
         FunctionImage(record.name, stream, views, record.digest),
         CallOptions(record.timeout, record.environment),
         is_async=record.is_async,
-        directory=record.directory if here else os.getcwd(),
+        directory=record.directory if here else working_directory(),
         path=record.path,
     )
     tracker = engine.begin(
