@@ -177,7 +177,7 @@ async def test_a_wrong_key_and_another_python(server, storage, monkeypatch):
         async with gl.AsyncExecutor(backend, storage=storage) as executor:
             with pytest.raises(ServiceRefused, match="key"):
                 await executor.submit(abs, -1)
-        monkeypatch.setattr("greenlithops.dispatch.invoker.PYTHON", (3, 7))
+        monkeypatch.setattr("greenlithops.dispatch.parcels.PYTHON", (3, 7))
         backend = HttpBackend(server.url, KEY, asynchronous=True)
         async with gl.AsyncExecutor(backend, storage=storage) as executor:
             with pytest.raises(IncompatibleRuntime, match=r"3\.7"):

@@ -202,7 +202,7 @@ def test_options_that_make_no_sense(options, text):
 
 
 async def test_another_python_by_a_client_that_says_so(executor, monkeypatch):
-    monkeypatch.setattr("greenlithops.dispatch.invoker.PYTHON", (3, 7))
+    monkeypatch.setattr("greenlithops.dispatch.parcels.PYTHON", (3, 7))
     async with soon(10):
         with pytest.raises(IncompatibleRuntime, match=r"3\.7"):
             await executor.submit(abs, -1)

@@ -203,7 +203,7 @@ async def test_an_action_of_somebody_else_is_left_alone(whisk):
 
 
 async def test_another_python_is_told_before_anything_runs(whisk, monkeypatch):
-    monkeypatch.setattr("greenlithops.dispatch.invoker.PYTHON", (3, 4))
+    monkeypatch.setattr("greenlithops.dispatch.parcels.PYTHON", (3, 4))
     async with soon(30), gl.AsyncExecutor(openwhisk(**options(whisk))) as ex:
         with pytest.raises(IncompatibleRuntime, match="Python 3"):
             await ex.submit(abs, 1)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import sys
-from array import array
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.dispatch.batch import Batch, Outcomes
 from greenlithops.dispatch.billing import dollars, seconds_of
 from greenlithops.dispatch.ledger import clock_offset
 from greenlithops.dispatch.pace import Pace
+from greenlithops.dispatch.parcels import outcomes_of, packed, wanted
 from greenlithops.errors import (
     CallTimeout,
     GreenlithopsError,
@@ -25,22 +23,19 @@ from greenlithops.errors import (
     Throttled,
     WorkerLost,
 )
-from greenlithops.monitoring.shared import SupportsNews
 from greenlithops.protocols import SupportsStreams
 from greenlithops.worker import invocation
-from greenlithops.worker.journal import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from greenlithops.dispatch.batch import RemoteFunction
+    from greenlithops.dispatch.batch import Batch, Outcomes, RemoteFunction
     from greenlithops.dispatch.work import Work
     from greenlithops.energy.cpu_time.trees import TreeSource
     from greenlithops.models import Reply
     from greenlithops.protocols import SupportsInvocations
 
 INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
-PYTHON = tuple(sys.version_info[:2])  #: pickled functions need the same one
 FEED = 8  #: requests that are made at one go, before the loop goes on: each takes 0.3 ms
 
 
@@ -59,7 +54,7 @@ class Invoker:
         self._backend = backend
         self._stream = backend.stream if isinstance(backend, SupportsStreams) else None
         self._processes = backend.limits.processes
-        self._wanted = _wanted(backend)
+        self._wanted = wanted(backend)
         self._chunksize = max(chunksize, self._processes)
         self._loop = asyncio.get_running_loop()
         self._works: collections.deque[Work] = collections.deque()
@@ -173,7 +168,7 @@ class Invoker:
 
     async def _exchange(self, batch: Batch, limit: asyncio.Timeout | None, *, image: bool) -> bool:
         """Make a request, and book what comes; return whether the service knew the function."""
-        body = self._packed(batch, image=image)
+        body = packed(self._backend.key, batch, self._wanted, image=image)
         if self._stream is None or len(batch.blobs) == 1:
             return self._heard(batch, await self._backend.invoke(body))
         async with aclosing(self._stream(body)) as replies:
@@ -194,47 +189,10 @@ class Invoker:
         self._book(batch, content, buffers, reply)
         return True
 
-    def _packed(self, batch: Batch, *, image: bool) -> bytes:
-        function = batch.function
-        buffers: list[Any] = []
-        classes = []
-        if image:
-            for digest, (stream, raw) in batch.work.book.definitions.items():
-                classes.append((digest, stream, len(raw)))
-                buffers += raw
-            buffers += function.image.buffers
-        (_, _, blobs, counts), raw = batch.wire()
-        content = (
-            PYTHON,
-            function.image.digest,
-            (function.image.stream, len(function.image.buffers)) if image else None,
-            function.wire_options,
-            classes,
-            blobs,
-            counts,
-            self._wishes(batch),
-        )
-        return invocation.pack(self._backend.key, invocation.REQUEST, content, [*buffers, *raw])
-
-    def _wishes(self, batch: Batch) -> dict[str, Any]:
-        """Return what services may ignore that do not know of it yet."""
-        if batch.work.book.definitions:
-            return {**self._wanted, "classes": tuple(batch.work.book.definitions)}
-        return self._wanted
-
     def _book(self, batch: Batch, content: Any, raw: list[memoryview], reply: Reply) -> None:
-        _, worker, cold, statuses, blobs, counts, times, logs, *more = content
-        self._workers[worker] = None
-        columns = _widened(array("q", times), len(blobs))
-        for place in range(0, len(columns), FIELDS):
-            columns[place] -= self._offset
-        positions = more[0] if more else array("I", range(len(blobs))).tobytes()
-        outcomes = Outcomes.from_wire(
-            (positions, statuses, blobs, counts, columns.tobytes(), logs),
-            [bytearray(part) for part in raw],
-            worker,
-        )
-        outcomes.cold = cold or reply.init_seconds is not None
+        outcomes = outcomes_of(content, raw, self._offset)
+        self._workers[outcomes.worker] = None
+        outcomes.cold = outcomes.cold or reply.init_seconds is not None
         outcomes.told = reply.told
         self._bill(batch, outcomes, reply.billed_seconds)
         for position in outcomes.positions:
@@ -298,26 +256,3 @@ class Invoker:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-
-def _wanted(backend: SupportsInvocations) -> dict[str, Any]:
-    """Return what is wished for in every request to a service."""
-    wishes: dict[str, Any] = {}
-    limits = backend.limits
-    if limits.processes > 1:
-        wishes["processes"] = limits.processes
-    if limits.reply_bytes is not None:
-        wishes["reply_bytes"] = limits.reply_bytes
-    if isinstance(backend, SupportsNews) and backend.news is not None:
-        wishes["news"] = backend.news
-    return wishes
-
-
-def _widened(times: array[int], calls: int) -> array[int]:
-    """Return calls' figures with as many for each as there are here: 0 stands for one not known."""
-    width = len(times) // calls if calls else FIELDS
-    if width == FIELDS:
-        return times
-    missing = [0] * max(0, FIELDS - width)
-    rows = (times[width * call : width * (call + 1)] for call in range(calls))
-    return array("q", [figure for row in rows for figure in (*row[:FIELDS], *missing)])

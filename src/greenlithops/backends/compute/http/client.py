@@ -14,7 +14,8 @@ from aiohappyeyeballs import start_connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from greenlithops.backends.compute.http.connection import Answer, BrokenConnection, Connection
+from greenlithops.backends.compute.http.answer import Answer, BrokenConnection
+from greenlithops.backends.compute.http.connection import Connection
 from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable, WorkerLost
 
 if TYPE_CHECKING:
