@@ -16,6 +16,7 @@ from greenlithops.monitoring.channel import Place
 from greenlithops.monitoring.names import channel
 from greenlithops.monitoring.news import news_of
 from greenlithops.testing.channels import ChannelContract
+from support.clouds.pubsub import EMULATOR
 from support.servers import start_valkey
 
 
@@ -40,12 +41,23 @@ class TestSqs(ChannelContract):
         return Place("aws_sqs", options)
 
 
-class TestPubsub(ChannelContract):
-    """Against Google's emulator."""
+class TestPubsubStandIn(ChannelContract):
+    """Against a stand-in that holds requests to Pub/Sub's discovery document."""
 
     @pytest.fixture
-    def place(self, pubsub):
-        return Place("gcp_pubsub", {"project_name": "tests", "endpoint": pubsub.endpoint})
+    def place(self, pubsub_stand_in):
+        return Place("gcp_pubsub", {"project_name": "tests", "endpoint": pubsub_stand_in.endpoint})
+
+
+if EMULATOR.exists():
+
+    class TestPubsubEmulator(ChannelContract):
+        """Against Google's emulator."""
+
+        @pytest.fixture
+        def place(self, pubsub_emulator):
+            options = {"project_name": "tests", "endpoint": pubsub_emulator.endpoint}
+            return Place("gcp_pubsub", options)
 
 
 class TestAzureQueue(ChannelContract):

@@ -149,9 +149,9 @@ def _ready(url, statuses):
             raise
 
 
-async def serve(app):
+async def serve(app, **options):
     """Return what answers requests to an application here, and its URL."""
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, **options)
     await runner.setup()
     site = web.TCPSite(runner, HOST, 0)
     await site.start()
