@@ -2,10 +2,11 @@
 
 Sources: "Amazon EC2 instance types" (specifications by family), "Sizes for virtual machines in
 Azure" (a page for each series), and "CPU platforms" of Google's Compute Engine. Compared entry by
-entry in November 2026: Azure's with the specifications that these pages include; AWS's of the series
-c, m, r and t up to the fifth generation, and Graviton 2, with the instance types of Cloud Carbon
-Footprint, which has another processor for t2 alone. Of later ones only m6a, m6i, m7a, m7i, m8i and
-r7i, and of Google's c4 and n2, were seen anywhere else. The others stand as they were written.
+entry in November 2026: Azure's with the specifications that these pages include; AWS's of the
+series c, m, r and t up to the fifth generation, and Graviton 2, with the instance types of Cloud
+Carbon Footprint, which has another processor for t2 alone. Of later ones only m6a, m6i, m7a, m7i,
+m8i and r7i, and of Google's c4 and n2, were seen anywhere else. The others stand as they were
+written.
 Where a series runs on several processors, the watts are
 the mean of theirs, and the bounds reach from the least of them to the most.
 """
