@@ -65,7 +65,7 @@ def run():
 
 
 async def test_the_image_of_a_service_over_http(run, tmp_path):
-    await off_loop(lambda: image.write_context(tmp_path))
+    await off_loop(lambda: image.RECIPE.write(tmp_path))
     _, port = await off_loop(run, tmp_path, "CMD", image.ROOT, tmp_path / "log")
     backend = HttpBackend(f"http://127.0.0.1:{port}/", KEY, patience=START_SECONDS)
     async with gl.AsyncExecutor(backend) as executor:
@@ -73,7 +73,7 @@ async def test_the_image_of_a_service_over_http(run, tmp_path):
 
 
 async def test_the_image_of_a_function_of_oracles(run, tmp_path):
-    await off_loop(lambda: oracle.write_context(tmp_path))
+    await off_loop(lambda: oracle.RECIPE.write(tmp_path))
     # A socket's path has at most 107 bytes, and a test's folder may take all of them.
     with tempfile.TemporaryDirectory(prefix="greenlithops-fdk-") as room:
         place = Path(room, "s")
@@ -100,8 +100,7 @@ async def test_the_image_of_a_function_of_oracles(run, tmp_path):
 
 @pytest.mark.parametrize("backend", sorted(RECIPES))
 def test_every_recipe_starts_from_a_base_and_starts_something(backend):
-    recipes = import_module(RECIPES[backend])
-    lines = recipes.containerfile("python:of-mine").splitlines()
+    recipe = import_module(RECIPES[backend]).RECIPE
+    lines = recipe.containerfile("python:of-mine").splitlines()
     assert "FROM python:of-mine" in lines
     assert any(line.startswith(("CMD", "ENTRYPOINT")) for line in lines)
-    assert callable(recipes.write_context)

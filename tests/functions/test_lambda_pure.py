@@ -13,7 +13,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from greenlithops.backends.compute import package as packages
 from greenlithops.backends.compute.aws_lambda.deployment import configuration, function_name
 from greenlithops.backends.compute.aws_lambda.failures import failure, refusal
-from greenlithops.backends.compute.aws_lambda.image import containerfile, write_context
+from greenlithops.backends.compute.aws_lambda.image import BASE, RECIPE
 from greenlithops.backends.compute.aws_lambda.options import LambdaOptions
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
 from greenlithops.backends.compute.package import of_image, package
@@ -215,8 +215,8 @@ def test_a_function_of_an_image():
 
 
 def test_the_recipe_of_an_image(tmp_path):
-    assert "ENTRYPOINT" not in containerfile()
-    write_context(tmp_path, base="python:slim")
+    assert "ENTRYPOINT" not in RECIPE.containerfile(BASE)
+    RECIPE.write(tmp_path, base="python:slim")
     recipe = (tmp_path / "Containerfile").read_text()
     assert recipe.index("FROM python:slim") < recipe.index("ENTRYPOINT") < recipe.index("CMD")
     assert (tmp_path / "app" / "awslambdaric").is_dir()

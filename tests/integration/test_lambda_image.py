@@ -12,8 +12,8 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from greenlithops.backends.compute.aws_lambda.image import write_context
-from greenlithops.backends.compute.kubernetes.image import build
+from greenlithops.backends.compute.aws_lambda.image import RECIPE
+from greenlithops.backends.compute.building import build
 from greenlithops.worker import invocation
 from support.clock import BUSY
 from support.servers.environment import FUNCTIONS, emulator
@@ -80,7 +80,7 @@ def image(tmp_path_factory, function_guard):
         subprocess.run(["tar", "-C", root, "-cf", tar, "."], check=True)
         try:
             podman("import", tar, base)
-            write_context(folder / "context", base=base)
+            RECIPE.write(folder / "context", base=base)
             build(folder / "context", name, program="podman")
             yield name
         finally:

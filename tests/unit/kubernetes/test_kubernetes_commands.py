@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from greenlithops.backends.compute.kubernetes import image
+from greenlithops.backends.compute import building, image
 from greenlithops.errors import ConfigurationError, ExecutorError
 
 CONFIGURATION = """
@@ -84,15 +84,15 @@ def test_an_image_needs_a_name_or_a_folder(command):
 def test_images_are_built_by_what_is_there(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ExecutorError, match="none of podman, docker, buildah"):
-        image.engine()
+        building.engine()
     for name in ("buildah", "docker"):
         program = tmp_path / name
         program.write_text(f"#!/bin/sh\necho {name} no >&2\nexit 3\n")
         program.chmod(0o755)
-    assert image.engine() == str(tmp_path / "docker")
+    assert building.engine() == str(tmp_path / "docker")
     with pytest.raises(ExecutorError, match="did not build x: docker no"):
-        image.build(tmp_path, "x")
+        building.build(tmp_path, "x")
     with pytest.raises(ExecutorError, match="did not push x"):
-        image.push("x")
+        building.push("x")
     with pytest.raises(ConfigurationError, match="amd64 or arm64"):
         image.check_architecture("riscv")

@@ -60,22 +60,18 @@ def build_image(
         UsageError: there is neither a name nor a folder.
         ExecutorError: it could not be built or pushed.
     """
-    from greenlithops.backends.compute.kubernetes import image
+    from greenlithops.backends.compute import building
+    from greenlithops.backends.compute.image import Recipe, check_architecture
     from greenlithops.errors import UsageError
 
     if output is None and name is None:
         raise UsageError("give the image's name, or a folder with --output")
-    image.check_architecture(architecture)
+    check_architecture(architecture)
     with tempfile.TemporaryDirectory(prefix="greenlithops-image-") as temporary:
         folder = output or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        recipes = import_module(RECIPES[backend])
-        recipes.write_context(
-            folder,
-            base=base or recipes.BASE,
-            requirements=requirements,
-            architecture=architecture,
-        )
+        made_so: Recipe = import_module(RECIPES[backend]).RECIPE
+        made_so.write(folder, base=base, requirements=requirements, architecture=architecture)
         if recipe is not None:
             shutil.copy(recipe, folder / "Containerfile")
         if output is not None:
@@ -86,9 +82,9 @@ def build_image(
                 sys.stdout.write(f"{made}\n")
             return
         assert name is not None  # noqa: S101 - checked above
-        image.build(folder, name, architecture=architecture, arguments=arguments)
+        building.build(folder, name, architecture=architecture, arguments=arguments)
         if push:
-            image.push(name)
+            building.push(name)
         if as_json:
             print_json({"image": name, "pushed": push})
         else:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-from greenlithops.backends.compute.image import BASE, NOTE, write
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+from greenlithops.backends.compute.image import NOTE, Recipe
 
 ROOT = "/function"
 KIT = "fdk==0.1.128"
@@ -18,8 +13,8 @@ _START = "from fdk.scripts.fdk import main; main()"  # the kit's own command nam
 _COMMAND = ("python3", "-c", _START, f"{ROOT}/func.py", "handler")
 
 
-def containerfile(base: str = BASE) -> str:
-    """Return the recipe of the image: what is in the folder ``app`` over a base."""
+def containerfile(base: str) -> str:
+    """Return the recipe's text for a base."""
     return (
         f"{NOTE}\nFROM {base}\nCOPY app {ROOT}\nWORKDIR {ROOT}\n"
         f"ENV PYTHONPATH={ROOT} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1\n"
@@ -27,23 +22,4 @@ def containerfile(base: str = BASE) -> str:
     )
 
 
-def write_context(
-    folder: Path,
-    *,
-    base: str = BASE,
-    requirements: Sequence[str] = (),
-    architecture: str = "amd64",
-) -> None:
-    """Write a Containerfile, and the folder that it copies; nothing is run for that.
-
-    Args:
-        folder: where; what is there is replaced.
-        base: the image that it starts from.
-        requirements: packages for calls, as pip takes them.
-        architecture: ``amd64`` or ``arm64``.
-
-    Raises:
-        ConfigurationError: the packages cannot be had.
-    """
-    files = {"func.py": _FUNCTION}
-    write(folder, containerfile(base), (KIT, *requirements), architecture, files)
+RECIPE = Recipe(containerfile, lambda _: (KIT,), files={"func.py": _FUNCTION})
