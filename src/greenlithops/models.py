@@ -33,10 +33,11 @@ class CallStats:
             ran, child processes that ended included; with unpickling and pickling where they
             took more than a millisecond.
         cpu_user_seconds: the part of it outside of the kernel.
-        cpu_system_seconds: the part of it inside the kernel; 0.0 for calls under 1 ms, which
-            are too short for the kernel to tell.
+        cpu_system_seconds: the part of it inside the kernel; 0.0 where that is not known: of calls
+            under 1 ms, which are too short for the kernel to tell, of coroutine functions, and of
+            calls that were stopped or died.
         serialization_seconds: unpickling the arguments and pickling the result, by the clock.
-        peak_memory_bytes: the worker's peak resident memory so far.
+        peak_memory_bytes: the worker's peak resident memory so far; None if it died of the call.
         peak_memory_bytes_before: the same before the call; None if it did not run to its end.
         resident_bytes: the worker's resident memory when the call had ended; None for calls under
             1 ms, and where the kernel does not tell.
@@ -64,7 +65,7 @@ class CallStats:
     cpu_user_seconds: float
     cpu_system_seconds: float
     serialization_seconds: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
     bytes_in: int
     bytes_out: int
     worker: str

@@ -250,3 +250,14 @@ async def test_memory_of_short_calls_is_not_asked_for(single):
     middling = await stats(single, pause, 0.01)
     assert middling.resident_bytes > 0
     assert middling.unshared_bytes is None  # to count it would have taken a noticeable part
+
+
+async def test_what_is_not_known_of_a_call_that_died():
+    async with gl.AsyncExecutor(max_workers=1) as executor:
+        futures = [executor.submit(os._exit, 3)]
+        await asyncio.wait(futures)
+        futures += [executor.submit(pause, 0.0) for _ in range(2)]
+        await asyncio.wait(futures)
+    assert [future.stats.cold_start for future in futures] == [True, True, False]
+    assert futures[0].stats.peak_memory_bytes is None
+    assert futures[1].stats.peak_memory_bytes > 1 << 20

@@ -346,7 +346,8 @@ class Lane:
         lost, back = losses(batch, ending)
         for position, error in lost.items():
             times = self._times_of_lost(batch, position, ending, len(lost))
-            batch.work.lost(batch, position, error, self.name, times)
+            cold = times is not None and not self.outcomes_seen
+            batch.work.lost(batch, position, error, self.name, times, cold=cold)
         batch.work.give_back(batch, back)
 
     def _times_of_lost(

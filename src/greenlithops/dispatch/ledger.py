@@ -228,7 +228,7 @@ class Ledger:
             cpu_user_seconds=(cpu - system) / 1e9,
             cpu_system_seconds=system / 1e9,
             serialization_seconds=serialization / 1e9,
-            peak_memory_bytes=peak,
+            peak_memory_bytes=peak or None,
             peak_memory_bytes_before=before or None,
             resident_bytes=resident or None,
             virtual_bytes=virtual or None,

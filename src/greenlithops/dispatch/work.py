@@ -282,7 +282,14 @@ class Work:
             book[index] = (_more(before[0], seconds, calls), _more(before[1], usd, calls))
 
     def lost(
-        self, batch: Batch, position: int, error: Exception, worker: str, times: array[int] | None
+        self,
+        batch: Batch,
+        position: int,
+        error: Exception,
+        worker: str,
+        times: array[int] | None,
+        *,
+        cold: bool = False,
     ) -> None:
         """Book a call that was running when its worker was lost or stopped.
 
@@ -292,17 +299,21 @@ class Work:
             error: what becomes of it.
             worker: the worker's name.
             times: what it took until then, as in the ledger; None if that is not known.
+            cold: whether it was the worker's first.
         """
         index, ledger = batch.indices[position], self.ledger
         number = -1 if times is None else ledger.worker_number(worker)
         if times is not None:
             self.metering.add_one(index, times)
+        if ledger.state(index) == SENT and self.retry(batch, position, error):
+            if times is not None:
+                ledger.spend(times)
+            return
+        if cold:
+            ledger.cold.add(index)
         if ledger.state(index) != SENT:
             if times is not None:
                 ledger.measure(index, times, number)
-        elif self.retry(batch, position, error):
-            if times is not None:
-                ledger.spend(times)
         else:
             ledger.close(index, FAILED, error, times, 0, number)
             if self.recorder is not None:

@@ -110,10 +110,11 @@ def _of_stats(
     yield Value(m.CPU_SECONDS, stats.cpu_system_seconds, labels | {"mode": "system"})
     if total:
         yield Value(m.CPU_PERCENT, 100 * stats.cpu_seconds / total, labels)
-    peak = labels | {"kind": "peak"}
-    yield Value(m.MEMORY, stats.peak_memory_bytes, peak)
-    if place.memory:
-        yield Value(m.MEMORY_SHARE, stats.peak_memory_bytes / (place.memory * _MIB), peak)
+    if stats.peak_memory_bytes is not None:
+        peak = labels | {"kind": "peak"}
+        yield Value(m.MEMORY, stats.peak_memory_bytes, peak)
+        if place.memory:
+            yield Value(m.MEMORY_SHARE, stats.peak_memory_bytes / (place.memory * _MIB), peak)
     yield Value(m.INFO, 1, place.runtime() | _versions())
 
 
