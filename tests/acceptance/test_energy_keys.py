@@ -30,12 +30,16 @@ def test_the_synchronous_face_has_them():
         assert future.stats.keys() >= KEYS
         assert not {key for key in future.stats if key in NONSENSE or key.endswith("_total")}
         stats = future.stats
-        # Of the function itself: neither the monitor's time nor the machine's.
-        assert stats["worker_func_energy_duration"] == pytest.approx(
-            stats["worker_func_exec_time"], rel=0.5, abs=0.02
-        )
+        assert stats["worker_func_energy_duration"] == future.energy.window_s
         assert stats["worker_func_energy_source"] in {"measured", "estimated"}
         assert stats["worker_func_energy_method_used"] == future.energy.method
+    # Of the call itself: neither the monitor's time nor the machine's. What a worker gets first, it
+    # has to load.
+    beyond = [
+        stats["worker_func_energy_duration"] - stats["worker_func_exec_time"]
+        for stats in (future.stats for future in (*busy, *idle))
+    ]
+    assert -1e-6 < min(beyond) < 0.02
     joules = [future.stats["worker_func_energy_pkg"] for future in busy]
     assert all(value > 0 for value in joules)
     # Calls that ran side by side do not each get the whole machine: their sum is the job's.

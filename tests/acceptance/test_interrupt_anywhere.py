@@ -30,10 +30,10 @@ PROGRAM = """
         try:
             work()
         except KeyboardInterrupt:
-            return True
+            pass
         finally:
             sys.setprofile(None)
-        return False
+        return count >= nth  # Python lets nothing out of what it calls when an object goes
 
     def submit():
         assert executor.submit(same, 1).result() == 1

@@ -324,9 +324,8 @@ async def test_presigned_urls_work(storage, bucket):
         async with session.get(reading.replace("Signature=", "Signature=0")) as answer:
             assert answer.status == 403
     assert await storage.get(bucket, "new") == b"written"
-    for seconds in (0, 8 * 24 * 3600):
-        with pytest.raises(NotSupported, match="week"):
-            await storage.presigned_url(bucket, key, seconds=seconds)
+    with pytest.raises(NotSupported, match="week"):
+        await storage.presigned_url(bucket, key, seconds=8 * 24 * 3600)
 
 
 async def test_five_thousand_at_once(seaweedfs, bucket):

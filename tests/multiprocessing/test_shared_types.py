@@ -110,7 +110,7 @@ def test_locks_of_values():
     assert not any(hasattr(raw, name) for name in ("get_lock", "get_obj", "acquire"))
     with pytest.raises(AttributeError, match="acquire"):
         mp.Value("i", lock="no lock")
-    with pytest.raises(ValueError, match="typecode"):
+    with pytest.raises(TypeError, match="typecode"):
         mp.Value("x")
 
 

@@ -37,7 +37,10 @@ _S3 = (
     text("checksum", "what uploads are checked with"),
     flag("conditional_writes", "whether the server heeds conditions; found out if not given"),
     flag("as_files", "whether the server keeps objects as files"),
-    flag("bare_etags", "send etags without quotes in conditions, as Ceph compares them"),
+    flag(
+        "as_ceph",
+        "the server is Ceph, which compares etags without their quotes",
+    ),
     _ANONYMOUS,
     *_TIMES,
 )

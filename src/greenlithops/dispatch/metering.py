@@ -36,8 +36,9 @@ class Metering:
         times = outcomes.times
         starts, beside = times[0::FIELDS], times[4::FIELDS]
         ends = array("q", map(add, starts, times[1::FIELDS]))
-        if max(beside) > LONG_NS:  # then its CPU time is in that of the call
-            starts = array("q", map(sub, starts, beside))
+        if max(beside) > LONG_NS:  # what is so long has its CPU time in that of the call
+            counted = (extra if extra > LONG_NS else 0 for extra in beside)
+            starts = array("q", map(sub, starts, counted))
         if outcomes.told is None:
             self.window.add(starts, ends, times[2::FIELDS])
         else:  # only services tell, and theirs is the window of a service
