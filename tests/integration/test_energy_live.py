@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,8 @@ from greenlithops.energy.kept import KeptIdle, keep_idle, kept_idle, machine_key
 from greenlithops.energy.meters import SYSFS, select_meter
 from greenlithops.errors import CallTimeout
 from greenlithops.testing.meters import LiveMachine, LivePowercap
+from support import scripts
+from support.clock import BUSY, SOON
 
 IDLE, SLOPE = 20.0, 50.0
 pytestmark = [
@@ -254,3 +257,20 @@ async def test_a_process_that_may_not_read_the_counters_estimates(machine):
         capture_output=True, text=True, check=True, env=dict(os.environ),
     )  # fmt: skip
     assert run.stdout.startswith("model ['powercap: ")
+
+
+def test_live_counters_go_with_who_mounted_them(tmp_path):
+    program = """
+        import os, signal, sys
+        from pathlib import Path
+        from greenlithops.testing.meters import LivePowercap
+
+        LivePowercap(Path(sys.argv[1])).start()
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    tree = tmp_path / "tree"
+    scripts.run(tmp_path, program, tree, status=-signal.SIGKILL)
+    deadline = time.monotonic() + SOON + BUSY
+    while tree.is_mount():
+        assert time.monotonic() < deadline, "it is still mounted"
+        time.sleep(0.02)

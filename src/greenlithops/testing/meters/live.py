@@ -75,7 +75,7 @@ class LivePowercap:
         command = [sys.executable, "-m", "greenlithops.testing.meters.serve", str(self.folder)]
         self._process = process = subprocess.Popen(
             [*command, json.dumps(asdict(self.machine))],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # whose end tells that this process is gone
             stderr=subprocess.PIPE,
         )
         deadline = time.monotonic() + _PATIENCE
@@ -107,8 +107,9 @@ class LivePowercap:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
+        for pipe in (process.stdin, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def __exit__(
         self,

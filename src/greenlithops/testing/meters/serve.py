@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import stat
 import sys
+import threading
 import time
 from typing import Any
 
@@ -100,8 +102,14 @@ class Tree(Operations):  # type: ignore[misc]  # the library has no types
         return text.encode()[offset : offset + size]
 
 
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # FUSE unmounts then
+
+
 def main() -> None:
-    """Serve until the tree is unmounted."""
+    """Serve until the tree is unmounted, or the other end of the standard input is closed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     machine = LiveMachine(**json.loads(sys.argv[2]))
     options: dict[str, Any] = {"allow_other": True} if os.getuid() == 0 else {}
     FUSE(
