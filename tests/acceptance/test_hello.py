@@ -123,7 +123,11 @@ def test_json_tells_what_it_cost(tree):
     assert energy["kind"] in ("measured", "estimated")
     assert energy["method"] != "none"
     assert energy["calls"] == answer["calls"] > 1
-    assert 0 < energy["joules_low"] <= energy["joules"] <= energy["joules_high"]
+    assert 0 < energy["joules_low"] <= energy["joules"]
+    if energy["joules_high"] is None:  # who else meters here, or is in the way, leaves gaps
+        assert energy["coverage"] < 1 or energy["reason"]
+    else:
+        assert energy["joules"] <= energy["joules_high"]
     assert energy["gco2e"] > 0
     assert energy["carbon_intensity"]["region"] == "world"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from operator import add, sub
+from operator import add
 from typing import TYPE_CHECKING, cast
 
 from greenlithops.worker.calls import LONG_NS
@@ -36,9 +36,10 @@ class Metering:
         times = outcomes.times
         starts, beside = times[0::FIELDS], times[4::FIELDS]
         ends = array("q", map(add, starts, times[1::FIELDS]))
-        if max(beside) > LONG_NS:  # what is so long has its CPU time in that of the call
-            counted = (extra if extra > LONG_NS else 0 for extra in beside)
-            starts = array("q", map(sub, starts, counted))
+        if max(beside) > LONG_NS:
+            sent = int(batch.sent * 1e9)
+            both = zip(starts, beside, strict=True)
+            starts = array("q", (_begin(start, extra, sent) for start, extra in both))
         if outcomes.told is None:
             self.window.add(starts, ends, times[2::FIELDS])
         else:  # only services tell, and theirs is the window of a service
@@ -52,3 +53,14 @@ class Metering:
         start, wall, cpu = times[:3]
         self.window.add(array("q", [start]), array("q", [start + wall]), array("q", [cpu]))
         self.indices.append(index)
+
+
+def _begin(start: int, beside: int, sent: int) -> int:
+    """Return since when a call's CPU time counts: with unpickling and pickling if they took long.
+
+    Args:
+        start: when its function began (monotonic ns).
+        beside: ns of both.
+        sent: when the call was sent, before which it cannot have begun.
+    """
+    return start if beside <= LONG_NS else min(start, max(start - beside, sent))
