@@ -16,6 +16,8 @@ import greenlithops as gl
 from support import leaks
 
 pytest_plugins = ["support.servers.fixtures"]
+# So that a contract that does not hold says what was found.
+pytest.register_assert_rewrite("greenlithops.testing")
 
 settings.register_profile("here", deadline=None, max_examples=60)
 settings.load_profile("here")
