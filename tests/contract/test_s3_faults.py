@@ -15,6 +15,7 @@ from greenlithops.dispatch.retry import RetryPolicy
 from greenlithops.errors import PreconditionFailed, StorageTimeout, StorageUnavailable
 from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
+from support.clock import soon
 from support.faults import EVERYTHING, FaultProxy, Faults
 from support.servers import start_seaweedfs
 
@@ -85,7 +86,7 @@ async def test_a_stall_is_noticed(seaweedfs, storage, bucket, operation):
                 "head": lambda: between.head(bucket, "key"),
                 "list": lambda: _all(between.list(bucket)),
             }
-            async with asyncio.timeout(10):
+            async with soon(10):
                 with pytest.raises(StorageTimeout) as caught:
                     await calls[operation]()
             assert isinstance(caught.value, TimeoutError)
@@ -109,7 +110,7 @@ async def test_a_server_that_takes_no_more_is_noticed():
     keys = {"access_key_id": "a", "secret_access_key": "b"}
     try:
         async with (
-            asyncio.timeout(10),
+            soon(10),
             AsyncStorage("s3", endpoint=endpoint, read_timeout=0.5, retries=0, **keys) as storage,
         ):
             with pytest.raises(StorageTimeout):
@@ -142,7 +143,7 @@ async def test_a_server_is_killed_in_the_middle_of_an_upload(server_guard, tmp_p
             await asyncio.sleep(1)
             await off_loop(server.restart)
 
-        options = reached(server, retries=RetryPolicy(60, 0.5, 1.0, on=StorageUnavailable))
+        options = reached(server, retries=RetryPolicy(150, 0.5, 1.0, on=StorageUnavailable))
         async with AsyncStorage("seaweedfs", **options) as storage:
             await storage.create_bucket("killed")
             again = asyncio.create_task(restart())

@@ -24,6 +24,7 @@ from greenlithops.errors import (
 from greenlithops.objects import PutOptions
 from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
+from support.clock import soon
 from support.faults import FaultProxy, Faults
 
 
@@ -47,7 +48,7 @@ async def bucket(storage):
 
 async def test_a_wrong_secret_is_refused_at_once(seaweedfs, bucket):
     options = reached(seaweedfs, secret_access_key="wrong")
-    async with asyncio.timeout(10), AsyncStorage("s3", **options) as other:
+    async with soon(10), AsyncStorage("s3", **options) as other:
         for operation in (
             other.get(bucket, "key"),
             other.put(bucket, "key", b"1"),

@@ -14,7 +14,7 @@ from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import ODD_KEYS
 from support.servers import start_juicefs
 
-PATIENT = RetryPolicy(attempts=120, delay=0.25, max_delay=0.5, on=StorageUnavailable)
+PATIENT = RetryPolicy(attempts=300, delay=0.25, max_delay=0.5, on=StorageUnavailable)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from fsspec.tests import abstract
 from greenlithops.errors import NotSupported, UsageError
 from greenlithops.filesystem import GreenlithopsFileSystem
 from greenlithops.sync.loop import background
+from support.clock import soon
 
 background().call(lambda: None)
 fsspec.asyn.get_loop()
@@ -292,4 +293,5 @@ async def test_a_cancelled_wait_is_cancelled_there(options):
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(ended.wait(), 10)
+    async with soon():
+        await ended.wait()

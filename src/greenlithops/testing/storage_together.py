@@ -112,7 +112,7 @@ class TogetherContract:
         tasks = [asyncio.create_task(one) for one in running]
         await asyncio.sleep(0.1)
         await storage.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(isinstance(each, StorageClosed | None) for each in ended), ended
         await storage.__aenter__()  # as above

@@ -17,6 +17,7 @@ from greenlithops.storage.mapping import web
 from greenlithops.storage.mapping.origins import origin
 from greenlithops.storage.mapping.part import HTTP, Part
 from greenlithops.storage.mapping.reader import ObjectReader
+from support.clock import BUSY
 from support.web import serve
 
 DATA = b"".join(b"line %d\n" % n for n in range(5000))
@@ -115,13 +116,16 @@ def test_who_reads_no_more_holds_nobody():
     with serve({"/page": page}, faults=["stall"]) as url:
         reader = opened(url + "/page", 0, len(page), len(page))
         assert len(reader.read(7 << 19)) == 7 << 19
-        time.sleep(0.1)
-        assert reading_ahead()  # for a minute, if nobody ended it: the server is silent
+        wait_until(reading_ahead)  # for a minute, if nobody ended it: the server is silent
         reader.close()
-        last = time.monotonic() + 10
-        while reading_ahead():
-            assert time.monotonic() < last
-            time.sleep(0.01)
+        wait_until(lambda: not reading_ahead())
+
+
+def wait_until(condition):
+    last = time.monotonic() + BUSY
+    while not condition():
+        assert time.monotonic() < last
+        time.sleep(0.01)
 
 
 def reading_ahead():

@@ -31,6 +31,7 @@ from greenlithops.sync.storage_errors import (
     StorageConfigMismatchError,
     StorageNoSuchKeyError,
 )
+from support.clock import BUSY
 
 
 @pytest.fixture
@@ -473,7 +474,7 @@ def test_storages_that_are_gone_are_closed(tmp_path):
         storage = gl.Storage({"localhost": {"root": str(tmp_path / str(number))}})
         storage.put_object("b", "k", b"")
     del storage
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + BUSY
     while len(storage_host.background()._residents) > residents + storage_host.KEPT:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -526,7 +527,7 @@ def test_an_interrupted_call_is_cancelled(memory):
         await asyncio.sleep(60)
 
     def interrupt():
-        started.wait(10)
+        started.wait(BUSY)
         os.kill(os.getpid(), 2)
 
     thread = threading.Thread(target=interrupt)
