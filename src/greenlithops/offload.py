@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -25,17 +24,21 @@ async def off_loop(
         args: its arguments.
         discard: called with the result if the caller was cancelled and waits for it no more.
     """
-    pool = ThreadPoolExecutor(1, "greenlithops-offload")
+    loop = asyncio.get_running_loop()
     try:
-        working = asyncio.get_running_loop().run_in_executor(pool, function, *args)
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see below
+
+        pool = ThreadPoolExecutor(1, "greenlithops-offload")
+        try:
+            working = loop.run_in_executor(pool, function, *args)
+        finally:
+            pool.shutdown(wait=False)
     except RuntimeError:
         if threading.main_thread().is_alive():
             raise
-        # The program is ending, when pools take nothing more; what is left to be written down
-        # holds up nobody.
+        # The program is ending, when pools take nothing more, and cannot be imported even; what
+        # is left to be done holds up nobody.
         return function(*args)
-    finally:
-        pool.shutdown(wait=False)
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:

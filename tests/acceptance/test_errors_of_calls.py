@@ -38,6 +38,21 @@ async def test_an_exception_arrives_as_it_was_with_its_remote_traceback(executor
     assert "call 10 of fail" in notes
 
 
+@pytest.mark.parametrize(
+    ("make", "args"),
+    [
+        (functools.partial(failing.TwoArguments, 1, 2), ("1-2",)),
+        (functools.partial(failing.Prefixed, 5, right=2), ("code 5",)),
+        (functools.partial(failing.Described, right=2), ()),
+    ],
+    ids=lambda value: getattr(getattr(value, "func", None), "__name__", "args"),
+)
+async def test_an_exception_with_a_constructor_of_its_own_arrives_as_it_was(executor, make, args):
+    error = await outcome(executor, fail, make)
+    assert type(error) is make.func
+    assert (error.args, error.right) == (args, 2)
+
+
 @pytest.mark.parametrize("function", [fail, fail_async])
 @pytest.mark.parametrize(
     ("kind", "text"),
@@ -45,7 +60,7 @@ async def test_an_exception_arrives_as_it_was_with_its_remote_traceback(executor
         (failing.BrokenReduce, "which cannot travel"),
         (failing.BadReduce, "which cannot travel"),
         (functools.partial(failing.WithLock, "locked"), "locked"),
-        (functools.partial(failing.TwoArguments, 1, 2), "1-2"),
+        (functools.partial(failing.FileOfTwo, "1", "2"), "'2'"),
         (failing.Impostor, "did not come back as an exception"),
         (failing.RebuildExits, "RebuildExits"),
     ],

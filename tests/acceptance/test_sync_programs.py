@@ -291,6 +291,26 @@ def test_a_pools_work_is_done_before_the_program_ends(program, tmp_path):
     assert len(list(tmp_path.glob("mark*"))) == 6
 
 
+def test_threads_begin_to_use_us_when_the_main_one_has_ended(program):
+    out, err = finished(
+        program("""
+        def late():
+            threading.main_thread().join()
+            with gl.FunctionExecutor(max_workers=1) as fexec:
+                say(fexec.map(square, [1, 2]).get_result())
+            with gl.PoolExecutor(1) as pool:
+                say(pool.submit(square, 3).result())
+            async def main():
+                async with gl.AsyncExecutor(max_workers=1) as executor:
+                    say(await executor.submit(square, 4))
+            import asyncio
+            asyncio.run(main())
+        threading.Thread(target=late).start()
+        """)
+    )
+    assert (out, err) == ("[1, 4]\n9\n16\n", "")
+
+
 def test_the_programs_alarm_is_its_own(program):
     out, err = finished(
         program("""

@@ -1,6 +1,7 @@
 """Functions that fail, in every way in which an exception can be hard to carry."""
 
 import asyncio
+import dataclasses
 import threading
 
 
@@ -9,10 +10,33 @@ class Plain(Exception):
 
 
 class TwoArguments(Exception):
-    """Cannot be rebuilt from `args`: its constructor wants two."""
+    """Its constructor wants other arguments than `args`."""
 
     def __init__(self, left, right):
         super().__init__(f"{left}-{right}")
+        self.right = right
+
+
+class Prefixed(LookupError):
+    """Its constructor would change `args` a second time."""
+
+    def __init__(self, code, *, right=None):
+        super().__init__(f"code {code}")
+        self.right = right
+
+
+@dataclasses.dataclass
+class Described(Exception):
+    """Its `args` are not what it was made of."""
+
+    right: int
+
+
+class FileOfTwo(OSError):
+    """Cannot be rebuilt from `args`: its constructor wants two, and gives three on."""
+
+    def __init__(self, left, right):
+        super().__init__(2, left, right)
 
 
 class BrokenReduce(Exception):

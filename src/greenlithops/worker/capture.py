@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CHUNK = 1 << 20
+_LONGEST = 3  #: bytes of a character that is not whole
+_CONTINUED = bytes(range(0x80, 0xC0))  #: those with which no character begins
 
 
 class CallLog:
@@ -58,8 +60,10 @@ class CallLog:
             cut = self._cut + surplus
             if not cut:
                 return (self._head + self._tail).decode("utf-8", "replace")
+            head, tail = _untorn(self._head, self._tail[surplus:])
+            cut += len(self._head) - len(head) + len(self._tail) - surplus - len(tail)
             note = f"\n[greenlithops: {cut} bytes of output were cut here]\n".encode()
-            return (self._head + note + self._tail[surplus:]).decode("utf-8", "replace")
+            return (head + note + tail).decode("utf-8", "replace")
 
     def news(self) -> str:
         """Return what was written since the last time this was asked, of a live log."""
@@ -70,6 +74,15 @@ class CallLog:
 
     def __bool__(self) -> bool:
         return bool(self._head)
+
+
+def _untorn(head: bytearray, tail: bytearray) -> tuple[bytearray, bytearray]:
+    """Return what is before a cut and after it without parts of characters that it goes through."""
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    decoder.decode(head[-_LONGEST:])
+    torn: int = len(decoder.getstate()[0])
+    rest = tail[:_LONGEST].lstrip(_CONTINUED)
+    return head[: len(head) - torn], rest + tail[_LONGEST:]
 
 
 #: the log of the coroutine that runs; a sync call's log is `Capture.current`

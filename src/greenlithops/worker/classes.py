@@ -110,6 +110,31 @@ def set_attributes(obj: Any, state: dict[str, Any]) -> None:
         object.__setattr__(obj, name, value)
 
 
+def _has_own_init(error: BaseException) -> bool:
+    """Return whether an exception's `args` may not be what its initializer takes.
+
+    Python would call that with them again: it may take others, or change its text a second time.
+    All else that an exception knows must be in its dictionary then.
+    """
+    cls: Any = type(error)
+    own = [base for base in cls.__mro__ if base.__module__ != "builtins"]
+    built_in: Any = next(base for base in cls.__mro__ if base not in own)
+    return (
+        any("__init__" in vars(base) for base in own)
+        and not any(base.__dict__.get("__slots__") for base in own)
+        and built_in.__basicsize__ == BaseException.__basicsize__
+        and cls.__new__ is built_in.__new__
+        and cls.__reduce__ is BaseException.__reduce__
+        and cls.__reduce_ex__ is object.__reduce_ex__
+    )
+
+
+def new_error(cls: Any, arguments: tuple[Any, ...]) -> BaseException:
+    """Return an exception with these `args`, without a call of its initializer."""
+    error: BaseException = cls.__new__(cls, *arguments)
+    return error
+
+
 def _of_ctypes(cls: Any) -> tuple[Any, ...] | None:
     """Return how a structure or array of `ctypes` is made anew; None if the class is none.
 
@@ -171,6 +196,8 @@ def object_pickler() -> Any:
             if _lost_slots(obj):
                 state = dict(obj.__dict__)
                 return new_object, (type(obj),), state, None, None, set_attributes
+            if isinstance(obj, BaseException) and _has_own_init(obj):
+                return new_error, (type(obj), obj.args), obj.__dict__ or None
             if type(obj) is _Cached:
                 # Its own way is by name: it is right where that of its function would be, too.
                 if super().reducer_override(obj.__wrapped__) is NotImplemented:

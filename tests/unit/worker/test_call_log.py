@@ -27,6 +27,20 @@ def test_ends_are_kept_and_the_rest_is_counted(limit, pieces):
     assert len(head) + int(cut) + len(tail) == len(whole)
 
 
+@given(st.integers(4, 40).map(lambda n: 2 * n), st.text("aé日\N{GRINNING FACE}", max_size=100))
+def test_no_character_is_torn_where_output_is_cut(limit, whole):
+    log, size = CallLog(limit), len(whole.encode())
+    log.write(whole.encode())
+    text = log.text()
+    assert "\N{REPLACEMENT CHARACTER}" not in text
+    if size > limit:
+        head, cut, tail = NOTE.split(text.encode())
+        assert whole.startswith(head.decode())
+        assert whole.endswith(tail.decode())
+        assert len(head) + int(cut) + len(tail) == size
+        assert min(len(head), len(tail)) > limit // 2 - 4
+
+
 def test_text_may_be_asked_for_more_than_once():
     log = CallLog(10)
     log.write(b"abc")
