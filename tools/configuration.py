@@ -48,12 +48,14 @@ their backends, whose own keys win.
 ## What is wrong with it
 
 `greenlithops config check` says what is wrong and what changes nothing; `greenlithops config show`
-prints what is in force, with secrets masked. A section or key that does not exist is an error that
-names the nearest one that does; so is a value of a wrong type, wherever it stands. A backend that
-this version does not have is an error when it is chosen; its section may stand there.
+prints what is in force, with secrets masked. A key that does not exist is an error that names the
+nearest one that does; so is a value of a wrong type, wherever it stands, and a section whose name
+is all but one that exists. Any other section is the program's own: it stands in `executor.config`
+as it was given, and `config check` notes it. A backend that this version does not have is an error
+when it is chosen; its section may stand there.
 
-`greenlithops config schema -o FILE` writes the schema; editors with the YAML language server read
-it when a file begins with
+`greenlithops config schema -o FILE` writes the schema, which knows no programs' own sections;
+editors with the YAML language server read it when a file begins with
 
     # yaml-language-server: $schema=/path/of/greenlithops.schema.json
 """

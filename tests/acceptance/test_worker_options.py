@@ -181,7 +181,7 @@ async def test_extra_env_hides_and_restores_what_was_there(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "variables", [{"": "x"}, {"A=B": "x"}, {"A\0": "x"}, {1: "x"}, {"A": "\0"}]
+    "variables", [{"": "x"}, {"A=B": "x"}, {"A\0": "x"}, {1: "x"}, {"A": "\0"}, {"A": None}]
 )
 async def test_impossible_variables_are_refused(executor, variables):
     with pytest.raises(UsageError):

@@ -128,7 +128,7 @@ def command(folder, *arguments):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=scripts.LIMIT,
         check=False,
     )
     return done.returncode, done.stdout

@@ -9,6 +9,7 @@ import pytest
 
 import greenlithops as gl
 from greenlithops.errors import ConfigurationError, UsageError
+from support.clock import BUSY
 
 
 def add(x, y=10):
@@ -242,7 +243,7 @@ def test_a_second_job_ends_after_the_first_was_waited_for(fexec):
     first = fexec.map(nap, [0.02] * 4)
     second = fexec.map(echo, range(20))
     fexec.wait(first)
-    assert fexec.get_result(second, timeout=20) == list(range(20))
+    assert fexec.get_result(second, timeout=2 * BUSY) == list(range(20))
 
 
 def test_a_wait_with_a_timeout_works_in_a_thread_and_says_how_long(fexec):

@@ -45,7 +45,7 @@ def started(*command):
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=scripts.LIMIT,
         cwd="/",
         check=False,
     )

@@ -1,11 +1,6 @@
 """Programs for Lithops, run by `greenlithops run`; what they print is what Lithops 3.8 printed."""
 
-import subprocess
-import sys
-
 import pytest
-
-from support import scripts
 
 PROGRAMS = {
     "executors in calls": (
@@ -343,21 +338,6 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_programs_print_what_lithops_lets_them_print(tmp_path, monkeypatch, name):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".lithops").mkdir()
-    config = f"localhost: {{root: {tmp_path / 'objects'}, max_workers: 2}}\n"
-    (tmp_path / ".lithops" / "config").write_text(config)
+def test_programs_print_what_lithops_lets_them_print(run_as_lithops, name):
     source, expected = PROGRAMS[name]
-    path = scripts.write(tmp_path, source, "program.py")
-    done = subprocess.run(
-        [sys.executable, "-m", "greenlithops", "run", str(path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line.strip() for line in expected.strip().splitlines()]
-    assert done.stdout.splitlines() == lines
+    assert run_as_lithops(source) == [line.strip() for line in expected.strip().splitlines()]

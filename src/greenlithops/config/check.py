@@ -21,12 +21,20 @@ class Finding(NamedTuple):
     error: bool  #: whether the configuration cannot be used
 
 
-def unknown(what: str, name: object, known: Iterable[str]) -> str:
-    """Return a text that says that there is no such thing, and names the nearest one."""
+_ALIKE = 0.6  #: how near a name must be to be named
+_MISSPELT = 0.8  #: how near a section's name is to one that was meant
+
+
+def _nearest(name: object, known: Iterable[str], alike: float) -> list[str]:
     import difflib  # noqa: PLC0415 - only for errors
 
+    return difflib.get_close_matches(str(name), known, 1, alike)
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """Return a text that says that there is no such thing, and names the nearest one."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, 1, 0.6)
+    near = _nearest(name, names, _ALIKE)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     return f"unknown {what} {name!r}; {hint}"
 
@@ -36,10 +44,12 @@ def findings(content: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     found = []
     for name, values in content.items():
         section = section_of(name)
-        if section is None:
-            found.append(Finding(name, "", unknown("section", name, SECTIONS), error=True))
-        else:
+        if section is not None:
             found += _of_section(section, values)
+        elif _nearest(name, SECTIONS, _MISSPELT):
+            found.append(Finding(name, "", unknown("section", name, SECTIONS), error=True))
+        else:  # programs keep words of their own beside Lithops', which does not mind them
+            found.append(Finding(name, "", "is no section of this package's: yours", error=False))
     return found
 
 

@@ -80,14 +80,16 @@ def environment_items(variables: Any) -> tuple[tuple[str, str], ...]:
     """Return environment variables as they are set: ``True`` becomes ``"True"``.
 
     Raises:
-        UsageError: a name is not a string, is empty or has a ``=``, or a value has a NUL.
+        UsageError: a name is not a string, is empty or has a ``=``, a value is None or has a NUL.
     """
     if variables is not None and not isinstance(variables, Mapping):
         kind = type(variables).__name__
         raise UsageError(f"environment variables must be a mapping of names to values, not {kind}")
-    for name in variables or ():
+    for name, value in (variables or {}).items():
         if not isinstance(name, str) or not name or "=" in name or "\0" in name:
             raise UsageError(f"{name!r} cannot be the name of an environment variable")
+        if value is None:
+            raise UsageError(f"the environment variable {name} is None: leave it out, or give ''")
     items = tuple((name, str(value)) for name, value in (variables or {}).items())
     for name, value in items:
         if "\0" in value:

@@ -22,6 +22,7 @@ STORAGE = "storage"
 OBJECT = "obj"
 #: what Lithops fills from its configuration, as `greenlithops.FunctionExecutor` does
 UNAVAILABLE = frozenset({"ibm_cos", "rabbitmq"})
+_FILLED = frozenset({OBJECT, STORAGE})
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -168,15 +169,23 @@ def reserved(function: Callable[..., Any]) -> frozenset[str]:
     As with ``id``, the only parameter of a function gets the element, except for ``obj``. What
     built-ins such as `len` call their parameters means nothing.
     """
-    code = getattr(function, "__code__", None)
-    if code is not None and not hasattr(function, "__wrapped__"):
-        names: tuple[str, ...] = code.co_varnames
-        if OBJECT not in names and STORAGE not in names:
-            return frozenset()  # most functions, at a fiftieth of the cost
+    if names_none(function, _FILLED):
+        return frozenset()
     try:
         return _reserved(function, inspect.signature(function).parameters)
     except (TypeError, ValueError):  # it does not tell
         return frozenset()
+
+
+def names_none(function: Callable[..., Any], names: frozenset[str]) -> bool:
+    """Return whether a function surely has no such parameters; a fiftieth of a signature's cost.
+
+    That is so of most functions. Those that take another one's signature are not asked.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return False
+    return names.isdisjoint(code.co_varnames)
 
 
 def _reserved(

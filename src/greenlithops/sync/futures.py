@@ -10,6 +10,7 @@ from greenlithops.errors import ForkedError
 from greenlithops.models import CallState
 from greenlithops.sync import call_logs
 from greenlithops.sync.elsewhere import Elsewhere
+from greenlithops.sync.identity import Identity
 from greenlithops.sync.loop import background
 from greenlithops.sync.record import JobRecord, call_stats, gathered, job_stats
 from greenlithops.sync.settle import cancel, settle
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _GATHER = 500  #: calls whose statistics are fetched together
 
 
-class ResponseFuture:
+class ResponseFuture(Identity):
     """One call."""
 
     class State:
@@ -43,16 +44,13 @@ class ResponseFuture:
         "__weakref__",
         "_final",
         "_known",
-        "_number",
         "_produce_output",
         "_read",
-        "_record",
         "_seen",
     )
 
     def __init__(self, record: JobRecord, number: int, call: Call | Elsewhere) -> None:
-        self._record = record
-        self._number = number
+        super().__init__(record, number)
         self._known: Call | Elsewhere = call
         self._final: Stats | None = None
         self._seen = 0.0
@@ -65,56 +63,6 @@ class ResponseFuture:
         if isinstance(known, Elsewhere):
             known = self._known = known.call(self._record)
         return known
-
-    @property
-    def durable_id(self) -> str | None:
-        """Its job's name in storage, for `FunctionExecutor.attach`; None if it is not kept."""
-        return self._record.durable
-
-    @property
-    def call_id(self) -> str:
-        """Its number in its job, as five digits."""
-        return f"{self._number:05d}"
-
-    @property
-    def job_id(self) -> str:
-        """Its job in its executor, such as ``A000``, ``M001`` or ``R001``."""
-        return self._record.job_id
-
-    @property
-    def job_key(self) -> str:
-        """Its executor and its job."""
-        return self._record.job_key
-
-    @property
-    def executor_id(self) -> str:
-        """The executor that made it, ``"<6 hex>-<n>"``."""
-        return self._record.executor_id
-
-    @property
-    def function_name(self) -> str:
-        """The function's name."""
-        return self._record.function_name
-
-    @property
-    def execution_timeout(self) -> float | None:
-        """Seconds that the call may run."""
-        return self._record.execution_timeout
-
-    @property
-    def runtime_name(self) -> str:
-        """The backend's name, since local workers have no runtime of their own."""
-        return self._record.backend
-
-    @property
-    def runtime_memory(self) -> int | None:
-        """Memory that the call's worker may allocate, in MB; None for no limit."""
-        return self._record.runtime_memory
-
-    @property
-    def backend(self) -> str:
-        """The backend's name."""
-        return self._record.backend
 
     # Its state. A call that has ended is `ready` until somebody has looked at its outcome.
 
@@ -281,8 +229,8 @@ class ResponseFuture:
     def stats(self) -> Stats:
         """What is known of the call's times, sizes, CPU time, memory and energy.
 
-        A dictionary; what is not known is None, for which ``stats.get(key, default)`` gives the
-        default.
+        A dictionary; for what is not known, ``stats.get(key, default)`` gives the default; see
+        `Stats`.
         """
         if self._final is None and self._call.done():
             self._note()

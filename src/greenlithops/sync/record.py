@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.models import CallState
@@ -94,7 +95,7 @@ def call_stats(
             "func_data_size_bytes": stats.bytes_in,
             "func_result_size": 0 if value is None else stats.bytes_out,
             "host_submit_tstamp": stats.queued,
-            "worker_calls": None,  # workers are not given a number of calls beforehand
+            "worker_calls": nan,  # workers are not given a number of calls beforehand
             "worker_cold_start": stats.cold_start,
             "worker_start_tstamp": stats.start,
             "worker_end_tstamp": stats.end,
@@ -106,13 +107,13 @@ def call_stats(
             "worker_func_cpu_user_time": stats.cpu_user_seconds,
             "worker_func_cpu_system_time": stats.cpu_system_seconds,
             # Nothing tells these of one call: a machine's figures are not given as a call's.
-            "worker_func_sent_net_io": None,
-            "worker_func_recv_net_io": None,
-            "worker_func_rss": stats.resident_bytes,
-            "worker_func_vms": stats.virtual_bytes,
-            "worker_func_uss": stats.unshared_bytes,
-            "worker_peak_memory_start": stats.peak_memory_bytes_before,
-            "worker_peak_memory_end": stats.peak_memory_bytes,
+            "worker_func_sent_net_io": nan,
+            "worker_func_recv_net_io": nan,
+            "worker_func_rss": _number(stats.resident_bytes),
+            "worker_func_vms": _number(stats.virtual_bytes),
+            "worker_func_uss": _number(stats.unshared_bytes),
+            "worker_peak_memory_start": _number(stats.peak_memory_bytes_before),
+            "worker_peak_memory_end": _number(stats.peak_memory_bytes),
             "worker_result_upload_time": 0.0,
             # Not Lithops': what the service bills, in seconds, and its price.
             "worker_func_billed_time": stats.billed_seconds,
@@ -121,7 +122,12 @@ def call_stats(
     return found | (energy.as_stats() if energy is not None else {})
 
 
+def _number(count: int | None) -> float:
+    # Programs add these up: with nan, what they get is not known either, and they go on.
+    return nan if count is None else count
+
+
 def _usage(stats: CallStats) -> list[float]:
     """Return how much of one core the call used, in percent."""
     seconds = stats.wall_seconds + stats.serialization_seconds
-    return [100 * stats.cpu_seconds / seconds] if seconds else []
+    return [100 * stats.cpu_seconds / seconds if seconds else 0.0]

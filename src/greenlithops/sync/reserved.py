@@ -57,11 +57,9 @@ def _wanted(
     function: Callable[..., Any], config: Mapping[str, Mapping[str, Any]]
 ) -> frozenset[str]:
     """Return which parameters of a function are filled; as with ``storage``, not its only one."""
-    code = getattr(function, "__code__", None)
-    if code is not None and not hasattr(function, "__wrapped__"):
-        if plan.UNAVAILABLE.isdisjoint(code.co_varnames):
-            return frozenset()  # most functions, at a fiftieth of the cost
-    elif not callable(function) or inspect.isbuiltin(function) or isinstance(function, type):
+    if plan.names_none(function, plan.UNAVAILABLE):
+        return frozenset()
+    if not callable(function) or inspect.isbuiltin(function) or isinstance(function, type):
         return frozenset()
     try:
         parameters = inspect.signature(function).parameters

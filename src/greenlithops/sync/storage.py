@@ -1,4 +1,4 @@
-"""Storage: Lithops' face of object storage. What it does is done by AsyncStorage, on the loop."""
+"""Storage: a blocking storage with the names, arguments and results of Lithops."""
 
 from __future__ import annotations
 
@@ -6,36 +6,29 @@ import logging
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from greenlithops.errors import NoSuchBucket, StorageClosed, StorageError, UsageError
-from greenlithops.storage.buckets import MAKE_BUCKETS
+from greenlithops.errors import NoSuchBucket, StorageError, UsageError
 from greenlithops.storage.cloudobject import new_key
-from greenlithops.sync import object_open, storage_calls
+from greenlithops.sync import storage_calls
+from greenlithops.sync.blocking_storage import BlockingStorage
 from greenlithops.sync.object_files import BUFFER_BYTES, ObjectStream, ReadingObject
 from greenlithops.sync.storage_client import StorageClient
-from greenlithops.sync.storage_config import BUCKET, as_config, storage_settings
-from greenlithops.sync.storage_errors import as_lithops
-from greenlithops.sync.storage_host import let_go, shared_host
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from greenlithops.objects import ObjectInfo
     from greenlithops.storage.async_storage import AsyncStorage
     from greenlithops.storage.cloudobject import CloudObject
-    from greenlithops.sync.storage_host import StorageHost
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 _NOTHING: Mapping[str, Any] = {}
 
 
-class Storage:
+class Storage(BlockingStorage):
     """Objects in a storage, with the names, arguments and results of Lithops.
 
     May be used from many threads, and travels with calls. Missing objects and buckets raise
@@ -62,110 +55,7 @@ class Storage:
         UsageError: the storage has no such option.
     """
 
-    def __init__(
-        self,
-        config: Mapping[str, Any] | None = None,
-        backend: str | None = None,
-        storage_config: Mapping[str, Any] | None = None,
-    ) -> None:
-        found = storage_settings(config, backend, storage_config)
-        self.config = as_config(found)
-        self.backend = found.backend
-        self.bucket = found.bucket
-        self.makes_buckets = found.backend in MAKE_BUCKETS
-        self._made: set[str] = set()
-        self._shared: StorageHost | None = shared_host(
-            found.backend, {**found.options, "bucket": found.bucket}
-        )
-
-    @property
-    def _host(self) -> StorageHost:
-        if self._shared is None:
-            raise StorageClosed
-        return self._shared
-
-    def close(self) -> None:
-        """Let go of connections, if nobody else uses them.
-
-        What is asked afterwards raises `StorageClosed`. Nothing is lost without it: what nobody
-        uses any more, and the end of the program, close them too.
-        """
-        host, self._shared = self._shared, None
-        if host is not None:
-            let_go(host)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @classmethod
-    def like(cls, storage: AsyncStorage) -> Storage:
-        """Return the synchronous face of a storage: same backend, options and bucket.
-
-        Args:
-            storage: one whose backend was given by name, so that it can be opened again.
-        """
-        backend, options = storage._source  # noqa: SLF001 - this is its other face
-        if not isinstance(backend, str):
-            raise UsageError("the storage has a backend object; name its backend instead")
-        settings = storage._settings()  # noqa: SLF001 - see above
-        section = {**options, **settings, BUCKET: settings.pop("bucket")}
-        return cls(storage_config={"backend": backend, backend: section})
-
-    def ask(
-        self,
-        operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]],
-        bucket: str = "",
-        key: str = "",
-    ) -> T:
-        """Return what ``await operation(storage)`` gives, for what this face has no method for.
-
-        Args:
-            operation: called with the `AsyncStorage`, on the event loop.
-            bucket: what it is about, for errors.
-            key: what it is about, for errors.
-        """
-        with as_lithops(bucket, key):
-            return self._host.ask(operation)
-
-    async def asked(self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]) -> T:
-        """Return the same in any event loop, without holding it up: for ``async def`` functions.
-
-        Args:
-            operation: called with the `AsyncStorage`, on its own event loop.
-        """
-        with as_lithops():
-            return await self._host.asked(operation)
-
-    def make_bucket(self, bucket: str) -> None:
-        """Make a bucket that is about to be written to, if `makes_buckets`."""
-        if self.makes_buckets and bucket not in self._made:
-            self.create_bucket(bucket)
-            self._made.add(bucket)
-
-    def own_bucket(self) -> str:
-        """Return the storage's bucket.
-
-        Raises:
-            UsageError: the configuration names none.
-        """
-        if self.bucket is None:
-            raise UsageError(f"the configuration of {self.backend!r} has no {BUCKET!r}")
-        return self.bucket
-
     # The storage itself.
-
-    @property
-    def scheme(self) -> str:
-        """How its URLs begin, such as ``s3``."""
-        return self._host.storage.backend.scheme
 
     @property
     def storage_handler(self) -> Storage:
@@ -416,82 +306,3 @@ class Storage:
                 f"{cloudobject} is in the storage {cloudobject.backend!r}, not in this "
                 f"{self.backend!r}"
             )
-
-    # What Lithops does not have, under the names of AsyncStorage.
-
-    def head(self, bucket: str, key: str) -> ObjectInfo:
-        """Return what is known of an object."""
-        return self.ask(lambda storage: storage.head(bucket, key), bucket, key)
-
-    def exists(self, bucket: str, key: str) -> bool:
-        """Return whether there is such an object."""
-        return self.ask(lambda storage: storage.exists(bucket, key), bucket, key)
-
-    def copy(
-        self, bucket: str, key: str, to_key: str, *, to_bucket: str | None = None
-    ) -> ObjectInfo:
-        """Copy an object within the storage, without its bytes coming by here."""
-        self.make_bucket(to_bucket or bucket)
-        return self.ask(
-            lambda storage: storage.copy(bucket, key, to_key, to_bucket=to_bucket), bucket, key
-        )
-
-    def presigned_url(
-        self,
-        bucket: str,
-        key: str,
-        *,
-        method: Literal["GET", "PUT"] = "GET",
-        seconds: float = 3600.0,
-    ) -> str:
-        """Return a URL that reads or writes the object without credentials, for a while."""
-        return self.ask(
-            lambda storage: storage.presigned_url(bucket, key, method=method, seconds=seconds),
-            bucket,
-            key,
-        )
-
-    def stream(
-        self, bucket: str, key: str, start: int | None = None, stop: int | None = None
-    ) -> Iterator[bytes]:
-        """Give an object's bytes, or those from `start` up to `stop`, in pieces of some MiB."""
-        info = self.head(bucket, key)
-        wanted = storage_calls.Wanted(start, stop, None)
-        first, last = storage_calls.checked_span(wanted, info)
-        with ReadingObject(self._host, info, first, last) as raw:
-            while piece := raw.read(storage_calls.PIECE_BYTES):
-                yield piece
-
-    def open(  # noqa: PLR0917 - the parameters of `open`, in their order
-        self,
-        bucket: str,
-        key: str,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-    ) -> IO[Any]:
-        """Open an object as a file; the parameters are those of Python's `open`.
-
-        Reading fetches ranges. Writing sends parts while it goes on; the object is there, whole,
-        when the file is closed, and not at all when its ``with`` block is left by an exception.
-        ``+`` works on a local copy. Text is UTF-8 unless `encoding` says otherwise.
-
-        Raises:
-            StorageNoSuchKeyError: there is no such object.
-            PreconditionFailed: with ``x``, there is one (also when the file is closed); with
-                ``a`` and ``r+``, when it is closed: somebody else has changed it meanwhile.
-        """
-        if object_open.Mode.of(mode).action != "r":
-            self.make_bucket(bucket)
-        with as_lithops(bucket, key):
-            return object_open.open_object(
-                self._host, bucket, key, mode, buffering, encoding, errors, newline
-            )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (None, None, self.config)
-
-    def __repr__(self) -> str:
-        return f"<Storage {self.backend} bucket={self.bucket!r}>"

@@ -15,6 +15,7 @@ import yaml
 from greenlithops.cli.top import JobRow as Row
 from greenlithops.cli.top import Panel, View
 from support import scripts
+from support.clock import BUSY
 
 pytestmark = pytest.mark.timeout(300)  # each command is a process of its own, on a busy machine
 
@@ -228,7 +229,7 @@ def test_poll_prints_what_calls_print(command, tmp_path):
             command("run", path)
         seen = [polling.stdout.readline() for _ in range(4)]
         polling.send_signal(signal.SIGINT)
-        _, errors = polling.communicate(timeout=20)
+        _, errors = polling.communicate(timeout=2 * BUSY)
     assert "said 1\n" in seen
     assert polling.returncode == 130
     assert errors == "greenlithops: interrupted\n"

@@ -65,6 +65,13 @@ def test_the_config_is_read_and_keywords_win():
     assert config["localhost"] == {"max_workers": 3}
 
 
+def test_programs_keep_sections_of_their_own():
+    own = {"cache": ["bucket", "prefix"], "depth": 3}
+    found = made(config={"lithops": {"mode": "localhost"}, "sm_storage": own})
+    assert found.config["sm_storage"] == own
+    assert found.backend == "localhost"
+
+
 LAMBDA = {"aws_lambda": {"execution_role": "arn:x", "region": "eu-west-1"}}
 MINIO = {"endpoint": "http://127.0.0.1:1", "access_key_id": "a", "secret_access_key": "b"}
 

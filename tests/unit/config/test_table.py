@@ -117,6 +117,7 @@ def test_findings_tell_errors_and_notes():
     content = {
         "lithops": {"monitoring_interval": 1, "data_limit": False, "retries": -1, "bakend": 1},
         "aws_lamda": {},
+        "my_storage": {},
         "minio": {"endpoint": 5},
     }
     found = {(one.section, one.key): one for one in findings(content)}
@@ -126,6 +127,7 @@ def test_findings_tell_errors_and_notes():
     assert found["lithops", "retries"].text == "must be at least 0, not -1"
     assert "did you mean 'backend'" in found["lithops", "bakend"].text
     assert "did you mean 'aws_lambda'" in found["aws_lamda", ""].text
+    assert not found["my_storage", ""].error
     assert found["minio", "endpoint"].error
 
 

@@ -257,3 +257,12 @@ def test_dictionaries_bind_as_python_binds(named):
                 call(function, named)
         else:
             assert call(function, named) == function(**named)
+
+
+def test_reserved_parameters_are_those_that_a_function_tells():
+    def wrapper(*args, **kwargs):
+        return args, kwargs
+
+    wrapper.__signature__ = inspect.signature(lambda x, *, storage: None)
+    assert plan.reserved(wrapper) == {"storage"}
+    assert plan.binder(wrapper)((1,), 0) == (1,)

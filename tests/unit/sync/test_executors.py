@@ -81,6 +81,20 @@ def test_the_attributes_that_lithops_has():
         assert repr(fexec).startswith(f"<LocalhostExecutor {fexec.executor_id} localhost open")
 
 
+def test_the_works_of_lithops_end_calls_and_lead_to_the_storage(fexec):
+    keep, stop = fexec.map(nap, [0.5]), fexec.map(nap, [30, 30, 30])
+    fexec.invoker.stop()
+    fexec.job_monitor.stop()
+    fexec.compute_handler.clear([stop[0].job_key])
+    assert fexec.wait(stop, throw_except=False)[1] == []
+    assert all(future.cancelled() for future in stop)
+    assert keep.get_result() == [0.5]
+    assert fexec.internal_storage.storage is fexec.storage
+    assert fexec.internal_storage.bucket == fexec.storage.bucket
+    with pytest.raises(AttributeError, match=r"no invoker\.select_runtime: calls are given"):
+        fexec.invoker.select_runtime("A000", 256)
+
+
 def test_unknown_options_are_refused():
     with pytest.raises(ConfigurationError, match="did you mean 'max_workers'"):
         gl.FunctionExecutor(max_wrkers=3)
