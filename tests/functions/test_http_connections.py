@@ -9,6 +9,7 @@ import trustme
 
 from greenlithops.backends.compute.http import client as clients
 from greenlithops.backends.compute.http.client import Client
+from greenlithops.backends.compute.http.dialer import trusted
 from greenlithops.errors import (
     ConfigurationError,
     ServiceRefused,
@@ -287,15 +288,15 @@ async def test_tls_trusts_whom_the_system_does(monkeypatch, tmp_path):
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
-    trusted = tmp_path / "trusted.pem"
-    authority.cert_pem.write_to_path(trusted)
+    certificates = tmp_path / "trusted.pem"
+    authority.cert_pem.write_to_path(certificates)
     async with soon(40), serving(saying(OK), context) as port:
         stranger = Client(f"https://localhost:{port}/", 10.0, {})
         with pytest.raises(ServiceRefused, match="certificate"):
             await stranger.ask(b"x")
         await stranger.close()
-        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-        clients._trusted.cache_clear()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
+        trusted.cache_clear()
         try:
             for url, options in (("localhost", {}), ("127.0.0.1", {"verify": False})):
                 client = Client(f"https://{url}:{port}/", 10.0, {}, **options)
@@ -304,4 +305,4 @@ async def test_tls_trusts_whom_the_system_does(monkeypatch, tmp_path):
                 assert len(client._all) == 1
                 await client.close()
         finally:
-            clients._trusted.cache_clear()
+            trusted.cache_clear()

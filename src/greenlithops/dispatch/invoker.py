@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from greenlithops.protocols import SupportsInvocations
 
 INLINE_IMAGE = 4096  #: bytes of a function that every request carries, rather than to be asked
-FEED = 8  #: requests that are made at one go, before the loop goes on: each takes 0.3 ms
+FEED = 2  #: requests that are made at one go, before the loop goes on: each takes 0.3 ms
 
 
 class Invoker:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from greenlithops.backends.compute.http.proxies import proxy_url
 from greenlithops.backends.compute.http.refusals import seconds_to_wait
 from greenlithops.errors import ServiceError, ServiceRefused, ServiceUnavailable
 from greenlithops.offload import LARGE
@@ -186,8 +187,9 @@ class Rest:
         proof = await self._authorize(method, url, body) if signed else {}
         # What is large is written in pieces, so that the event loop is not held for long.
         data: Any = body if len(body) < LARGE else io.BytesIO(body)
+        own = {**headers, **proof}
         async with self.session.request(
-            method, url, data=data or None, headers={**headers, **proof}
+            method, url, data=data or None, headers=own, proxy=proxy_url(url)
         ) as response:
             return response.status, response.headers, await response.text(errors="replace")
 

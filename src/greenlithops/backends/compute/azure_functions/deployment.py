@@ -19,6 +19,7 @@ from greenlithops.backends.compute.azure_functions.bodies import (
 )
 from greenlithops.backends.compute.azure_functions.options import NAME, AzureFunctionsOptions
 from greenlithops.backends.compute.hosted import Service, late
+from greenlithops.backends.compute.http.proxies import proxy_url
 from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.package import Package, package
 from greenlithops.backends.compute.rest import becomes
@@ -234,9 +235,9 @@ class AzureFunctionsDeployer:
                 headers = await self.headers()
             except ServiceRefused:  # as long as the app's own host does not run
                 return None
-            url = self._service.url or ""
+            url, get = self._service.url or "", self.azure.rest.session.get
             try:
-                async with self.azure.rest.session.get(url, headers=dict(headers)) as response:
+                async with get(url, headers=dict(headers), proxy=proxy_url(url)) as response:
                     return True if response.status == 200 else None  # noqa: PLR2004 - HTTP's OK
             except aiohttp.ClientError:  # as long as its host has no address
                 return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from greenlithops.backends.compute.http.proxies import proxy_url
 from greenlithops.backends.compute.rest import reason
 from greenlithops.errors import ServiceRefused, ServiceUnavailable
 
@@ -54,7 +55,10 @@ class Tokens:
             async with (
                 aiohttp.ClientSession(timeout=limit) as session,
                 session.post(
-                    self._url, data=form, headers={"Accept": "application/json"}
+                    self._url,
+                    data=form,
+                    headers={"Accept": "application/json"},
+                    proxy=proxy_url(self._url),
                 ) as response,
             ):
                 if response.status != 200:  # noqa: PLR2004 - HTTP's OK

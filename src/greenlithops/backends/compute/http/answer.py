@@ -85,13 +85,14 @@ class Answer:
         del self._body[:size]
         return part
 
-    async def _news(self, wanted: int) -> None:
+    def _news(self, wanted: int) -> asyncio.Future[None]:
+        """Return what is done when so many bytes are there, 0 for the headers, -1 for the end."""
         if self._error is not None:
             raise self._error
         self._wanted = wanted
         self._connection.resume()
         waiter = self._waiter = asyncio.get_running_loop().create_future()
-        await waiter
+        return waiter
 
     # What the connection tells.
 

@@ -167,15 +167,19 @@ class HttpBackend:
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
-        if self._mailbox is None:
-            answer = await self._ask(body)
-            return self._read(answer.headers, answer.body)
+        if self._mailbox is not None:
+            return await self._invoke_later(body, self._mailbox)
+        answer = await self._ask(body)
+        return self._read(answer.headers, answer.body)
+
+    async def _invoke_later(self, body: bytes, mailbox: Mailbox) -> Reply:
+        """Return the reply to a message that comes through storage."""
 
         async def post(url: str) -> bytes | None:
             answer = await self._ask(invocation.address(self.key, body, url), _ASYNCHRONOUS)
             return None if answer.status == ACCEPTED else answer.body
 
-        return Reply(await self._mailbox.reply(post))
+        return Reply(await mailbox.reply(post))
 
     async def stream(self, body: bytes) -> AsyncGenerator[Reply]:
         """Give the messages of the reply to a message, as they come."""

@@ -10,23 +10,26 @@ import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiohappyeyeballs import start_connection
 from multidict import CIMultiDict
 from yarl import URL
 
 from greenlithops.backends.compute.http.answer import Answer, BrokenConnection
 from greenlithops.backends.compute.http.connection import Connection
-from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable, WorkerLost
+from greenlithops.backends.compute.http.dialer import Dialer
+from greenlithops.errors import (
+    ConfigurationError,
+    ServiceError,
+    ServiceRefused,
+    ServiceUnavailable,
+    WorkerLost,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from typing import Any
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 10.0  #: until a connection is there, by a proxy and with TLS
 KEPT_SECONDS = 4.0  #: that a connection may rest: uvicorn, for one, closes it after 5
-NAME_SECONDS = 300.0  #: for which the addresses of a name are not asked for again
-OTHER_FAMILY_SECONDS = 0.25  #: until another address is tried besides one that does not answer
-AT_A_TIME = 8  #: answers that are handed out at one go, before the loop goes on
+AT_A_TIME = 2  #: answers that are handed out at one go, before the loop goes on
 LOOK_SECONDS = (0.02, 2.0)  #: between two looks at connections, at least and at most
 
 
@@ -62,15 +65,20 @@ class Client:
         place: str | None = None,
         verify: bool = True,
     ) -> None:
-        self._url = parsed = URL(url)
+        parsed = URL(url)
         self._place = place or url
         self._silence = silence
-        self._tls = _trusted(verify=verify) if parsed.scheme == "https" else None
+        self._dialer = Dialer(parsed, verify=verify)
         target = parsed.raw_path_qs or "/"
         fixed = {"Host": parsed.host_port_subcomponent or "", "User-Agent": "greenlithops"}
         if parsed.user is not None:
             login = f"{parsed.user}:{parsed.password or ''}".encode()
             fixed["Authorization"] = "Basic " + base64.b64encode(login).decode()
+        proxy = self._dialer.proxy
+        if proxy is not None and parsed.scheme == "http":  # which passes each request on
+            target = str(parsed.with_user(None).with_fragment(None))
+            if proxy.authorization is not None:
+                fixed["Proxy-Authorization"] = proxy.authorization
         self._fixed = CIMultiDict({**fixed, **headers})
         self._request = f"POST {target} HTTP/1.1\r\n"
         self._start = self._request + _lines(self._fixed)  #: of most requests
@@ -80,9 +88,6 @@ class Client:
         self._awake: collections.deque[asyncio.Future[None]] = collections.deque()
         self._waking = self._closed = False
         self._looking: asyncio.TimerHandle | None = None
-        self._addresses: list[Any] = []
-        self._asked = 0.0
-        self._asking = asyncio.Lock()
         self._empty: asyncio.Future[None] | None = None
 
     @property
@@ -173,20 +178,14 @@ class Client:
             raise ServiceUnavailable(
                 f"{self._place} is not reached: no connection in {CONNECT_SECONDS:g} s"
             ) from error
+        except ServiceError:  # which some are, of the system's errors
+            raise
         except OSError as error:
-            self._addresses = []  # they may be others by now
+            self._dialer.forget()
             raise ServiceUnavailable(f"{self._place} is not reached: {error}") from error
 
     async def _connect(self) -> Connection:
-        infos = await self._resolved()
-        infos.append(infos.pop(0))  # each has its turn
-        sock = await start_connection(infos[:], happy_eyeballs_delay=OTHER_FAMILY_SECONDS)
-        if len(infos) > 1:  # those of a family that cannot be reached are not tried each time
-            infos[:] = [one for one in infos if one[0] == sock.family]
-        name = self._url.raw_host if self._tls is not None else None
-        _, connection = await self._loop.create_connection(
-            functools.partial(Connection, self), sock=sock, ssl=self._tls, server_hostname=name
-        )
+        connection = await self._dialer.connect(functools.partial(Connection, self))
         if self._closed or not connection.usable:
             connection.abort()
             raise ConnectionResetError("the connection was closed at once")
@@ -194,17 +193,6 @@ class Client:
         if self._looking is None:
             self._look_later()
         return connection
-
-    async def _resolved(self) -> list[Any]:
-        if self._addresses and self._loop.time() - self._asked < NAME_SECONDS:
-            return self._addresses
-        async with self._asking:
-            if not self._addresses or self._loop.time() - self._asked >= NAME_SECONDS:
-                self._addresses = await self._loop.getaddrinfo(
-                    self._url.raw_host, self._url.port, type=1
-                )
-                self._asked = self._loop.time()
-        return self._addresses
 
     def _explained(self, error: BrokenConnection) -> ServiceUnavailable | WorkerLost:
         if not error.begun:
@@ -273,16 +261,6 @@ class Client:
 
 class _Silence(BrokenConnection):
     """Nothing came for too long."""
-
-
-@functools.cache
-def _trusted(*, verify: bool) -> ssl.SSLContext:
-    """Return whom to trust: whom the system does, or ``SSL_CERT_FILE`` says; or anybody."""
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _lines(headers: Mapping[str, str]) -> str:

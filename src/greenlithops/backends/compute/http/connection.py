@@ -39,7 +39,8 @@ class Connection(asyncio.Protocol):
         self.answer: Answer | None = None
         self.heard = 0.0  #: when something came or was taken last, by the loop's clock
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        #: only while an answer comes: a thousand that wait for one have little for Python to trace
+        self._parser: httptools.HttpResponseParser | None = None
         self._headers: list[tuple[str, str]] = []
         self._head_bytes = 0  #: of status and headers, while they come
         self._writing = False  #: whether a request is not written whole
@@ -135,8 +136,11 @@ class Connection(asyncio.Protocol):
                 self.abort(BrokenConnection("the answer has too many headers", begun=True))
                 return
             self._head_bytes += len(data)
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpResponseParser(self)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except (
             httptools.HttpParserError,
             httptools.HttpParserUpgrade,
@@ -157,7 +161,7 @@ class Connection(asyncio.Protocol):
         text = "it was closed" if exc is None else str(exc) or type(exc).__name__
         self._fail(BrokenConnection(text, begun=not self._writing))
         self.resume_writing()
-        self._transport = None
+        self._transport = self._parser = None
         self.owner.gone(self)
 
     def pause_writing(self) -> None:
@@ -190,7 +194,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Begin the answer, unless it is one that is followed by another."""
         headers, self._headers, self._head_bytes = self._headers, [], 0
-        status = self._parser.get_status_code()
+        status = self._parser.get_status_code() if self._parser is not None else 0
         if self.answer is not None and status >= 200:  # noqa: PLR2004 - others only say that it comes
             self.answer.began(status, CIMultiDict(headers))
 
@@ -202,12 +206,12 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """End the answer."""
-        answer = self.answer
-        if answer is None or not answer.status:
+        answer, parser = self.answer, self._parser
+        if answer is None or parser is None or not answer.status:
             return
-        self.answer = None
+        self.answer = self._parser = None
         answer.ended()
-        if self._writing or not self._parser.should_keep_alive():
+        if self._writing or not parser.should_keep_alive():
             self.abort()
         else:
             self.resume()
