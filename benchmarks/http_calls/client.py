@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 PAGE = resource.getpagesize()
-ALONE = 5  #: calls whose time is measured one by one
+ALONE = 3  #: calls whose time is measured one by one
 KEY = "benchmark"
 
 
 async def main(way: str, port: int, calls: int, seconds: float) -> None:
     """Print what ``calls`` calls of some seconds took as JSON."""
-    figures = await {"aiohttp": bare, "greenlithops": ours}[way](port, calls, seconds)
+    ways = {"aiohttp": bare, "greenlithops": ours, "idle": idle}
+    figures = await ways[way](port, calls, seconds)
     print(json.dumps(figures))
 
 
@@ -59,13 +60,22 @@ async def ours(port: int, calls: int, seconds: float) -> dict[str, float]:
         return await measured(all_of_them, port, calls, seconds)
 
 
+async def idle(_port: int, _calls: int, _seconds: float) -> dict[str, float]:
+    """Do nothing until the standard input ends: how late a loop is that others do not let run."""
+    lags: list[float] = []
+    probing = asyncio.create_task(probe(lags))
+    await asyncio.to_thread(sys.stdin.read)
+    probing.cancel()
+    return {"lag_p99_ms": late(lags)}
+
+
 async def measured(
     run: Callable[[int], Awaitable[Any]], port: int, calls: int, seconds: float
 ) -> dict[str, float]:
     """Return wall and CPU seconds, memory per call, how late the loop was, and one call's time.
 
-    The last is the milliseconds until the result of a call alone, beyond the service's own time;
-    ``in_flight`` is how many the service had at a time.
+    The last is the milliseconds until the result of a call alone, beyond the service's own time,
+    of calls that are short; ``in_flight`` is how many the service had at a time.
     """
     await run(10)
     most_open(port)
@@ -77,17 +87,18 @@ async def measured(
     probing.cancel()
     if len(results) != calls:
         raise RuntimeError(f"{len(results)} results of {calls} calls")
-    lags.sort()
     in_flight = most_open(port)
-    alone = [await seconds_alone(run) for _ in range(ALONE if seconds <= 1 else 1)]
-    return {
+    figures = {
         "wall_s": wall,
         "cpu_s": used,
         "in_flight": in_flight,
         "kib_per_call": (highest - memory) / calls / 1024,
-        "lag_p99_ms": 1e3 * lags[int(0.99 * len(lags))],
-        "first_ms": 1e3 * (statistics.median(alone) - seconds),
+        "lag_p99_ms": late(lags),
     }
+    if seconds <= 1:
+        alone = [await seconds_alone(run) for _ in range(ALONE)]
+        figures["first_ms"] = 1e3 * (statistics.median(alone) - seconds)
+    return figures
 
 
 async def seconds_alone(run: Callable[[int], Awaitable[Any]]) -> float:
@@ -104,6 +115,11 @@ async def probe(lags: list[float]) -> None:
         start = loop.time()
         await asyncio.sleep(0.005)
         lags.append(loop.time() - start - 0.005)
+
+
+def late(lags: list[float]) -> float:
+    """Return the 99th percentile in milliseconds."""
+    return 1e3 * sorted(lags)[int(0.99 * len(lags))]
 
 
 def most_open(port: int) -> int:

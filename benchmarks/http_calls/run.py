@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -19,18 +20,31 @@ sys.path.insert(0, str(HERE.parent))
 from environments import python_of
 
 RESULTS = ROOT / ".bench" / "http_calls.json"
+CLIENT = (sys.executable, str(HERE / "client.py"))
 BARE, OURS, LITHOPS = "aiohttp", "greenlithops", "lithops"
-SECONDS = 300.0  #: for one round
-FEW = 1_000  #: calls of which Lithops makes every round
-#: calls, seconds that each takes, and the ways; the last has them all in flight at a time
+SECONDS = 120.0  #: for one round; what has not ended then is not tried again
+
+
+class Shape(NamedTuple):
+    """What is measured."""
+
+    calls: int
+    seconds: float  #: that each takes
+    rounds: int
+    ways: tuple[str, ...]
+
+
 SHAPES = (
-    (1_000, 1.0, (BARE, OURS, LITHOPS)),
-    (10_000, 1.0, (BARE, OURS, LITHOPS)),
-    (10_000, 15.0, (BARE, OURS)),
+    Shape(100, 1.0, 3, (BARE, OURS, LITHOPS)),
+    Shape(1_000, 1.0, 5, (BARE, OURS, LITHOPS)),
+    Shape(10_000, 1.0, 5, (BARE, OURS, LITHOPS)),
+    Shape(10_000, 15.0, 2, (BARE, OURS)),  # all in flight at a time
 )
+MANY = 1_000  #: calls from which on there are goals
 GOALS = {"wall_s": 1.15, "cpu_s": 1.15}  #: times bare aiohttp, at most
 LIMITS = {"kib_per_call": 13.0, "lag_p99_ms": 20.0, "first_ms": 10.0}
-TOLD = ("in_flight", "threads")  #: figures without a goal
+#: figures without a goal; the last is the lag of a loop that does nothing beside ours
+TOLD = ("in_flight", "threads", "idle_lag_p99_ms")
 
 Rounds = dict[str, list[dict[str, float]]]  #: by way
 
@@ -38,8 +52,8 @@ Rounds = dict[str, list[dict[str, float]]]  #: by way
 def main() -> int:
     """Run what the command line asks for, print the tables and write every round as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, nargs="+", default=[1_000, 10_000])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, nargs="+", default=[one.calls for one in SHAPES])
+    parser.add_argument("--rounds", type=int, help="of each; 2 to 5 by default")
     parser.add_argument("--without", nargs="*", default=[], choices=[BARE, LITHOPS])
     options = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -49,16 +63,16 @@ def main() -> int:
     server = subprocess.Popen([sys.executable, str(HERE / "server.py"), str(port)])
     try:
         wait_for(port)
-        for calls, seconds, ways in SHAPES:
-            if calls not in options.calls:
+        for shape in SHAPES:
+            if shape.calls not in options.calls:
                 continue
-            rounds: Rounds = {way: [] for way in ways if way not in options.without}
-            for _ in range(options.rounds):
+            rounds: Rounds = {way: [] for way in shape.ways if way not in options.without}
+            for _ in range(options.rounds or shape.rounds):
                 for way, series in rounds.items():
-                    if way != LITHOPS or calls <= FEW or not series:  # minutes, of 10,000 calls
-                        series.append(one_round(way, port, calls, seconds))
-            found[f"{calls} calls of {seconds:g} s"] = rounds
-            report(calls, seconds, rounds)
+                    if all(one["wall_s"] < SECONDS for one in series):
+                        series.append(one_round(way, port, shape))
+            found[f"{shape.calls} calls of {shape.seconds:g} s"] = rounds
+            report(shape, rounds)
     finally:
         server.kill()
         server.wait()
@@ -69,37 +83,54 @@ def main() -> int:
     return 0
 
 
-def one_round(way: str, port: int, calls: int, seconds: float) -> dict[str, float]:
+def one_round(way: str, port: int, shape: Shape) -> dict[str, float]:
     """Return the figures of one client, in a fresh process."""
     if way == LITHOPS:
         command = [str(python_of(LITHOPS, ROOT)), str(HERE / "lithops_client.py")]
     else:
-        command = [sys.executable, str(HERE / "client.py"), way]
-    command += [str(port), str(calls), str(seconds)]
+        command = [*CLIENT, way]
+    command += [str(port), str(shape.calls), str(shape.seconds)]
+    idle = subprocess.Popen(
+        [*CLIENT, "idle", "0", "0", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        print(f"{way} has not made {calls:,} calls in {SECONDS:g} s", file=sys.stderr)
+        print(f"{way} has not made {shape.calls:,} calls in {SECONDS:g} s", file=sys.stderr)
         return {"wall_s": SECONDS}
+    finally:
+        beside, _ = idle.communicate()
     if said.returncode:
         sys.exit(f"{way} failed: {said.stderr.strip().splitlines()[-1]}")
     figures: dict[str, float] = json.loads(said.stdout.strip().splitlines()[-1])
+    figures["idle_lag_p99_ms"] = json.loads(beside)["lag_p99_ms"]
     return figures
 
 
-def report(calls: int, seconds: float, rounds: Rounds) -> None:
-    """Print the medians for a number of calls, with what ours is of bare aiohttp's."""
-    print(f"\n{calls:,} calls of {seconds:g} s at once (medians)")
+def report(shape: Shape, rounds: Rounds) -> None:
+    """Print the medians of a shape's rounds, with what ours is of bare aiohttp's."""
+    print(f"\n{shape.calls:,} calls of {shape.seconds:g} s at once (medians)")
     heads = "".join(f"{way:>14}" for way in rounds)
-    print(f"{'':16}{heads}{'ratio':>8}  goal")
+    print(f"{'':16}{heads}{'   ratio  goal' if shape.calls >= MANY else ''}")
     names = list(dict.fromkeys(name for series in rounds.values() for name in series[0]))
     for name in names:
-        medians = {
-            way: statistics.median(r[name] for r in series) if name in series[0] else None
-            for way, series in rounds.items()
-        }
-        columns = "".join(f"{'-' if one is None else f'{one:.2f}':>14}" for one in medians.values())
-        print(f"{name:16}{columns}{judged(name, medians)}", flush=True)
+        medians = {way: median_of(name, series) for way, series in rounds.items()}
+        columns = "".join(f"{shown(name, one):>14}" for one in medians.values())
+        verdict = judged(name, medians) if shape.calls >= MANY else ""
+        print(f"{name:16}{columns}{verdict}", flush=True)
+
+
+def median_of(name: str, series: list[dict[str, float]]) -> float | None:
+    """Return the median of what rounds have of a figure; None if none has it."""
+    found = [one[name] for one in series if name in one]
+    return statistics.median(found) if found else None
+
+
+def shown(name: str, value: float | None) -> str:
+    """Return a median as the table has it."""
+    if value is None:
+        return "-"
+    return f"over {value:g}" if name == "wall_s" and value == SECONDS else f"{value:.2f}"
 
 
 def judged(name: str, medians: dict[str, float | None]) -> str:
