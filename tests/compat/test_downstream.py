@@ -143,6 +143,43 @@ PROGRAMS = {
         True
         """,
     ),
+    "wrappers that take names alone": (
+        """
+        import functools
+        import lithops
+
+        class Wrapped:
+            def __init__(self, func):
+                self.func = func
+            def __call__(self, *args, **kwargs):
+                return self.func(**kwargs)
+
+        def timed(function):
+            @functools.wraps(function)
+            def inner(**kwargs):
+                return function(**kwargs)
+            return inner
+
+        def add(x, y):
+            return x + y
+
+        @timed
+        def stored(x, storage):
+            return x, type(storage).__name__
+
+        if __name__ == "__main__":
+            fexec = lithops.FunctionExecutor()
+            wrapped = functools.update_wrapper(Wrapped(add), add)
+            print(fexec.call_async(wrapped, data={"x": 1, "y": 2}).result())
+            print(fexec.map(wrapped, [(1, 2), (3, 4)]).get_result())
+            print(fexec.map(stored, [5]).get_result())
+        """,
+        """
+        3
+        [3, 7]
+        [(5, 'Storage')]
+        """,
+    ),
     "an element that is a tuple of everything": (
         """
         import lithops

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from greenlithops.dispatch.wrappers import names_none, needs_names
 from greenlithops.errors import UsageError
 
 #: what travels: positional arguments, or positional and keyword arguments
@@ -121,7 +122,7 @@ def binder(function: Callable[..., Any]) -> Binder:
                 "its configuration; here, give it a default value or another name"
             )
     plan = _Plan(describe(function), given, variable=False, numbered=numbered)
-    kept = _place_of_filled(parameters, given)
+    kept = 0 if needs_names(function) else _place_of_filled(parameters, given)
     return plan.bind if kept is None else _by_name(plan.bind, kept, given)
 
 
@@ -175,17 +176,6 @@ def reserved(function: Callable[..., Any]) -> frozenset[str]:
         return _reserved(function, inspect.signature(function).parameters)
     except (TypeError, ValueError):  # it does not tell
         return frozenset()
-
-
-def names_none(function: Callable[..., Any], names: frozenset[str]) -> bool:
-    """Return whether a function surely has no such parameters; a fiftieth of a signature's cost.
-
-    That is so of most functions. Those that take another one's signature are not asked.
-    """
-    code = getattr(function, "__code__", None)
-    if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
-        return False
-    return names.isdisjoint(code.co_varnames)
 
 
 def _reserved(

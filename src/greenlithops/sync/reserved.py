@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch import plan
+from greenlithops.dispatch.wrappers import names_none
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _wanted(
     function: Callable[..., Any], config: Mapping[str, Mapping[str, Any]]
 ) -> frozenset[str]:
     """Return which parameters of a function are filled; as with ``storage``, not its only one."""
-    if plan.names_none(function, plan.UNAVAILABLE):
+    if names_none(function, plan.UNAVAILABLE):
         return frozenset()
     if not callable(function) or inspect.isbuiltin(function) or isinstance(function, type):
         return frozenset()

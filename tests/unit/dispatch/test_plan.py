@@ -259,6 +259,45 @@ def test_dictionaries_bind_as_python_binds(named):
             assert call(function, named) == function(**named)
 
 
+class NamesOnly:
+    def __init__(self, func):
+        self.func = func
+
+    def __call__(self, *args, **kwargs):
+        return self.func(**kwargs)
+
+
+def names_only(**kwargs):
+    return kwargs
+
+
+def looks_at_both(*args, **kwargs):
+    return args, kwargs
+
+
+def keeps_both(*args, **kwargs):
+    return lambda: (args, kwargs)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "by_name"),
+    [
+        (NamesOnly(two), True),
+        (names_only, True),
+        (functools.partial(names_only), True),
+        (looks_at_both, False),
+        (keeps_both, False),
+        (functools.lru_cache(two), False),
+    ],
+    ids=["an object", "names", "a partial", "both", "both, later", "a built-in's"],
+)
+def test_wrappers_that_lose_what_comes_by_position_get_it_by_name(wrapper, by_name):
+    inner = wrapper.func if isinstance(wrapper, functools.partial) else wrapper
+    functools.update_wrapper(inner, two)
+    expected = [(), {"a": 1, "b": 2}] if by_name else (1, 2)
+    assert plan.binder(wrapper)((1, 2), 0) == expected
+
+
 def test_reserved_parameters_are_those_that_a_function_tells():
     def wrapper(*args, **kwargs):
         return args, kwargs
