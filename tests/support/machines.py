@@ -7,6 +7,7 @@ from array import array
 from greenlithops.energy.meters import Refusal, Selection
 from greenlithops.energy.meters.powercap import open_meter
 from greenlithops.energy.sampler import EnergySampler
+from support.clock import BUSY
 
 MS = 1_000_000
 IDLE_WATTS, WATTS_PER_CPU = 20.0, 50.0
@@ -28,12 +29,23 @@ class Clock:
         pass
 
 
-#: how much a busy machine may delay the steps of the one that is played here, as a share
-LATE = 0.25
+class Flowing:
+    """A meter whose machine burns until it is read, so that no delay comes in between."""
+
+    def __init__(self, meter, step):
+        self._meter = meter
+        self._step = step
+
+    def __getattr__(self, name):
+        return getattr(self._meter, name)
+
+    def read(self):
+        self._step()
+        return self._meter.read()
 
 
 class Machine:
-    """A powercap tree whose counters follow the CPU time that a task or the test lets it use."""
+    """A powercap tree whose counters follow the CPU time that the test lets it use."""
 
     def __init__(self, path):
         self.file = path / "intel-rapl:0" / "energy_uj"
@@ -47,17 +59,20 @@ class Machine:
         self.joules = 0.0
         self._last = time.monotonic()
 
-    def selection(self):
-        return Selection("auto", open_meter(str(self.path)), (Refusal("perf", "not allowed"),))
+    def selection(self, *, flowing=False):
+        meter = open_meter(str(self.path))
+        meter = Flowing(meter, self.step) if flowing else meter
+        return Selection("auto", meter, (Refusal("perf", "not allowed"),))
 
-    def sampler(self, **options):
+    def sampler(self, *, flowing=False, **options):
+        """Return a sampler; of a flowing machine, it need not be stepped by hand."""
         options = {
             "interval": 0.01,
             "idle_interval": 0.02,
             "cpus": 2,
             "clock": self.clock,
         } | options
-        return EnergySampler(self.selection(), **options)
+        return EnergySampler(self.selection(flowing=flowing), **options)
 
     def step(self):
         """Burn what the time since the last step costs at the present load."""
@@ -69,14 +84,9 @@ class Machine:
         with self.file.open("r+") as file:
             file.write(f"{int(self.joules * 1e6):012d}\n")
 
-    async def live(self):
-        while True:
-            self.step()
-            await asyncio.sleep(0.001)
-
 
 async def until(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + BUSY
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.002)

@@ -28,21 +28,20 @@ class IdleFit:
         self._cross = [0.0] * domains
         self._least = [float("inf")] * domains
         self._spans = 0
-        self._span_ns = self._busy_ns = 0
-        self._joules = [0.0] * domains
+        self._before: tuple[int, tuple[float, ...], int] | None = None
 
-    def add(self, span_ns: int, joules: tuple[float, ...], busy_ns: int) -> None:
-        """Learn from one span of time: its joules by domain and the machine's CPU time.
+    def see(self, now_ns: int, joules: tuple[float, ...], busy_ns: int) -> None:
+        """Learn from a sample of the cumulative counters: joules by domain, and CPU time.
 
-        Spans that are too short to be told from each other are put together first.
+        Samples that are too near to the one that was last learnt from are passed over.
         """
-        self._span_ns += span_ns
-        self._busy_ns += busy_ns
-        self._joules = [a + b for a, b in zip(self._joules, joules, strict=True)]
-        if self._span_ns >= _MIN_SPAN_NS:
-            self._learn(self._span_ns, self._joules, self._busy_ns)
-            self._span_ns = self._busy_ns = 0
-            self._joules = [0.0] * len(self._joules)
+        before = self._before
+        if before is not None and now_ns - before[0] < _MIN_SPAN_NS:
+            return
+        self._before = (now_ns, joules, busy_ns)
+        if before is not None:
+            span = [max(0.0, b - a) for a, b in zip(before[1], joules, strict=True)]
+            self._learn(now_ns - before[0], span, max(0, busy_ns - before[2]))
 
     def _learn(self, span_ns: int, joules: list[float], busy_ns: int) -> None:
         load = min(1.0, busy_ns / (span_ns * self._cpus))

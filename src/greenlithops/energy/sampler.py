@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
+_UPKEEP_NS = 80_000_000  # what can wait is done ten times a second, however often is sampled
+_TOLD_NS = 50_000_000  # other processes do not ask for samples more often than they are told
 
 
 class EnergySampler:
@@ -85,9 +87,12 @@ class EnergySampler:
         self._clock = clock
         self._publish = publish
         self._publisher: Publisher | None = None
+        self._told_ns = 0
         self._idle = idle_watts
         self._windows: set[EnergyWindow] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._delay = 0.0
+        self._upkept_ns = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         meter = selection.meter
         if meter is not None:
@@ -167,7 +172,8 @@ class EnergySampler:
         except OSError as error:
             self._stop(str(error))
             return
-        if self._publisher is not None:
+        if self._publisher is not None and now - self._told_ns >= _TOLD_NS:
+            self._told_ns = now
             self._publisher.tell(now, joules)
 
     def open_window(
@@ -211,21 +217,29 @@ class EnergySampler:
             delay = min(delay, self._publisher.interval())
         if self._timer is not None:
             self._timer.cancel()
+        self._delay = delay
         self._timer = self._loop.call_later(delay, self._tick)
 
     def _tick(self) -> None:
         self.sample()
         if self._loop is None or self.timeline is None:  # the meter was lost
             return
+        last = self.timeline.last_ns or 0
+        if last - self._upkept_ns < _UPKEEP_NS and not self.timeline.crowded:
+            self._timer = self._loop.call_later(self._delay, self._tick)
+            return
+        self._upkept_ns = last
+        self._keep_up(self.timeline, last)
+        self._schedule()
+
+    def _keep_up(self, timeline: Timeline, last_ns: int) -> None:
+        """Attribute what has ended, and forget or merge what nobody needs in full any more."""
         for window in self._windows:
             window.catch_up()
         marks = [window.keep_from_ns for window in self._windows]
-        last = self.timeline.last_ns
-        if last is not None:
-            self.timeline.prune(min((mark for mark in marks if mark is not None), default=last))
-        if self.timeline.crowded:
-            self.timeline.condense()
-        self._schedule()
+        timeline.prune(min((mark for mark in marks if mark is not None), default=last_ns))
+        if timeline.crowded:
+            timeline.condense()
 
     def _stop(self, reason: str) -> None:
         """Take no more samples; what has been sampled stays."""

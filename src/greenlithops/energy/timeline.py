@@ -60,15 +60,14 @@ class Timeline:
 
     def append(self, now_ns: int, joules: Mapping[str, float], busy_ns: int) -> None:
         """Add a sample of the cumulative counters."""
-        row = tuple(joules[domain] for domain in self._domains)
+        row = tuple([joules[domain] for domain in self._domains])
         before, self._last = self._last, (now_ns, row, busy_ns)
-        if before is None:
-            return
-        delta = tuple(max(0.0, new - old) for new, old in zip(row, before[1], strict=True))
-        busy = max(0, busy_ns - before[2])
-        self.intervals.append(Interval(before[0], now_ns, delta, busy))
+        if before is not None:
+            delta = tuple([max(0.0, b - a) for a, b in zip(before[1], row, strict=True)])
+            busy = max(0, busy_ns - before[2])
+            self.intervals.append(Interval(before[0], now_ns, delta, busy))
         if self._fit is not None:
-            self._fit.add(now_ns - before[0], delta, busy)
+            self._fit.see(now_ns, row, busy_ns)
 
     def between(self, start_ns: int, end_ns: int) -> Sequence[Interval]:
         """Return the intervals that overlap a span of time, each with its idle part fixed.

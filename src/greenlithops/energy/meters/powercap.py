@@ -81,6 +81,7 @@ class PowercapMeter:
         elapsed, self._read_at = now - self._read_at, now
         if elapsed > self._soonest.wrap_seconds:
             self._gap = max(self._gap, elapsed)
+        joules = {}
         for domain, members in self._zones.items():
             for zone in members[:]:
                 try:
@@ -88,13 +89,11 @@ class PowercapMeter:
                         self._note(f"{zone.label} has begun anew: some of it is not counted")
                 except (OSError, ValueError) as error:
                     self._drop(domain, zone, error)
+            # Zones that are gone keep what they have counted, so that no sum goes backwards.
+            joules[domain] = sum([zone.joules for zone in members], self._gone[domain])
         if not any(self._zones[domain] for domain in self.totals):
             raise OSError("all RAPL counters are gone: " + "; ".join(self._notes))
-        # Zones that are gone keep what they have counted, so that no sum goes backwards.
-        return {
-            domain: sum((zone.joules for zone in members), self._gone[domain])
-            for domain, members in self._zones.items()
-        }
+        return joules
 
     def _drop(self, domain: str, zone: Zone, error: Exception) -> None:
         self._zones[domain].remove(zone)
