@@ -1,4 +1,4 @@
-"""Tests of what processes share: with short leases, and with nothing left after each."""
+"""Tests of what processes share, with nothing left after each."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from greenlithops.multiprocessing import config
 from greenlithops.multiprocessing import session as sessions
 from greenlithops.sync.loop import background
 
-LEASE = 2.0
+SHORT_LEASE = 3.0
 HERE = Path(__file__).parent
 
 
@@ -17,11 +17,17 @@ background().call(lambda: None)  # the one loop stays, with its descriptors
 
 @pytest.fixture(autouse=True)
 def fresh_state():
-    """Short leases; after the test no server, connection or heartbeat is left."""
-    config.set_parameter(config.LEASE_TIME, LEASE)
+    """After the test no server, connection or heartbeat is left."""
     yield
     sessions.end()
     config.reset()
+
+
+@pytest.fixture
+def lease():
+    """Leases that are short enough to wait for; else a busy machine is to end none."""
+    config.set_parameter(config.LEASE_TIME, SHORT_LEASE)
+    return SHORT_LEASE
 
 
 @pytest.fixture

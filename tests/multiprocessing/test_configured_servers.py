@@ -17,6 +17,7 @@ from greenlithops.errors import StateError, StateUnavailable
 from greenlithops.multiprocessing import aio, config
 from greenlithops.multiprocessing import session as sessions
 from greenlithops.multiprocessing.connection import Client, Listener, wait
+from support.scripts import LIMIT
 from support.servers import start_valkey
 from support.servers.process import Process, free_ports
 
@@ -82,7 +83,7 @@ def cluster(tmp_path_factory, server_guard):
             )
             if number:
                 node.execute_command("CLUSTER", "MEET", HOST, servers[0].port, bus)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LIMIT
         while not all(
             node.cluster("INFO")["cluster_state"] == "ok"
             and node.cluster("INFO")["cluster_known_nodes"] == "3"
@@ -130,13 +131,13 @@ def exercise():
     event.set()
     inbox.join()
     inbox.put(None)
-    assert wait([here, process.sentinel], 30) == [here]
+    assert wait([here, process.sentinel], LIMIT) == [here]
     assert sorted(here.recv()) == list(range(5))
     here.send("done")
-    assert outbox.get(timeout=30) == "done"
+    assert outbox.get(timeout=LIMIT) == "done"
     with pytest.raises(queue.Empty):
         outbox.get(timeout=0.01)
-    process.join(120)
+    process.join(LIMIT)
     process.close()
     assert total.value == 10
     condition, barrier, semaphore = mp.Condition(), mp.Barrier(1), mp.BoundedSemaphore(2)
@@ -206,6 +207,7 @@ def test_programs_are_spread_over_a_cluster(of_cluster, cluster):
 
 
 def test_a_server_of_a_cluster_that_comes_back_loses_nothing(of_cluster, cluster):
+    config.set_parameter(config.RECONNECT_TIME, LIMIT)
     use(of_cluster)
     items, lock = mp.Queue(), mp.Lock()
     items.put(1)
@@ -214,4 +216,4 @@ def test_a_server_of_a_cluster_that_comes_back_loses_nothing(of_cluster, cluster
         server.restart()
         items.put(2)
     lock.release()
-    assert [items.get(timeout=20) for _ in range(4)] == [1, 2, 2, 2]
+    assert [items.get(timeout=LIMIT) for _ in range(4)] == [1, 2, 2, 2]

@@ -11,8 +11,7 @@ import pytest
 import greenlithops.multiprocessing as mp
 from greenlithops.multiprocessing.connection import Client, Listener, wait
 from support.clock import BUSY
-
-LEASE = 2.0
+from support.scripts import LIMIT
 
 
 def send_all(connection, items):
@@ -49,7 +48,7 @@ def test_a_pipe_has_an_end_when_its_writer_has_ended():
         reader.recv()
     assert got == [1, "two", {"three": 3}]
     assert reader.poll(), "an end can be received, too"
-    process.join(120)
+    process.join(LIMIT)
     process.close()
     reader.close()
 
@@ -61,17 +60,17 @@ def test_messages_go_both_ways():
     theirs.close()
     assert not ours.poll()
     ours.send(21)
-    assert ours.poll(30)
+    assert ours.poll(LIMIT)
     assert ours.recv() == 42
     ours.send([1])
     assert ours.recv() == [1, 1]
     ours.close()
-    process.join(120)
+    process.join(LIMIT)
     assert process.exitcode == 0
     process.close()
 
 
-def test_the_death_of_a_writer_is_an_end():
+def test_the_death_of_a_writer_is_an_end(lease):
     reader, writer = mp.Pipe(duplex=False)
     process = mp.Process(target=send_and_hang, args=(writer,))
     process.start()
@@ -80,8 +79,8 @@ def test_the_death_of_a_writer_is_an_end():
     before = time.monotonic()
     with pytest.raises(EOFError):
         reader.recv()
-    assert time.monotonic() - before < LEASE + BUSY
-    process.join(10)
+    assert time.monotonic() - before < lease + BUSY
+    process.join(LIMIT)
     process.close()
     reader.close()
 
@@ -137,13 +136,13 @@ def test_the_first_of_several_things():
     assert wait(readers, 0.1) == []
     later = threading.Timer(0.3, pipes[1][1].send, ("x",))
     later.start()
-    assert wait(readers, 30) == [readers[1]]
+    assert wait(readers, LIMIT) == [readers[1]]
     later.join()
     readers[1].recv()
     process.start()
-    assert wait([*readers, process.sentinel], 30) == [process.sentinel]
+    assert wait([*readers, process.sentinel], LIMIT) == [process.sentinel]
     pipes[2][1].close()
-    assert wait(readers, 30) == [readers[2]], "an end is something to receive"
+    assert wait(readers, LIMIT) == [readers[2]], "an end is something to receive"
     process.join()
     process.close()
     for pair in pipes:
@@ -163,7 +162,7 @@ def test_who_knows_address_and_key_is_let_in():
             Client(listener.address, authkey=b"another")
         with pytest.raises(OSError, match="in use"):
             Listener(listener.address, authkey=b"key")
-        process.join(120)
+        process.join(LIMIT)
         process.close()
     with pytest.raises(ConnectionRefusedError):
         Client(listener.address, authkey=b"key")

@@ -9,6 +9,8 @@ import greenlithops.multiprocessing as mp
 from greenlithops.errors import UsageError
 from greenlithops.multiprocessing import aio
 from support.clock import BUSY
+from support.scripts import LIMIT
+from support.shared import waiters
 
 
 @pytest.fixture
@@ -19,6 +21,12 @@ async def loop_state():
 
 async def made(kind, *args):
     return await asyncio.to_thread(kind, *args)
+
+
+async def stood(shared, count):
+    """Wait until so many wait for an object."""
+    while await asyncio.to_thread(waiters, shared) < count:  # noqa: ASYNC110 - others set nothing
+        await asyncio.sleep(0.01)
 
 
 async def test_many_tasks_share_a_lock_and_a_loop(loop_state):
@@ -77,15 +85,15 @@ async def test_conditions_events_barriers_and_semaphores(loop_state):
 
     async def wait():
         async with condition:
-            return await condition.wait(20)
+            return await condition.wait(LIMIT)
 
     waiting = [asyncio.create_task(wait()) for _ in range(3)]
-    await asyncio.sleep(0.5)
+    await stood(condition, 3)
     async with condition:
         await condition.notify_all()
     assert await asyncio.gather(*waiting) == [True] * 3
     waiters = [asyncio.create_task(event.wait()) for _ in range(100)]
-    await asyncio.sleep(0.2)
+    await stood(event, 100)
     await event.set()
     assert all(await asyncio.gather(*waiters))
     assert sorted(await asyncio.gather(*(barrier.wait() for _ in range(3)))) == [0, 1, 2]
@@ -98,7 +106,7 @@ async def test_connections(loop_state):
     ours = aio.twin(first)
     assert first.closed
     await asyncio.to_thread(second.send, "hello")
-    assert await ours.poll(10)
+    assert await ours.poll(LIMIT)
     assert await ours.recv() == "hello"
     async with ours:
         await ours.send_bytes(b"bytes")

@@ -6,6 +6,8 @@ import time
 import pytest
 
 import greenlithops.multiprocessing as mp
+from support.scripts import LIMIT
+from support.shared import waiters
 
 
 def start(function, *args):
@@ -16,7 +18,7 @@ def start(function, *args):
 
 def join(threads):
     for thread in threads:
-        thread.join(120)
+        thread.join(LIMIT)
     assert not any(thread.is_alive() for thread in threads)
 
 
@@ -27,14 +29,16 @@ def test_a_condition_wakes_as_many_as_it_is_told(lock):
 
     def wait():
         with condition:
-            woken.append(condition.wait(30))
+            woken.append(condition.wait(LIMIT))
 
     threads = [start(wait) for _ in range(4)]
-    time.sleep(0.5)
+    while waiters(condition) < 4:
+        time.sleep(0.01)
     with condition:
         condition.notify(2)
-    time.sleep(0.5)
-    assert woken == [True, True]
+    while len(woken) < 2:
+        time.sleep(0.01)
+    assert waiters(condition) == 2
     with condition:
         condition.notify_all()
     join(threads)
@@ -57,7 +61,7 @@ def test_a_condition_gives_back_all_holds_of_a_recursive_lock():
     with condition:
         with condition:
             other = start(lambda: (condition.acquire(), condition.notify(), condition.release()))
-            assert condition.wait(10)
+            assert condition.wait(LIMIT)
         assert condition._lock.is_mine()
     assert not condition._lock.is_mine()
     join([other])
@@ -79,9 +83,9 @@ def test_processes_take_turns():
     ]
     for process in processes:
         process.start()
-    assert {queue.get(timeout=40), queue.get(timeout=40)} == {0, 1}
+    assert {queue.get(timeout=LIMIT), queue.get(timeout=LIMIT)} == {0, 1}
     for process in processes:
-        process.join(10)
+        process.join(LIMIT)
         process.close()
     assert [value.get() for _ in range(20)] == [0, 1] * 10
 
@@ -91,8 +95,9 @@ def test_an_event_wakes_all():
     assert not event.is_set()
     assert event.wait(0.1) is False
     seen = []
-    threads = [start(lambda: seen.append(event.wait(30))) for _ in range(5)]
-    time.sleep(0.3)
+    threads = [start(lambda: seen.append(event.wait(LIMIT))) for _ in range(5)]
+    while waiters(event) < 5:
+        time.sleep(0.01)
     event.set()
     join(threads)
     assert seen == [True] * 5
@@ -107,7 +112,7 @@ def test_a_barrier_lets_all_go_at_once(acting):
     done, indices = [], []
     barrier = mp.Barrier(3, action=(lambda: done.append(len(done))) if acting else None)
     threads = [
-        start(lambda: indices.append([barrier.wait(30) for _ in range(20)])) for _ in range(3)
+        start(lambda: indices.append([barrier.wait(LIMIT) for _ in range(20)])) for _ in range(3)
     ]
     join(threads)
     assert all(sorted(round_) == [0, 1, 2] for round_ in zip(*indices, strict=True))

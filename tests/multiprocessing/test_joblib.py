@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.svm import SVC
 
 import greenlithops.joblib as backend
+from support.clock import BUSY
 
 backend.register()
 
@@ -166,7 +167,7 @@ def test_a_call_that_has_ended_is_let_go_of_at_once():
         assert parallel(delayed(square)(i) for i in range(4)) == [0, 1, 4, 9]
         held = weakref.ref(parallel)
         del parallel
-        limit = time.monotonic() + 5  # a callback of its last batch may still return
+        limit = time.monotonic() + BUSY  # a callback of its last batch may still return
         while held() is not None and time.monotonic() < limit:
             time.sleep(0.01)
         assert held() is None

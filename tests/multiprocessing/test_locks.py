@@ -12,8 +12,8 @@ import greenlithops.multiprocessing as mp
 from greenlithops.errors import StateLost, StateUnavailable
 from greenlithops.multiprocessing import session as sessions
 from support.clock import BUSY
-
-LEASE = 2.0
+from support.scripts import LIMIT
+from support.shared import waiters
 
 
 def in_threads(count, function):
@@ -21,7 +21,7 @@ def in_threads(count, function):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(LIMIT)
     assert not any(thread.is_alive() for thread in threads)
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_lost_between_processes():
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(LIMIT)
         assert process.exitcode == 0
         process.close()
     assert value.get() == 120
@@ -125,32 +125,33 @@ def test_who_waits_first_is_served_first():
     for number in range(5):
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
-        time.sleep(0.1)
+        while waiters(lock) <= number:
+            time.sleep(0.01)
     lock.release()
     for thread in threads:
-        thread.join(20)
+        thread.join(LIMIT)
     assert order == list(range(5))
 
 
 @pytest.mark.parametrize("kind", ["Lock", "RLock", "Semaphore"])
-def test_the_death_of_a_holder_frees_what_it_held(kind):
+def test_the_death_of_a_holder_frees_what_it_held(kind, lease):
     lock, queue = getattr(mp, kind)(), mp.Queue()
     holder = mp.Process(target=hold, args=(lock, queue))
     holder.start()
-    pid = queue.get(timeout=30)
-    assert not lock.acquire(timeout=2 * LEASE), "a holder that lives keeps it beyond its lease"
+    pid = queue.get(timeout=LIMIT)
+    assert not lock.acquire(timeout=1.5 * lease), "a holder that lives keeps it beyond its lease"
     os.kill(pid, signal.SIGKILL)
     before = time.monotonic()
-    assert lock.acquire(timeout=30)
-    assert time.monotonic() - before < LEASE + BUSY
+    assert lock.acquire(timeout=LIMIT)
+    assert time.monotonic() - before < lease + BUSY
     lock.release()
     assert lock.acquire(False)
     lock.release()
-    holder.join(10)
+    holder.join(LIMIT)
     holder.close()
 
 
-def test_a_holder_that_stood_still_is_told_that_it_lost_the_lock():
+def test_a_holder_that_stood_still_is_told_that_it_lost_the_lock(lease):
     lock, queue, answer = mp.Lock(), mp.Queue(), mp.Queue()
 
     def stand_still():
@@ -164,15 +165,15 @@ def test_a_holder_that_stood_still_is_told_that_it_lost_the_lock():
 
     holder = mp.Process(target=stand_still)
     holder.start()
-    pid = queue.get(timeout=30)
+    pid = queue.get(timeout=LIMIT)
     os.kill(pid, signal.SIGSTOP)
-    assert lock.acquire(timeout=30)
+    assert lock.acquire(timeout=LIMIT)
     os.kill(pid, signal.SIGCONT)
     queue.put("go on")
-    assert answer.get(timeout=30) == "StateLost"
+    assert answer.get(timeout=LIMIT) == "StateLost"
     assert not lock.acquire(False), "it is still ours"
     lock.release()
-    holder.join(10)
+    holder.join(LIMIT)
     holder.close()
 
 

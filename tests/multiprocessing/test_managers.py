@@ -10,6 +10,7 @@ import greenlithops.multiprocessing as mp
 from greenlithops.errors import StateLost
 from greenlithops.multiprocessing import keys
 from greenlithops.multiprocessing.managers import BaseManager, MakeProxyType
+from support.scripts import LIMIT
 
 
 class Counter:
@@ -61,7 +62,7 @@ def test_processes_share_what_a_manager_makes(manager):
         for process in processes:
             process.start()
         for process in processes:
-            process.join(120)
+            process.join(LIMIT)
             assert process.exitcode == 0
             process.close()
         assert counter.add(0) == 31

@@ -11,6 +11,7 @@ import pytest
 import greenlithops.multiprocessing as mp
 from greenlithops.errors import CallCancelled
 from support.clock import BUSY
+from support.scripts import LIMIT
 
 
 def square(x):
@@ -89,7 +90,7 @@ def test_map_keeps_the_order_whatever_the_chunks(pool):
 
 def test_apply_takes_arguments_by_position_and_name(pool):
     assert pool.apply(add, (1,), {"y": 2}) == 3
-    assert pool.apply_async(add, (1, 2)).get(timeout=10) == 3
+    assert pool.apply_async(add, (1, 2)).get(timeout=LIMIT) == 3
     assert pool.apply(add, args=[1], kwds={}) == 1
 
 
@@ -97,7 +98,7 @@ def test_the_error_of_a_call_is_raised(pool):
     with pytest.raises(ZeroDivisionError, match="three"):
         pool.map(fail_at_three, range(10))
     result = pool.map_async(fail_at_three, range(10))
-    result.wait(10)
+    result.wait(LIMIT)
     assert result.ready()
     assert not result.successful()
     with pytest.raises(ZeroDivisionError):
@@ -119,7 +120,7 @@ def test_callbacks_come_when_it_happens_without_anybody_asking(pool):
     good, bad = [], []
     came = threading.Event()
     pool.apply_async(square, (4,), callback=lambda v: (good.append(v), came.set()))
-    assert came.wait(10)
+    assert came.wait(LIMIT)
     came.clear()
     pool.map_async(
         fail_at_three,
@@ -127,7 +128,7 @@ def test_callbacks_come_when_it_happens_without_anybody_asking(pool):
         callback=good.append,
         error_callback=lambda error: (bad.append(error), came.set()),
     )
-    assert came.wait(10)
+    assert came.wait(LIMIT)
     assert good == [16]
     assert [type(error) for error in bad] == [ZeroDivisionError]
     result = pool.map_async(square, range(3), callback=good.append)
@@ -180,7 +181,7 @@ def test_imap_can_be_waited_for_so_long(pool):
     results = pool.imap(nap, [0.6])
     with pytest.raises(mp.TimeoutError):
         results.next(timeout=0.01)
-    assert results.next(timeout=10) == 0.6
+    assert results.next(timeout=LIMIT) == 0.6
 
 
 def test_every_worker_is_initialized_once():
@@ -262,7 +263,7 @@ def test_terminate_ends_at_once_and_nobody_waits_for_ever():
     pool.join()
     assert time.monotonic() - before < BUSY
     with pytest.raises(CallCancelled):
-        result.get(timeout=10)
+        result.get(timeout=LIMIT)
     with pytest.raises(CallCancelled):
         next(lazily)
 

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ import pytest
 
 import greenlithops.multiprocessing as mp
 from greenlithops.errors import FunctionNotSerializable
+from support import scripts
 
 
 def tell(queue, *args, **kwargs):
@@ -72,11 +72,11 @@ def test_a_process_runs_its_target_and_knows_itself():
     process.start()
     assert process.is_alive()
     assert process in mp.active_children()
-    process.join(120)
+    process.join(scripts.LIMIT)
     assert process.exitcode == 0
     assert not process.is_alive()
     assert process not in mp.active_children()
-    name, own, real, daemon, parent, args, kwargs = queue.get(timeout=10)
+    name, own, real, daemon, parent, args, kwargs = queue.get(timeout=scripts.LIMIT)
     assert (name, own, real) == (process.name, real, process.pid)
     assert (daemon, parent, args, kwargs) == (True, os.getpid(), (1,), {"x": 2})
     assert "stopped exitcode=0" in repr(process)
@@ -89,7 +89,7 @@ def test_a_process_runs_its_target_and_knows_itself():
 def test_workers_start_without_what_only_their_starters_need():
     process = mp.Process(target=lambda: sys.exit(len(imported())))
     process.start()
-    process.join(120)
+    process.join(scripts.LIMIT)
     assert process.exitcode == 0
     process.close()
     with mp.Pool(1) as pool:
@@ -104,7 +104,7 @@ def test_workers_start_without_what_only_their_starters_need():
 def test_exit_codes(how, code, capfd):
     process = mp.Process(target=leave, args=(how,))
     process.start()
-    process.join(120)
+    process.join(scripts.LIMIT)
     assert process.exitcode == code
     process.close()
     if how == "raise":
@@ -121,7 +121,7 @@ def test_a_process_is_ended(method, number, after):
     process.join(after)
     assert process.is_alive()
     getattr(process, method)()
-    process.join(10)
+    process.join(scripts.LIMIT)
     assert process.exitcode == -number
     getattr(process, method)()  # has no effect any more
     process.close()
@@ -131,14 +131,14 @@ def test_sigterm_can_be_handled_and_sigkill_cannot():
     queue = mp.Queue()
     process = mp.Process(target=deaf, args=(queue,))
     process.start()
-    assert queue.get(timeout=30) == "ready"
+    assert queue.get(timeout=scripts.LIMIT) == "ready"
     process.terminate()
-    assert queue.get(timeout=10) == "no"
+    assert queue.get(timeout=scripts.LIMIT) == "no"
     assert process.is_alive()
     with pytest.raises(ValueError, match="still running"):
         process.close()
     process.kill()
-    process.join(10)
+    process.join(scripts.LIMIT)
     assert process.exitcode == -signal.SIGKILL
     process.close()
 
@@ -150,7 +150,7 @@ def test_a_sentinel_is_ready_when_the_process_has_ended():
     process.start()
     assert wait([process.sentinel], 0.05) == []
     process.kill()
-    assert wait([process.sentinel], 10) == [process.sentinel]
+    assert wait([process.sentinel], scripts.LIMIT) == [process.sentinel]
     process.join()
     process.close()
 
@@ -159,11 +159,11 @@ def test_subclasses_and_coroutines():
     queue = mp.Queue()
     for process in (Telling(queue), mp.Process(target=put_later, args=(queue,))):
         process.start()
-        process.join(120)
+        process.join(scripts.LIMIT)
         assert process.exitcode == 0
         process.close()
-    assert queue.get(timeout=10) == ("teller", "teller")
-    assert queue.get(timeout=10) == "later"
+    assert queue.get(timeout=scripts.LIMIT) == ("teller", "teller")
+    assert queue.get(timeout=scripts.LIMIT) == "later"
 
 
 def test_what_a_process_refuses():
@@ -180,7 +180,7 @@ def test_what_a_process_refuses():
         process.start()
     with pytest.raises(AssertionError, match="already started"):
         process.daemon = True
-    process.join(120)
+    process.join(scripts.LIMIT)
     process.close()
     with pytest.raises(FunctionNotSerializable):
         mp.Process(target=threading.Lock().acquire).start()
@@ -195,7 +195,7 @@ def test_what_a_process_prints_is_shown_unless_a_parameter_hides_it(capfd):
         mp.config.update(STREAM_STDOUT=shown, LITHOPS_CONFIG={"backend": backend})
         process = mp.Process(target=greet)
         process.start()
-        process.join(60)
+        process.join(scripts.LIMIT)
         process.close()
         with mp.Pool(1) as pool:
             pool.starmap(greet, [()] * 20)
@@ -206,7 +206,7 @@ def test_what_a_process_took_is_written(tmp_path):
     mp.config.update(EXPORT_EXECUTION_DETAILS=str(tmp_path / "details"))
     process = mp.Process(target=greet, name="greeter")
     process.start()
-    process.join(60)
+    process.join(scripts.LIMIT)
     process.close()
     (file,) = (tmp_path / "details").iterdir()
     content = json.loads(file.read_text())
@@ -223,15 +223,15 @@ def late(path, seconds):
     open(path, "w").write("done")
 
 if __name__ == "__main__":
-    for name, daemon, seconds in (("plain", False, 0.5), ("daemon", True, 2.5)):
-        mp.Process(target=late, args=(sys.argv[1] + name, seconds), daemon=daemon).start()
+    for name, daemon, seconds in (("plain", False, 0.5), ("daemon", True, 600)):
+        process = mp.Process(target=late, args=(sys.argv[1] + name, seconds), daemon=daemon)
+        process.start()
+    print(process.pid)
 """
 
 
 def test_a_program_waits_for_its_processes_and_ends_daemons(tmp_path):
-    script = tmp_path / "program.py"
-    script.write_text(PROGRAM)
-    subprocess.run([sys.executable, script, f"{tmp_path}/"], check=True, timeout=50)
+    daemon = int(scripts.run(tmp_path, PROGRAM, f"{tmp_path}/"))
     assert (tmp_path / "plain").read_text() == "done"
-    time.sleep(2.5)
+    assert scripts.gone([daemon], 2) == []
     assert not (tmp_path / "daemon").exists()

@@ -24,39 +24,29 @@ time.sleep(100)
 """
 
 
-def run(name):
-    return subprocess.run(
-        [sys.executable, EXAMPLES / name],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=scripts.LIMIT,
-    ).stdout
+def run(name, folder):
+    return scripts.run(folder, (EXAMPLES / name).read_text())
 
 
-def test_executors_go_where_the_standard_librarys_go():
-    output = run("executors.py")
+def test_executors_go_where_the_standard_librarys_go(tmp_path):
+    output = run("executors.py", tmp_path)
     assert "primes: [1000000007, 1000000009]" in output
     assert "graph: 2.645" in output
     assert "done: [120, 720, 5040]" in output
 
 
-def test_processes_share_an_account():
-    assert "balance: 1111 after 4 deposits" in run("shared_state.py")
+def test_processes_share_an_account(tmp_path):
+    assert "balance: 1111 after 4 deposits" in run("shared_state.py", tmp_path)
 
 
 def test_the_embedded_server_starts_where_the_temporary_folder_has_a_long_name(tmp_path):
     far = tmp_path / ("folder" * 20)
     far.mkdir()
     program = PROGRAM.replace("time.sleep(100)", "print(queue.get())")
-    found = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "TMPDIR": str(far)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=scripts.LIMIT,
-    ).stdout.split()
+    started = scripts.start(tmp_path, program, env={**os.environ, "TMPDIR": str(far)})
+    output, errors = scripts.finish(started)
+    assert not started.returncode, errors
+    found = output.split()
     assert found[2] == "1"
     assert not Path(found[1]).parent.exists()
 

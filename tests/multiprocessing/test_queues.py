@@ -13,7 +13,10 @@ import redis
 import greenlithops.multiprocessing as mp
 from greenlithops.errors import ProtocolError, StateLost
 from greenlithops.multiprocessing import config
+from greenlithops.multiprocessing import session as sessions
+from support.scripts import LIMIT
 from support.servers import start_valkey
+from support.shared import waiters
 
 
 @dataclass
@@ -60,7 +63,7 @@ def test_who_waits_gets_what_comes():
     with pytest.raises(queue.Empty):
         items.get(timeout=0.1)
     later = start(lambda: (time.sleep(0.3), items.put("late")))
-    assert items.get(timeout=30) == "late"
+    assert items.get(timeout=LIMIT) == "late"
     later.join()
 
 
@@ -75,7 +78,7 @@ def test_a_full_queue_refuses_or_waits():
     with pytest.raises(queue.Full):
         items.put(3, timeout=0.1)
     later = start(lambda: (time.sleep(0.3), items.get()))
-    items.put(3, timeout=30)
+    items.put(3, timeout=LIMIT)
     later.join()
     assert [items.get(), items.get()] == [2, 3]
     assert items.empty()
@@ -87,7 +90,7 @@ def test_every_item_arrives_once(size):
     writers = [start(lambda w=w: [items.put((w, n)) for n in range(150)]) for w in range(3)]
     readers = [start(lambda: got.extend([items.get() for _ in range(150)])) for _ in range(3)]
     for thread in writers + readers:
-        thread.join(120)
+        thread.join(LIMIT)
     assert len(got) == 450
     assert set(got) == {(w, n) for w in range(3) for n in range(150)}
 
@@ -98,13 +101,13 @@ def test_between_processes_classes_stay_themselves():
     process.start()
     for item in (Point(1), [Point(2)], mp.Queue()):
         inbox.put(item)
-    assert outbox.get(timeout=30) == Point(1)
+    assert outbox.get(timeout=LIMIT) == Point(1)
     assert outbox.get() == [Point(2)]
     inner = outbox.get()
     inbox.put(None)
     inner.put("through")
     assert inner.get() == "through"
-    process.join(120)
+    process.join(LIMIT)
     process.close()
 
 
@@ -148,10 +151,10 @@ def test_the_death_of_a_writer_leaves_whole_items_only():
     items = mp.Queue()
     writer = mp.Process(target=write_for_ever, args=(items, "w"))
     writer.start()
-    assert items.get(timeout=30)[1] == 0
+    assert items.get(timeout=LIMIT)[1] == 0
     time.sleep(0.2)
     os.kill(writer.pid, signal.SIGKILL)
-    writer.join(10)
+    writer.join(LIMIT)
     numbers = []
     while not items.empty():
         _, number, content = items.get()
@@ -161,17 +164,18 @@ def test_the_death_of_a_writer_leaves_whole_items_only():
     writer.close()
 
 
-def test_a_reader_that_died_while_it_waited_takes_nothing():
+def test_a_reader_that_died_while_it_waited_takes_nothing(lease):
     items, ready = mp.Queue(), mp.Queue()
     reader = mp.Process(target=lambda: (ready.put(1), items.get()))
     reader.start()
-    ready.get(timeout=30)
-    time.sleep(0.3)
+    ready.get(timeout=LIMIT)
+    while not waiters(items):
+        time.sleep(0.01)
     os.kill(reader.pid, signal.SIGKILL)
-    reader.join(10)
-    time.sleep(config.get_parameter(config.LEASE_TIME) + 0.5)
+    reader.join(LIMIT)
+    time.sleep(lease + 0.5)
     items.put("kept")
-    assert items.get(timeout=10) == "kept"
+    assert items.get(timeout=LIMIT) == "kept"
     reader.close()
 
 
@@ -193,7 +197,9 @@ def own_server(server_guard, tmp_path):
     host, _, port = server.endpoint.removeprefix("redis://").partition(":")
     section = {"redis": {"host": host, "port": int(port)}}
     config.set_parameter(config.LITHOPS_CONFIG, section)
+    config.set_parameter(config.RECONNECT_TIME, LIMIT)
     yield server
+    sessions.end()  # while there is a server that answers
     server.kill()
 
 
@@ -207,7 +213,7 @@ def test_a_server_that_comes_back_loses_and_doubles_nothing(own_server):
 
     def read():
         while len(got) < total:
-            got.append(items.get(timeout=30))
+            got.append(items.get(timeout=LIMIT))
 
     threads = [start(write), start(read)]
     for _ in range(3):
@@ -216,7 +222,7 @@ def test_a_server_that_comes_back_loses_and_doubles_nothing(own_server):
         time.sleep(0.3)
         own_server.process.start()
     for thread in threads:
-        thread.join(50)
+        thread.join(LIMIT)
     assert got == list(range(total))
 
 
@@ -227,6 +233,6 @@ def test_a_server_that_comes_back_without_data_is_told(own_server):
         path.unlink()
     own_server.process.start()
     with pytest.raises(StateLost):
-        items.get(timeout=20)
+        items.get(timeout=LIMIT)
     with pytest.raises(StateLost):
         lock.acquire()

@@ -13,6 +13,7 @@ from greenlithops.errors import ConfigurationError, StateError, StateUnavailable
 from greenlithops.multiprocessing import config
 from greenlithops.multiprocessing import session as sessions
 from support.clock import BUSY
+from support.scripts import LIMIT
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def test_a_password_works_in_processes_and_is_not_shown(secured):
     process = mp.Process(target=answer, args=(inbox, outbox))
     process.start()
     inbox.put(1)
-    assert outbox.get(timeout=30) == 2
-    process.join(120)
+    assert outbox.get(timeout=LIMIT) == 2
+    process.join(LIMIT)
     process.close()
     session = sessions.current()
     for text in (repr(session), repr(session.address), repr(inbox)):

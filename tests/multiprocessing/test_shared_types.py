@@ -6,6 +6,7 @@ import pytest
 
 import greenlithops.multiprocessing as mp
 from greenlithops.multiprocessing import sharedctypes
+from support.scripts import LIMIT
 
 
 class Point(ctypes.Structure):
@@ -26,7 +27,7 @@ def test_nothing_is_lost_between_processes():
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(LIMIT)
         process.close()
     assert value.value == 95
     assert array[:] == [1.0, 47.0, 3.0]
@@ -143,7 +144,7 @@ def test_structures_of_the_program_are_shared():
     number, places = mp.Value("i", 7), mp.Array(Place, [(1.5, 1), (2.0, 2)])
     process = mp.Process(target=square_all, args=(number, places))
     process.start()
-    process.join(120)
+    process.join(LIMIT)
     process.close()
     assert number.value == 49
     assert [(place.x, place.y) for place in places] == [(2.25, 1), (4.0, 2)]
