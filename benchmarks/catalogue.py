@@ -16,6 +16,7 @@ ENVIRONMENTS = {
     "loky": ("loky==3.7.0", "numpy"),
     "dask": ("distributed==2026.8.0", "numpy"),
     "lithops": ("lithops==3.8.0", "numpy"),
+    "multiprocessing-lithops": ("lithops==3.8.0", "redis==8.1.0", "hiredis==3.5.0"),
     "codecarbon": ("codecarbon==3.3.2",),
     "storage-lithops": ("lithops[aws]==3.8.0",),
     "storage-clients": ("aiobotocore==3.10.0", "aiohttp==3.14.5", "obstore==0.12.1"),

@@ -39,13 +39,18 @@ def run_probe(
 ) -> Outcome:
     """Run one workload on one peer and end every process that it started."""
     arguments = [workload, adapter, "--size", str(size), "--workers", str(workers)]
+    return run_script(python, PROBE, *arguments, seconds=seconds)
+
+
+def run_script(python: Path | str, script: Path, *arguments: str, seconds: float) -> Outcome:
+    """Run a script that prints an outcome as JSON and end every process that it started."""
     mark = uuid.uuid4().hex
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
         output, errors = Path(scratch, "output"), Path(scratch, "errors")
         # Files, not pipes: a process that the probe leaves behind would hold a pipe open.
         with output.open("wb") as stdout, errors.open("wb") as stderr:
             process = subprocess.Popen(
-                [python, PROBE, *arguments],
+                [python, script, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

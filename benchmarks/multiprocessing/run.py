@@ -1,6 +1,7 @@
-"""Measures `greenlithops.multiprocessing` beside the standard library, redis-py and loky.
+"""Measures `greenlithops.multiprocessing` beside the standard library, redis-py, loky and Lithops.
 
-Everything is measured in turns, in one run, so that what else the machine does meets all alike.
+Everything is measured in turns, in one run, so that what else the machine does meets all alike; but
+Lithops, which has an environment of its own, comes last, and each kind in a process of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import joblib
 import redis
@@ -23,12 +25,21 @@ import greenlithops.joblib
 import greenlithops.multiprocessing as mp
 from greenlithops.multiprocessing import session as sessions
 
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from environments import PeerEnvironmentError, python_of  # noqa: E402 - of the folder above
+from launch import run_script  # noqa: E402 - of the folder above
+
 Work = Callable[[], object]
 
 OPERATIONS = 300  #: of one kind at a time
 ROUNDS = 21
 POOL_ROUNDS = 15
-SEARCHES = 5
+SEARCHES = 11
+LITHOPS = "multiprocessing-lithops"
+LITHOPS_CALLS = (1, 10, 100)  #: of a map; it starts an interpreter for each
+LITHOPS_SECONDS = 60.0  #: for one kind
 
 
 def noop(x: object) -> object:
@@ -58,12 +69,13 @@ def repeated(function: Work) -> Work:
 
 
 def show(  # noqa: PLR0917 - a line has as many columns
-    what: str, unit: str, scale: float, ours: float, peers_name: str, peer: float, goal: float
+    what: str, unit: str, scale: float, ours: float, peers_name: str, peer: float, goal: float = 0
 ) -> None:
     """Print one line."""
+    of_goal = f"   goal {goal} x" if goal else ""
     print(
         f"{what:34} {ours * scale:9.1f} {unit:3} {peers_name:>24} {peer * scale:9.1f} {unit:3}"
-        f" {ours / peer:6.2f} x   goal {goal} x"
+        f" {ours / peer:6.3g} x{of_goal}"
     )
 
 
@@ -132,14 +144,44 @@ def pairs(bare: redis.Redis) -> dict[str, tuple[Work, Work]]:
     }
 
 
-def operations() -> None:
-    """Measure operations on shared state; each pair is two round trips."""
+def operations() -> dict[str, float]:
+    """Measure operations on shared state, each two round trips; return the seconds of ours."""
     bare = redis.Redis(**sessions.current().address.options)
+    seconds = {}
     for what, (ours, theirs) in pairs(bare).items():
         found = in_turns({"ours": repeated(ours), "peer": repeated(theirs)}, ROUNDS)
         scale = 1e6 / OPERATIONS
         show(what, "µs", scale, found["ours"], "bare redis-py", found["peer"], 1.2)
+        seconds[what] = found["ours"] / OPERATIONS
     bare.close()
+    return seconds
+
+
+def few_calls() -> dict[str, float]:
+    """Return the seconds of maps that are short enough for Lithops."""
+    with mp.Pool(2) as pool:
+        pool.map(noop, range(1000))
+        work = {
+            str(count): lambda count=count: pool.map(noop, range(count)) for count in LITHOPS_CALLS
+        }
+        return in_turns(work, POOL_ROUNDS)
+
+
+def beside_lithops(ours: Mapping[str, float]) -> None:
+    """Measure what Lithops takes for the same, with the same server."""
+    socket = sessions.current().address.options["unix_socket_path"]
+    try:
+        python = python_of(LITHOPS, HERE.parents[1])
+    except PeerEnvironmentError as error:
+        print(f"Lithops: its environment cannot be made: {error}")
+        return
+    for what, seconds in ours.items():
+        peer = run_script(python, HERE / "lithops_peer.py", socket, what, seconds=LITHOPS_SECONDS)
+        title = f"Pool.map of {what} no-ops" if what.isdecimal() else what
+        if peer.failure:
+            print(f"{title:34} {seconds * 1e6:9.1f} µs  {'Lithops':>24} {peer.failure}")
+        else:
+            show(title, "µs", 1e6, seconds, "Lithops 3.8.0", peer.figures["seconds"])
 
 
 def searches() -> None:
@@ -163,9 +205,10 @@ def main() -> None:
     greenlithops.joblib.register()
     print(f"Python {sys.version.split()[0]}; medians of {POOL_ROUNDS}, {ROUNDS} and {SEARCHES}")
     pools()
-    operations()
+    shared = operations()
     searches()
     greenlithops.joblib.forget()
+    beside_lithops(shared | few_calls())
 
 
 if __name__ == "__main__":
