@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import json
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.backends.compute.aws_lambda.control import Control
 from greenlithops.backends.compute.aws_lambda.endpoint import Endpoint
 from greenlithops.backends.compute.aws_lambda.options import PYTHON, LambdaOptions
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
-from greenlithops.backends.compute.http.depot import VALID_SECONDS, Messages, Place
-from greenlithops.backends.compute.http.mailbox import Mailbox
+from greenlithops.backends.compute.http.deferred import Deferred
 from greenlithops.errors import (
-    ConfigurationError,
     IncompatibleRuntime,
-    NotSupported,
     PayloadTooLarge,
     ServiceRefused,
     ServiceUnavailable,
 )
 from greenlithops.models import Limits, Reply, ServiceSize
 from greenlithops.offload import LARGE, off_loop
-from greenlithops.worker.lambda_handler import (
-    ACCEPTED,
-    DESCRIBE,
-    FROM,
-    MESSAGE,
-    REFUSED,
-    TO,
-    TOO_LARGE,
-)
+from greenlithops.worker.lambda_handler import DESCRIBE, MESSAGE, REFUSED, TO, TOO_LARGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
 
     from greenlithops.backends.compute.aws_lambda.deployment import Deployed
+    from greenlithops.backends.compute.http.depot import Place
     from greenlithops.monitoring.shared import SharedChannel
     from greenlithops.protocols import Depot
 
@@ -84,31 +74,25 @@ class LambdaBackend:
         self.function: Deployed | None = None  #: what is invoked, while this is open
         self.deployer = Control(options)
         self._account = self.deployer.account
-        self._messages: Messages | None = None
-        self._mailbox: Mailbox | None = None
-        self._channel: SharedChannel | None = None
+        self._deferred = Deferred("Lambda", MOST_EVENT * 3 // 4)
         self._endpoint: Endpoint | None = None
 
     def use(self, depot: Depot) -> None:
         """Pass what is too large for Lambda through a storage, if that has a bucket."""
-        if depot.bucket is not None:
-            self._messages = Messages(depot, depot.bucket)
+        self._deferred.use(depot)
 
     def hear(self, channel: SharedChannel) -> None:
         """Be told by a channel that replies of asynchronous invocations have come."""
-        self._channel = channel
+        self._deferred.hear(channel)
 
     @property
     def news(self) -> tuple[str, dict[str, Any], str] | None:
         """What functions tell; see `SupportsNews`."""
-        return None if self._mailbox is None else self._mailbox.news
+        return self._deferred.news
 
     async def __aenter__(self) -> Self:
-        if self.options.asynchronous and self._messages is None:
-            raise ConfigurationError(
-                "aws_lambda: asynchronous invocations reply through storage: give the executor one "
-                "with a bucket that can sign URLs, such as S3"
-            )
+        if self.options.asynchronous:
+            self._deferred.check()  # before anything is made
         await self.deployer.open()
         try:
             client = await self._account.client()
@@ -118,15 +102,9 @@ class LambdaBackend:
             await self.deployer.close()
             raise
         self.key = (self.function.key or "").encode()
-        if self.options.asynchronous and self._messages is not None:
+        if self.options.asynchronous:
             queue, run = self.options.queue_seconds, self.options.runtime_timeout
-            self._mailbox = Mailbox(
-                self._messages,
-                self.key,
-                queue_seconds=queue,
-                run_seconds=run,
-                channel=self._channel,
-            )
+            self._deferred.open(self.key, queue_seconds=queue, run_seconds=run)
         self._endpoint = Endpoint(
             self._account,
             client.meta.endpoint_url,
@@ -142,9 +120,7 @@ class LambdaBackend:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        mailbox, self._mailbox = self._mailbox, None
-        if mailbox is not None:
-            await mailbox.close()
+        await self._deferred.close()
         endpoint, self._endpoint = self._endpoint, None
         if endpoint is not None:
             await endpoint.close()
@@ -168,59 +144,19 @@ class LambdaBackend:
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
-        if self._mailbox is not None:
-            return await self._invoke_later(body, self._mailbox)
-        place = await self._messages.place() if self._messages is not None else None
-        event = await self._event(body, MOST_EVENT)
-        source: Place | None = None
-        if event is None:
-            source = await self._stored(body)
-            event = {FROM: source.url}
+        if self._deferred.mailbox is not None:
+            return await self._deferred.reply(body, MOST_LATER, self._asked.leave)
+        messages = self._deferred.messages
+        place = await messages.place() if messages is not None else None
+        event, source = await self._deferred.event(body, MOST_EVENT)
         if place is not None:
             event[TO] = place.url
         try:
             reply, headers = await self._asked.ask(event)
         finally:
-            if source is not None and self._messages is not None:
-                await self._messages.delete(source)
+            await self._deferred.drop(source)
         content = await self._content(reply)
         return await self._read(content, headers, place)
-
-    async def _invoke_later(self, body: bytes, mailbox: Mailbox) -> Reply:
-        """Return the reply to a message that comes through storage."""
-        event = await self._event(body, MOST_LATER)
-        source: Place | None = None
-        if event is None:
-            source = await self._stored(body, mailbox.valid_seconds)
-            event = {FROM: source.url}
-
-        async def post(url: str) -> None:
-            await self._asked.leave({**event, TO: url, ACCEPTED: True})
-
-        try:
-            return Reply(await mailbox.reply(post))
-        finally:
-            if source is not None and self._messages is not None:
-                await self._messages.delete(source)
-
-    async def _event(self, body: bytes, most: int) -> dict[str, Any] | None:
-        """Return the event that carries a message, or None if that is too large for one."""
-        if len(body) * 4 // 3 + 4096 > most:
-            return None
-        if len(body) > LARGE:
-            return {MESSAGE: await off_loop(_encoded, body)}
-        return {MESSAGE: _encoded(body)}
-
-    async def _stored(self, body: bytes, seconds: float = VALID_SECONDS) -> Place:
-        said = f"the arguments take {len(body)} bytes, and Lambda takes about {MOST_EVENT * 3 // 4}"
-        if self._messages is None:
-            raise PayloadTooLarge(f"{said}: give the executor a storage with a bucket")
-        try:
-            return await self._messages.put(body, seconds)
-        except NotSupported as error:
-            raise PayloadTooLarge(
-                f"{said}: give the executor a storage that can sign URLs, such as S3"
-            ) from error
 
     async def _content(self, reply: bytes) -> dict[str, Any]:
         try:
@@ -244,15 +180,16 @@ class LambdaBackend:
                 f"the results take {content[TOO_LARGE]} bytes, and Lambda returns 6 MiB: give the "
                 "executor a storage with a bucket that can sign URLs, such as S3"
             )
-        if TO in content and place is not None and self._messages is not None:
-            body = await self._messages.get(place)
-            await self._messages.delete(place)
+        messages = self._deferred.messages
+        if TO in content and place is not None and messages is not None:
+            body = await messages.get(place)
+            await messages.delete(place)
         elif MESSAGE in content:
             encoded = content[MESSAGE]
             large = len(encoded) > LARGE
             body = await off_loop(a2b_base64, encoded) if large else a2b_base64(encoded)
-            if place is not None and self._messages is not None:
-                self._messages.unused(place)
+            if place is not None and messages is not None:
+                messages.unused(place)
         else:
             raise ServiceRefused(f"the function {self._name} is no worker of greenlithops")
         said = report(log_tail(headers.get("X-Amz-Log-Result")))
@@ -291,7 +228,3 @@ class LambdaBackend:
 
     def __repr__(self) -> str:
         return f"<LambdaBackend {self._name}>"
-
-
-def _encoded(body: bytes) -> str:
-    return b2a_base64(body, newline=False).decode()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from yarl import URL
 
 from greenlithops.backends.compute.http.client import Answered, Client
-from greenlithops.backends.compute.http.depot import Messages
+from greenlithops.backends.compute.http.deferred import Deferred
 from greenlithops.backends.compute.http.mailbox import GRACE_SECONDS, Mailbox
 from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.errors import (
@@ -116,26 +116,13 @@ class HttpBackend:
         self._client: Client | None = None
         self._asynchronous = asynchronous
         self._seconds = (queue_seconds, runtime_timeout)
-        self._messages: Messages | None = None
-        self._mailbox: Mailbox | None = None
-        self._channel: SharedChannel | None = None
+        self._deferred = Deferred(self.name)
 
     async def __aenter__(self) -> Self:
+        queue, run = self._seconds
         if self._asynchronous:
-            if self._messages is None:
-                raise ConfigurationError(
-                    "asynchronous invocations reply through storage: give the executor a storage "
-                    "with a bucket that can sign URLs, such as S3"
-                )
-            queue, run = self._seconds
-            self._mailbox = Mailbox(
-                self._messages,
-                self.key,
-                queue_seconds=queue,
-                run_seconds=run,
-                channel=self._channel,
-            )
-        self._client = Client(self._endpoint, self._seconds[1] + GRACE_SECONDS, _HEADERS)
+            self._deferred.open(self.key, queue_seconds=queue, run_seconds=run)
+        self._client = Client(self._endpoint, run + GRACE_SECONDS, _HEADERS)
         return self
 
     async def __aexit__(
@@ -144,31 +131,28 @@ class HttpBackend:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        mailbox, self._mailbox = self._mailbox, None
-        if mailbox is not None:
-            await mailbox.close()
+        await self._deferred.close()
         client, self._client = self._client, None
         if client is not None:
             await client.close()
 
     def use(self, depot: Depot) -> None:
         """Have replies of asynchronous invocations come through a storage, if it has a bucket."""
-        if depot.bucket is not None:
-            self._messages = Messages(depot, depot.bucket)
+        self._deferred.use(depot)
 
     def hear(self, channel: SharedChannel) -> None:
         """Be told by a channel that replies of asynchronous invocations have come."""
-        self._channel = channel
+        self._deferred.hear(channel)
 
     @property
     def news(self) -> tuple[str, dict[str, Any], str] | None:
         """What services tell; see `SupportsNews`."""
-        return None if self._mailbox is None else self._mailbox.news
+        return self._deferred.news
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""
-        if self._mailbox is not None:
-            return await self._invoke_later(body, self._mailbox)
+        if self._deferred.mailbox is not None:
+            return await self._invoke_later(body, self._deferred.mailbox)
         answer = await self._ask(body)
         return self._read(answer.headers, answer.body)
 
@@ -183,7 +167,7 @@ class HttpBackend:
 
     async def stream(self, body: bytes) -> AsyncGenerator[Reply]:
         """Give the messages of the reply to a message, as they come."""
-        if self._mailbox is not None:
+        if self._deferred.mailbox is not None:
             yield await self.invoke(body)
             return
         client = self._opened(body)
