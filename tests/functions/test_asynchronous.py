@@ -159,7 +159,7 @@ async def test_what_never_begins(serve, storage, monkeypatch):
     monkeypatch.setattr(mailbox, "GRACE_SECONDS", 0.0)
     server = await off_loop(lambda: serve(concurrency=1))
     backend = HttpBackend(
-        server.url, KEY, asynchronous=True, queue_seconds=1.0, runtime_timeout=20.0
+        server.url, KEY, asynchronous=True, queue_seconds=4.0, runtime_timeout=20.0
     )
     async with soon(40), gl.AsyncExecutor(backend, storage=storage) as executor:
         first = executor.submit(until, server.marker("go"))

@@ -217,7 +217,8 @@ async def test_another_protocol_by_a_client_that_says_so(executor, monkeypatch):
 
 async def test_timeouts(executor):
     async with soon(10):
-        job = executor.map(nap, [0.01, 60.0], timeout=2)
+        assert await executor.submit(nap, 0.01) is None  # the service has started
+        job = executor.map(nap, [0.01, 60.0], timeout=4)
         results = await job.results(return_exceptions=True)
         assert results[0] is None
         assert isinstance(results[1], CallTimeout)

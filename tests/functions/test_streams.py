@@ -79,14 +79,15 @@ async def test_a_reply_that_is_cut_loses_what_was_not_told(server):
 
 def die_at(place, last):
     if place == last:
-        time.sleep(0.3)  # what was before is told by then
+        time.sleep(1.5)  # what was before is told by then
         os.kill(os.getpid(), signal.SIGKILL)
     return place
 
 
 async def test_timeouts_are_of_calls_and_not_of_invocations(server):
     async with soon(30), gl.AsyncExecutor(HttpBackend(server.url, KEY), chunksize=3) as executor:
-        results = await executor.map(nap, [0.1, 0.2, 30.0], timeout=1.0).results(
+        assert await executor.submit(nap, 0.01) == 0.01  # the service has started
+        results = await executor.map(nap, [0.1, 0.2, 30.0], timeout=3.0).results(
             return_exceptions=True
         )
     assert results[:2] == [0.1, 0.2]
@@ -203,7 +204,8 @@ def leave(place):
 
 async def test_a_process_is_stopped_when_its_call_takes_too_long(four):
     async with soon(40):
-        results = await four.map(nap, [0.01, 60.0, 0.01, 0.01], timeout=1.0).results(
+        assert await four.map(nap, [0.01] * 4) == [0.01] * 4  # they have started
+        results = await four.map(nap, [0.01, 60.0, 0.01, 0.01], timeout=4.0).results(
             return_exceptions=True
         )
         assert [results[0], *results[2:]] == [0.01] * 3

@@ -27,6 +27,7 @@ def main(connection: int, lifeline: int) -> NoReturn:
     threading.Thread(target=_listen, args=(sock, messages), daemon=True).start()
     sys.stdout, sys.stderr = Routed(sys.stdout), Routed(sys.stderr)
     service = Service(messages.get(), time.process_time_ns)
+    sock.sendall(LENGTH.pack(0))  # from now on, time is that of calls
     while True:
         reply = service.answer(messages.get())
         sock.sendall(LENGTH.pack(len(reply)) + reply)

@@ -136,7 +136,7 @@ class Child:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self.ended = False
+        self.ended = self._ready = False
         self._socket, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
         descriptors = (theirs.fileno(), lifeline)
@@ -169,8 +169,11 @@ class Child:
         """Run one call of a request, and return how it ended; the process may end with it."""
         start = time.time_ns()
         limit = request.options["timeout"]
-        deadline = None if limit is None else time.monotonic() + limit
         try:
+            if not self._ready:  # how long it takes to start is not the call's time
+                self._read(invocation.LENGTH.size, None)
+                self._ready, start = True, time.time_ns()
+            deadline = None if limit is None else time.monotonic() + limit
             content, raw = self._ask(self._message(request, place, whole=False), deadline)
             if content[0] == invocation.NEEDS_FUNCTION:
                 content, raw = self._ask(self._message(request, place, whole=True), deadline)
