@@ -9,6 +9,7 @@ import pytest
 
 import greenlithops as gl
 from greenlithops.concurrent import futures as pools
+from greenlithops.config.settings import worker_memory
 from greenlithops.errors import ConfigurationError, UsageError
 
 
@@ -50,7 +51,7 @@ def test_a_pool_takes_over_the_settings_of_an_executor(fexec):
     with pools.FunctionExecutor(
         executor=fexec, extra_env={"COLOUR": "red"}, runtime_memory=600, execution_timeout=5
     ) as pool:
-        assert pool.submit(settings, 0).result() == ("red", 600 << 20)
+        assert pool.submit(settings, 0).result() == ("red", worker_memory(600))
         with pytest.raises(TimeoutError):
             pool.submit(nap, 30).result(0.1)
         pool.shutdown(wait=False, cancel_futures=True)

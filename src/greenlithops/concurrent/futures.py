@@ -17,7 +17,7 @@ from concurrent.futures import (
 )
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from greenlithops.config.settings import megabytes
+from greenlithops.config.settings import worker_memory
 from greenlithops.dispatch.modules import choose_modules
 from greenlithops.errors import UsageError
 from greenlithops.sync import executors, modes
@@ -67,7 +67,7 @@ class FunctionExecutor(PoolExecutor):
             stays as it is, and open.
         initializer: a function that every worker runs before its first call.
         initargs: its arguments.
-        runtime_memory: megabytes that a worker may allocate.
+        runtime_memory: worker_memory that a worker may allocate.
         extra_env: environment variables around every call.
         execution_timeout: seconds that a call may run.
         include_modules: modules that travel by value; by default the user's own.
@@ -106,7 +106,7 @@ class FunctionExecutor(PoolExecutor):
         given: dict[str, Any] = {
             "initializer": initializer,
             "initargs": initargs if initializer is not None else None,
-            "max_memory": None if runtime_memory is None else megabytes(runtime_memory),
+            "max_memory": None if runtime_memory is None else worker_memory(runtime_memory),
             "extra_env": extra_env,
             "timeout": execution_timeout,
         }

@@ -95,7 +95,7 @@ LOCALHOST = Section(
     "Processes on this machine. As a storage: files on this machine.",
     keyed(
         text("runtime", "the interpreter: this one", default="this program's interpreter"),
-        whole("runtime_memory", "MB that a worker may allocate"),
+        whole("runtime_memory", "MB that a worker may use"),
         number("runtime_timeout", "seconds that a call may run", least=0.001),
         whole("max_workers", "workers at most", default="the CPUs of this process"),
         whole("worker_processes", "processes for each of max_workers", default=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ OWN_KEYS = frozenset(
 _OF_EXECUTOR = {"backend", "storage"}  # how many workers there are is for both to know
 _OF_THIS_MACHINE = {LOCALHOST, "inline"}
 _OF_PODS = {"kubernetes", "k8s"}
+_UNUSED_PER_CPU, _MOST_UNUSED = 96 << 20, 512 << 20
 _INTERPRETERS = {"python", "python3", Path(sys.executable).name, sys.executable}
 
 
@@ -209,7 +211,7 @@ def _options(
     if counts:
         options["max_workers"] = counts[0] * (counts[1] if counts[1:] else 1)
     if "runtime_memory" in section:
-        options.setdefault("max_memory", megabytes(section["runtime_memory"]))
+        options.setdefault("max_memory", worker_memory(section["runtime_memory"]))
     for name, value in (
         ("timeout", section.get("runtime_timeout", general.get("execution_timeout"))),
         ("retries", general.get("retries")),
@@ -243,9 +245,14 @@ def _needless(section: Section, key: str) -> bool:
     return known is not None and known.fate is Fate.NEEDLESS
 
 
-def megabytes(count: float) -> int:
-    """Return the bytes of so many megabytes, as Lithops counts them: units of 1024."""
-    return int(count * (1 << 20))
+def worker_memory(megabytes: float) -> int:
+    """Return how many bytes a worker may allocate, for so many MB (units of 1024) that it may use.
+
+    The kernel limits what is allocated, and libraries allocate much for each CPU that they never
+    use: numpy, pandas and scipy together 90 MB, of which nothing is resident.
+    """
+    unused = min((os.cpu_count() or 1) * _UNUSED_PER_CPU, _MOST_UNUSED)
+    return int(megabytes * (1 << 20)) + unused
 
 
 def _level(general: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.config import inherited
-from greenlithops.config.settings import megabytes
+from greenlithops.config.settings import worker_memory
 from greenlithops.errors import ForkedError
 from greenlithops.executor import AsyncExecutor
 from greenlithops.sync.config import handing_down, of_functions, settings, storage_choice
@@ -99,7 +99,7 @@ class FunctionExecutor(Submitting, Works):
         if of_functions(self.backend):  # each memory has a function of its own
             asked = {"runtime_memory": memory} if memory is not None else {}
             return {**options, "backend_options": {**options.get("backend_options", {}), **asked}}
-        return options if memory is None else {**options, "max_memory": megabytes(memory)}
+        return options if memory is None else {**options, "max_memory": worker_memory(memory)}
 
     # Its end.
 

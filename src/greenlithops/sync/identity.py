@@ -59,7 +59,7 @@ class Identity:
 
     @property
     def runtime_memory(self) -> int | None:
-        """Memory that the call's worker may allocate, in MB; None for no limit."""
+        """Memory that the call's worker may use, in MB; None for no limit."""
         return self._record.runtime_memory
 
     @property

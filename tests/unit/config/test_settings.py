@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from greenlithops.config import inherited
-from greenlithops.config.settings import StorageSettings
+from greenlithops.config.settings import StorageSettings, worker_memory
 from greenlithops.config.show import MASK, masked
 from greenlithops.errors import ConfigurationError
 from greenlithops.sync.config import settings
@@ -39,7 +39,7 @@ def test_nothing_given_is_this_machine():
         ({"max_workers": 3}, {"max_workers": 3}),
         ({"worker_processes": 4}, {"max_workers": 4}),
         ({"max_workers": 3, "worker_processes": 2}, {"max_workers": 6}),
-        ({"runtime_memory": 256}, {"max_memory": 256 << 20}),
+        ({"runtime_memory": 256}, {"max_memory": worker_memory(256)}),
         ({"runtime_memory": 256, "max_memory": "1 GiB"}, {"max_memory": "1 GiB"}),
         ({"runtime_timeout": 9}, {"timeout": 9}),
         ({"timeout": 5, "runtime_timeout": 9}, {"timeout": 5}),
@@ -51,6 +51,12 @@ def test_nothing_given_is_this_machine():
 )
 def test_keywords_become_options(keywords, options):
     assert dict(made(**keywords).options) == options
+
+
+def test_what_libraries_reserve_for_cpus_is_not_the_callers(monkeypatch):
+    for cpus, more in ((None, 96), (1, 96), (2, 192), (64, 512)):
+        monkeypatch.setattr("os.cpu_count", lambda cpus=cpus: cpus)
+        assert worker_memory(256) == (256 + more) << 20
 
 
 def test_the_config_is_read_and_keywords_win():

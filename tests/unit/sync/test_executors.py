@@ -7,6 +7,7 @@ import time
 import pytest
 
 import greenlithops as gl
+from greenlithops.config.settings import worker_memory
 from greenlithops.errors import ConfigurationError, ExecutorClosed, OutOfMemory, UsageError
 from support.clock import BUSY
 from support.disasters import hold
@@ -214,7 +215,7 @@ def test_memory_is_limited_for_the_executor_and_for_calls():
     with gl.FunctionExecutor(max_workers=1, runtime_memory=200, energy="off") as fexec:
         assert fexec.call_async(square, 2).runtime_memory == 200
         with pytest.raises(OutOfMemory):
-            fexec.call_async(bytearray, 1 << 29).result()
+            fexec.call_async(bytearray, worker_memory(200)).result()
         future = fexec.call_async(len, [b"x" * 10], runtime_memory=1000)
         assert future.result() == 1
         assert future.runtime_memory == 1000
