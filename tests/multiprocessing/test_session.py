@@ -105,6 +105,7 @@ def test_the_package_has_every_name_of_the_standard_librarys():
     with pytest.raises(ValueError, match="cannot find context"):
         mp.get_context("magic")
     assert mp.cpu_count() >= 1
+    assert mp.resource_tracker.unregister is standard.resource_tracker.unregister
 
 
 def test_locks_are_not_pickled_with_their_holder():

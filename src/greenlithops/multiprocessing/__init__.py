@@ -41,19 +41,8 @@ if TYPE_CHECKING:
     from greenlithops.multiprocessing.synchronize import Semaphore as Semaphore
 
 _MODULES = (
-    *(
-        "aio",
-        "config",
-        "connection",
-        "context",
-        "dummy",
-        "errors",
-        "managers",
-        "pool",
-        "process",
-        "queues",
-    ),
-    *("shared_memory", "sharedctypes", "synchronize", "util"),
+    *("aio", "config", "connection", "context", "dummy", "errors", "managers", "pool", "process"),
+    *("queues", "resource_tracker", "shared_memory", "sharedctypes", "synchronize", "util"),
 )
 _OF_CONTEXT = (
     "allow_connection_pickling",
