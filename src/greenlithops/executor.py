@@ -6,11 +6,11 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
 from greenlithops.dispatch import plan
-from greenlithops.dispatch.engine import Engine
 from greenlithops.dispatch.inputs import as_input, pump
 from greenlithops.dispatch.modules import OWN, ModuleChoice
 from greenlithops.dispatch.options import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from greenlithops.dispatch.engine import Engine
     from greenlithops.dispatch.partition import Cut
     from greenlithops.energy.records import EnergyReport
     from greenlithops.monitoring.channel import Place
@@ -178,17 +179,23 @@ class AsyncExecutor:
             backend.use(self.storage)
         if isinstance(backend, SupportsNews):
             backend.hear(self._news)
-        self._engine = await Engine.open(
-            self.id,
-            backend,
-            self._worker_options,
-            max_workers=self._max_workers,
-            initializer=self._initializer,
-            energy=self._energy_choice,
-            energy_budget=self._energy_budget,
-            energy_log=self._energy_log,
-            hooks=self._hooks,
-        )
+        async with AsyncExitStack() as opened:
+            await opened.enter_async_context(backend)
+            # A first worker starts while this is imported.
+            from greenlithops.dispatch.engine import Engine  # noqa: PLC0415 - see above
+
+            self._engine = await Engine.open(
+                self.id,
+                backend,
+                self._worker_options,
+                opened,
+                max_workers=self._max_workers,
+                initializer=self._initializer,
+                energy=self._energy_choice,
+                energy_budget=self._energy_budget,
+                energy_log=self._energy_log,
+                hooks=self._hooks,
+            )
         self._open = True
         return self
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from importlib import import_module
 from types import MappingProxyType
@@ -205,5 +204,7 @@ def _entry_point(what: str, group: str, name: str, own: list[str]) -> Any:
 
 
 def _hint(name: str, known: list[str]) -> str:
+    import difflib  # noqa: PLC0415 - only for names that are wrong
+
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"

@@ -7,7 +7,6 @@ import itertools
 import sys
 import time
 import weakref
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.dispatch import plan
@@ -29,6 +28,7 @@ from greenlithops.protocols import SupportsWorkers
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from contextlib import AsyncExitStack
 
     from greenlithops.dispatch.energy_log import JobLog
     from greenlithops.dispatch.inputs import Input
@@ -84,6 +84,7 @@ class Engine:
         engine_id: str,
         backend: SupportsWorkers | SupportsInvocations,
         options: WorkerOptions,
+        stack: AsyncExitStack,
         *,
         max_workers: int | None,
         initializer: Initializer | None,
@@ -92,39 +93,40 @@ class Engine:
         energy_budget: float | None = None,
         energy_log: str | os.PathLike[str] | None = None,
     ) -> Engine:
-        """Open everything that jobs need, with a first worker; others start with calls."""
+        """Open everything that jobs need, with a first worker; others start with calls.
+
+        What has been opened for it, the backend first of all, is on `stack`, which it takes over.
+        """
         engine = cls(engine_id, options)
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(backend)
-            if hooks:
-                from greenlithops.hooks import HookThread  # noqa: PLC0415 - if there are any
+        if hooks:
+            from greenlithops.hooks import HookThread  # noqa: PLC0415 - if there are any
 
-                engine._hooks = HookThread(hooks)
-                stack.push_async_callback(engine._hooks.close)
-            engine._dispatcher = engine._feeder(backend, max_workers, initializer)
-            stack.push_async_callback(lambda: to_the_end(engine._dispatcher.close(kill=True)))
-            # A worker takes longer to start than the meter to open, so it goes first.
-            engine._dispatcher.warm()
-            # What runs elsewhere does not use this machine's energy.
-            if energy == "off":
-                pass
-            elif isinstance(backend, SupportsWorkers):
-                from greenlithops.energy.sharing import shared_sampler  # noqa: PLC0415 - if on
+            engine._hooks = HookThread(hooks)
+            stack.push_async_callback(engine._hooks.close)
+        engine._dispatcher = engine._feeder(backend, max_workers, initializer)
+        stack.push_async_callback(lambda: to_the_end(engine._dispatcher.close(kill=True)))
+        # A worker takes longer to start than the meter to open, so it goes first.
+        engine._dispatcher.warm()
+        # What runs elsewhere does not use this machine's energy.
+        if energy == "off":
+            pass
+        elif isinstance(backend, SupportsWorkers):
+            from greenlithops.energy.sharing import shared_sampler  # noqa: PLC0415 - if on
 
-                engine._sampler = await stack.enter_async_context(shared_sampler(energy))
-                engine._dispatcher.trees = engine._sampler.trees
-                engine._metered = engine._sampler.open_window(running=False)
-                stack.callback(engine._metered.close)
-            elif backend.size is not None:
-                from greenlithops.energy.service import ServiceWindow  # noqa: PLC0415 - if known
+            engine._sampler = await stack.enter_async_context(shared_sampler(energy))
+            engine._dispatcher.trees = engine._sampler.trees
+            engine._metered = engine._sampler.open_window(running=False)
+            stack.callback(engine._metered.close)
+        elif backend.size is not None:
+            from greenlithops.energy.service import ServiceWindow  # noqa: PLC0415 - if known
 
-                engine._estimated = ServiceWindow(backend.size)
-            if energy_log is not None and engine.energy is not None:
-                from greenlithops.dispatch.energy_log import JobLog  # noqa: PLC0415 - if asked
+            engine._estimated = ServiceWindow(backend.size)
+        if energy_log is not None and engine.energy is not None:
+            from greenlithops.dispatch.energy_log import JobLog  # noqa: PLC0415 - if asked
 
-                engine._job_log = JobLog(energy_log)
-            engine._spending = Spending(engine.loop, engine._sampler, engine.energy, energy_budget)
-            engine._stack = stack.pop_all()
+            engine._job_log = JobLog(energy_log)
+        engine._spending = Spending(engine.loop, engine._sampler, engine.energy, energy_budget)
+        engine._stack = stack.pop_all()
         _open.add(engine)
         return engine
 

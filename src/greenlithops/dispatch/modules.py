@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import site
 import sys
 import sysconfig
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -31,16 +31,15 @@ def _installed_roots() -> tuple[str, ...]:
     roots = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     roots.update(site.getsitepackages())
     roots.add(site.getusersitepackages())
-    roots.add(str(Path(__file__).resolve().parents[1]))
-    resolved = {str(Path(root).resolve()) for root in roots}
+    roots.add(os.path.realpath(f"{__file__}/../.."))
+    resolved = {os.path.realpath(root) for root in roots}
     return tuple(root + "/" for root in roots | resolved)
 
 
 @functools.cache
 def _is_installed(file: str) -> bool:
-    return file.startswith(_installed_roots()) or str(Path(file).resolve()).startswith(
-        _installed_roots()
-    )
+    roots = _installed_roots()
+    return file.startswith(roots) or os.path.realpath(file).startswith(roots)
 
 
 def is_local(module: ModuleType) -> bool:
@@ -119,6 +118,8 @@ def choose_modules(include: Sequence[str] | None, exclude: Sequence[str] = ()) -
     """
     if include is None:
         return ModuleChoice(None)
+    from pathlib import Path  # noqa: PLC0415 - it takes long, and most programs come not here
+
     files = [name for name in include if "/" in name or name.endswith((".py", ".so"))]
     names = [name for name in include if name not in files]
     for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import mmap
 import os
@@ -10,17 +11,17 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from greenlithops.errors import ExecutorError, UsageError
 from greenlithops.models import Limits
+from greenlithops.offload import to_the_end
 from greenlithops.worker.journal import JOURNAL_BYTES, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ROOT = str(Path(__file__).resolve().parents[3])
+_ROOT = os.path.realpath(f"{__file__}/../../../..")
 _START = (
     "import sys; sys.path.insert(0, {root!r}); from greenlithops.worker.process import main; "
     "main(*map(int, sys.argv[1:]))"
@@ -32,15 +33,14 @@ CAPTURED, INHERITED = "captured", "inherited"
 class LocalWorker:
     """One worker process, as the client holds it."""
 
-    def __init__(self, on_exit: Callable[[int], None], *, inherits: bool) -> None:
+    def __init__(self, *, inherits: bool) -> None:
         """Start the process.
 
         Args:
-            on_exit: called on the loop with the exit status (negative: the signal), once.
             inherits: leave what calls print on this process' own streams.
         """
         self._loop = asyncio.get_running_loop()
-        self._on_exit = on_exit
+        self.ended: asyncio.Future[int] = self._loop.create_future()  #: the exit status
         ours, theirs = socket.socketpair()
         lifeline_end, self._lifeline = os.pipe()
         shared = anonymous_file("greenlithops-journal")
@@ -98,7 +98,7 @@ class LocalWorker:
         # What its calls have started and left running goes first: until the process is waited
         # for, nothing else can have its number.
         self.kill()
-        self._on_exit(self._reap())
+        self.ended.set_result(self._reap())
 
     def _reap(self) -> int:
         """Wait for the process; return its exit status, and keep what it has used."""
@@ -113,6 +113,8 @@ class LocalWorker:
 
     def kill(self) -> None:
         """Kill the process and every process that its calls have started."""
+        if self.ended.done():
+            return  # it was waited for: its number may be another's
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -123,6 +125,13 @@ class LocalWorker:
         size = os.fstat(self._log).st_size
         tail = os.pread(self._log, _LOG_TAIL, max(0, size - _LOG_TAIL))
         return tail.decode("utf-8", "replace").strip()
+
+    async def discard(self) -> None:
+        """End a process that has not been used."""
+        self.kill()
+        await self.ended
+        self.socket.close()
+        self.close()
 
     def close(self) -> None:
         """Release what the client held for the process, after its end."""
@@ -178,15 +187,23 @@ class LocalhostBackend:
         if output not in {CAPTURED, INHERITED}:
             raise UsageError(f"output must be {CAPTURED!r} or {INHERITED!r}, not {output!r}")
         self._inherits = output == INHERITED
+        self._spare: list[LocalWorker] = []
 
     async def __aenter__(self) -> Self:
         if not hasattr(os, "fork"):
             raise ExecutorError("the localhost backend needs a POSIX system; use 'inline' here")
+        # The first worker starts while its client is still getting ready.
+        with contextlib.suppress(OSError):  # told by the next that is started
+            self._spare.append(LocalWorker(inherits=self._inherits))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        pass  # the dispatcher ends the workers, which are all there is
+        """End a process that nobody has asked for; the dispatcher ends the others."""
+        while self._spare:
+            await to_the_end(self._spare.pop().discard())
 
     def start_worker(self, on_exit: Callable[[int], None]) -> LocalWorker:
-        """Start one more process."""
-        return LocalWorker(on_exit, inherits=self._inherits)
+        """Return one more process, whose exit status `on_exit` is told."""
+        worker = self._spare.pop() if self._spare else LocalWorker(inherits=self._inherits)
+        worker.ended.add_done_callback(lambda ended: on_exit(ended.result()))
+        return worker
