@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from fsspec.asyn import AbstractAsyncStreamedFile
 
+from greenlithops.filesystem.entries import described
 from greenlithops.storage.writer import ObjectWriter
 from greenlithops.sync.object_files import BUFFER_BYTES, WRITE_BYTES, BinaryWriter, ObjectStream
 
@@ -33,7 +34,7 @@ class ReadFile(ObjectStream):
 
     def info(self) -> dict[str, Any]:
         """Return what the file system tells of the object."""
-        return self.fs.described(self.raw.info)  # type: ignore[attr-defined]  # see __init__
+        return described(self.raw.info)  # type: ignore[attr-defined]  # see __init__
 
     # Not __reduce__: Python 3.13's files refuse by this one.
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:

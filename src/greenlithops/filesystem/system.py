@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -12,7 +11,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.utils import isfilelike
 
 from greenlithops.errors import NoSuchBucket, NoSuchKey, NotSupported, UsageError
-from greenlithops.filesystem import calls
+from greenlithops.filesystem import calls, entries
 from greenlithops.filesystem.files import ReadFile, StreamedFile, WrittenFile
 from greenlithops.offload import off_loop
 from greenlithops.storage.buckets import MAKE_BUCKETS
@@ -22,9 +21,9 @@ from greenlithops.sync.storage_config import storage_settings
 from greenlithops.sync.storage_host import shared_host
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Coroutine, Mapping
 
-    from greenlithops.objects import ObjectInfo
     from greenlithops.storage.async_storage import AsyncStorage
 
 T = TypeVar("T")
@@ -98,42 +97,24 @@ class GreenlithopsFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec h
             raise IsADirectoryError(path)
         return bucket, key
 
-    def described(self, found: calls.Found, bucket: str = "") -> dict[str, Any]:
-        """Return what fsspec wants to know of an object or a directory."""
-        if isinstance(found, str):
-            name = f"{bucket}/{found}".rstrip("/")
-            return {"name": name, "size": 0, "type": "directory"}
-        described: dict[str, Any] = {
-            "name": f"{found.bucket}/{found.key}",
-            "size": found.size,
-            "type": "file",
-            "ETag": found.etag,
-        }
-        if found.modified is not None:
-            described["LastModified"] = dt.datetime.fromtimestamp(found.modified, dt.UTC)
-            described["mtime"] = found.modified
-        if found.content_type is not None:
-            described["ContentType"] = found.content_type
-        return described
-
     # Looking.
 
     async def _info(self, path: str, **_: Any) -> dict[str, Any]:
         path = self._strip_protocol(path)
         if not path:
-            return {"name": "", "size": 0, "type": "directory"}
+            return entries.described("")
         bucket, key = self.split(path)
-        return self.described(await self._ask(lambda s: calls.looked_up(s, bucket, key)), bucket)
+        return entries.described(await self._ask(lambda s: calls.looked_up(s, bucket, key)), bucket)
 
     async def _ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
         path = self._strip_protocol(path)
         if not path:
-            entries = [self.described("", self._only_bucket())]
+            shown = [entries.described("", self._only_bucket())]
         else:
             bucket, key = self.split(path)
             found = await self._ask(lambda s: calls.listed(s, bucket, key))
-            entries = [self.described(entry, bucket) for entry in found]
-        return entries if detail else [entry["name"] for entry in entries]
+            shown = [entries.described(entry, bucket) for entry in found]
+        return shown if detail else [entry["name"] for entry in shown]
 
     def _only_bucket(self) -> str:
         if self.bucket is None:
@@ -154,20 +135,12 @@ class GreenlithopsFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec h
         found = {}
         for info in objects:
             if not info.key.endswith("/"):
-                entry = self.described(info)
+                entry = entries.described(info)
                 found[entry["name"]] = entry
             if withdirs:
-                found |= self._above(info, path)
+                found |= entries.above(info, path)
         names = sorted(found)
         return {name: found[name] for name in names} if kwargs.get("detail") else names
-
-    def _above(self, info: ObjectInfo, top: str) -> dict[str, dict[str, Any]]:
-        """Return the directories between a path and an object below it, with both ends."""
-        name = f"{info.bucket}/{info.key}"
-        folders = {}
-        while (name := name.rpartition("/")[0]) and (name == top or name.startswith(f"{top}/")):
-            folders[name] = {"name": name, "size": 0, "type": "directory"}
-        return folders
 
     def modified(self, path: str) -> dt.datetime:
         """Return when an object was written."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import functools
 import os as base_os
-from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from greenlithops.errors import NoSuchBucket, NoSuchKey, NotSupported
 from greenlithops.storage_os import calls
 from greenlithops.storage_os.cloud import CloudStorage
 from greenlithops.storage_os.entries import Scan, StorageEntry
+from greenlithops.storage_os.failures import named, os_error
 from greenlithops.storage_os.file_paths import StoragePath
 from greenlithops.storage_os.places import OWN_SCHEME, Place, place_of, status
 from greenlithops.sync.object_open import Mode
@@ -85,10 +85,10 @@ class CloudFileProxy:
         Raises:
             FileNotFoundError: it is neither.
         """
-        with _named(path):
+        with named(path):
             info, below = self.look(path)
         if info is None and not below:
-            raise _error(errno.ENOENT, path)
+            raise os_error(errno.ENOENT, path)
         return status(info)
 
     lstat = stat
@@ -128,15 +128,15 @@ class CloudFileProxy:
             )
         place = self._place(filename)
         if place.is_folder:
-            raise _error(errno.EISDIR, filename)
-        with _named(filename):
+            raise os_error(errno.EISDIR, filename)
+        with named(filename):
             try:
                 return self._storage.open(
                     place.bucket, place.key, mode, buffering, encoding, errors, newline
                 )
             except NoSuchKey:
                 if self.path.isdir(filename):
-                    raise _error(errno.EISDIR, filename) from None
+                    raise os_error(errno.EISDIR, filename) from None
                 raise
 
     def remove(self, path: FilePath, **_: Any) -> None:
@@ -146,10 +146,10 @@ class CloudFileProxy:
             FileNotFoundError: there is none.
             IsADirectoryError: the path is a directory's.
         """
-        with _named(path):
+        with named(path):
             info, below = self.look(path)
         if info is None:
-            raise _error(errno.EISDIR if below else errno.ENOENT, path)
+            raise os_error(errno.EISDIR if below else errno.ENOENT, path)
         self._storage.delete_object(info.bucket, info.key)
 
     unlink = remove
@@ -165,25 +165,25 @@ class CloudFileProxy:
             NotADirectoryError: a directory would become an object that is there.
         """
         source, target = self._place(src), self._place(dst)
-        with _named(src):
+        with named(src):
             info, below = self.look(src)
         if info is None and not below:
-            raise _error(errno.ENOENT, src)
+            raise os_error(errno.ENOENT, src)
         if (source.bucket, source.name) == (target.bucket, target.name):
             return
         there, occupied = self.look(dst)
         self._storage.make_bucket(target.bucket)
         if info is not None:
             if occupied and there is None:
-                raise _error(errno.EISDIR, dst)
+                raise os_error(errno.EISDIR, dst)
             self._storage.ask(lambda storage: calls.moved(storage, source, target))
             return
         if there is not None:
-            raise _error(errno.ENOTDIR, dst)
+            raise os_error(errno.ENOTDIR, dst)
         if occupied and self._has_more(target):
-            raise _error(errno.ENOTEMPTY, dst)
+            raise os_error(errno.ENOTEMPTY, dst)
         if target.bucket == source.bucket and target.prefix.startswith(source.prefix):
-            raise _error(errno.EINVAL, dst)
+            raise os_error(errno.EINVAL, dst)
         self._storage.ask(lambda storage: calls.directory_moved(storage, source, target))
 
     replace = renames = rename
@@ -210,7 +210,7 @@ class CloudFileProxy:
 
     def _directory(self, path: FilePath) -> list[Listed]:
         place = self._place(path)
-        with _named(path):
+        with named(path):
             try:
                 found = self._storage.ask(lambda storage: calls.directory(storage, place))
             except NoSuchBucket:
@@ -218,7 +218,7 @@ class CloudFileProxy:
                     raise
                 found = []
         if not found and not place.is_folder and self.path.isfile(path):
-            raise _error(errno.ENOTDIR, path)
+            raise os_error(errno.ENOTDIR, path)
         return found
 
     def scandir(self, path: FilePath = "") -> Scan:
@@ -246,7 +246,7 @@ class CloudFileProxy:
         try:
             found = self._directory(path)
             if not found and not self.path.isdir(path):
-                raise _error(errno.ENOENT, path)
+                raise os_error(errno.ENOENT, path)
         except OSError as error:
             if onerror is not None:
                 onerror(error)
@@ -268,10 +268,10 @@ class CloudFileProxy:
         """
         place = self._place(path)
         self._storage.make_bucket(place.bucket)
-        named = base_os.fsdecode(path)
-        info, below = self.look(named.rstrip("/") if place.key else named)
+        text = base_os.fsdecode(path)
+        info, below = self.look(text.rstrip("/") if place.key else text)
         if info is not None:
-            raise _error(errno.EEXIST, path)
+            raise os_error(errno.EEXIST, path)
         if not below:
             self._storage.put_object(place.bucket, place.prefix, b"")
 
@@ -286,12 +286,12 @@ class CloudFileProxy:
             OSError: it is not empty, not there, or an object.
         """
         place = self._place(path)
-        with _named(path):
+        with named(path):
             info, below = self.look(path)
         if not below:
-            raise _error(errno.ENOENT if info is None else errno.ENOTDIR, path)
+            raise os_error(errno.ENOENT if info is None else errno.ENOTDIR, path)
         if self._has_more(place):
-            raise _error(errno.ENOTEMPTY, path)
+            raise os_error(errno.ENOTEMPTY, path)
         self._storage.delete_object(place.bucket, place.prefix)
 
     def removedirs(self, name: FilePath) -> None:
@@ -302,19 +302,3 @@ class CloudFileProxy:
         """Return whether there is something below a path besides the directory itself."""
         more = functools.partial(calls.has_below, place=place, besides=place.prefix)
         return self._storage.ask(more)
-
-
-def _error(code: int, path: FilePath | int) -> OSError:
-    shown = path if isinstance(path, int) else base_os.fsdecode(path)
-    return OSError(code, base_os.strerror(code), shown)
-
-
-@contextmanager
-def _named(path: FilePath) -> Iterator[None]:
-    """Give errors of missing objects the number and the path that those of files have."""
-    try:
-        yield
-    except (NoSuchKey, NoSuchBucket) as error:
-        error.errno, error.strerror = errno.ENOENT, base_os.strerror(errno.ENOENT)
-        error.filename = base_os.fsdecode(path)
-        raise

@@ -131,6 +131,10 @@ class BlockingStorage:
         """How its URLs begin, such as ``s3``."""
         return self._host.storage.backend.scheme
 
+    def create_bucket(self, bucket: str) -> None:
+        """Make a bucket; one that is yours already is fine."""
+        self.ask(lambda storage: storage.create_bucket(bucket), bucket)
+
     def head(self, bucket: str, key: str) -> ObjectInfo:
         """Return what is known of an object."""
         return self.ask(lambda storage: storage.head(bucket, key), bucket, key)

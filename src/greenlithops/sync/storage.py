@@ -70,10 +70,6 @@ class Storage(BlockingStorage):
         """Return the storage's part of the configuration; with its secrets."""
         return self.config
 
-    def create_bucket(self, bucket: str) -> None:
-        """Make a bucket; one that is yours already is fine."""
-        self.ask(lambda storage: storage.create_bucket(bucket), bucket)
-
     def head_bucket(self, bucket: str) -> dict[str, Any]:
         """Return ``{'ResponseMetadata': {'HTTPStatusCode': 200}}`` if the bucket can be used.
 

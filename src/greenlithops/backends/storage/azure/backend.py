@@ -12,13 +12,12 @@ from greenlithops.backends.storage.azure.failures import failed
 from greenlithops.backends.storage.azure.md5 import md5, stored_check
 from greenlithops.backends.storage.azure.names import check_blob
 from greenlithops.backends.storage.azure.values import conditions, info_of, put_info, written
+from greenlithops.backends.storage.deleting import one_by_one
 from greenlithops.backends.storage.names import without_parts
 from greenlithops.backends.storage.reading import Reading, check_span
 from greenlithops.backends.storage.web import NO_HEADERS, Web
 from greenlithops.errors import (
     BucketTaken,
-    NoSuchBucket,
-    NoSuchKey,
     StorageError,
     UsageError,
 )
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from greenlithops.objects import Buffer, Part, PutOptions, Span, Upload
 
 PAGE = 5_000  #: entries of a listing's page, at most
-AT_ONCE = 32  #: requests of one operation that takes many
 COPY_PAUSE = 0.5  #: seconds between looks at a copy that is under way
 
 
@@ -201,26 +199,13 @@ class AzureStorage:
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete objects, with their snapshots."""
-        room = asyncio.Semaphore(AT_ONCE)
+        headers = {"x-ms-delete-snapshots": "include"}
 
-        async def one(key: str) -> StorageError | None:
-            try:
-                check_blob(bucket, key)
-                async with room:
-                    headers = {"x-ms-delete-snapshots": "include"}
-                    await self.ask("DELETE", bucket, key, headers=headers)
-            except NoSuchKey:
-                return None
-            except StorageError as error:
-                return error
-            return None
+        async def delete(key: str) -> None:
+            check_blob(bucket, key)
+            await self.ask("DELETE", bucket, key, headers=headers)
 
-        errors = dict(zip(keys, await asyncio.gather(*map(one, keys)), strict=True))
-        found = {key: error for key, error in errors.items() if error is not None}
-        for error in found.values():
-            if isinstance(error, NoSuchBucket):
-                raise error
-        return found
+        return await one_by_one(keys, delete)
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
         """Copy an object within the account; wait until it is done."""

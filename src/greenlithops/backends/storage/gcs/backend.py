@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
 from greenlithops.backends.storage.connections import where
+from greenlithops.backends.storage.deleting import one_by_one
 from greenlithops.backends.storage.gcs import uploads
 from greenlithops.backends.storage.gcs.access import Access
 from greenlithops.backends.storage.gcs.crc32c import checksum, stored_check
@@ -20,6 +20,8 @@ from greenlithops.backends.storage.gcs.names import (
     object_path,
 )
 from greenlithops.backends.storage.gcs.values import (
+    FIELDS,
+    MULTIPART,
     changed,
     condition,
     generation_of,
@@ -27,6 +29,7 @@ from greenlithops.backends.storage.gcs.values import (
     info_of_media,
     parsed,
     resource,
+    with_resource,
 )
 from greenlithops.backends.storage.names import without_parts
 from greenlithops.backends.storage.reading import Reading, check_span
@@ -52,10 +55,7 @@ if TYPE_CHECKING:
     from greenlithops.objects import Buffer, ListQuery, Part, Span, Upload
 
 GOOGLE = "https://storage.googleapis.com"
-FIELDS = "name,size,generation,updated,contentType,metadata,crc32c"
 LISTED = "nextPageToken,prefixes,items(name,size,generation,updated,crc32c)"
-BOUNDARY = "=== greenlithops ==="
-AT_ONCE = 32  #: requests of one operation that takes many
 
 
 class GcsStorage:
@@ -169,22 +169,15 @@ class GcsStorage:
         crc = checksum(body)
         wanted = {**resource(options), "name": key, "crc32c": crc}
         query = {"uploadType": "multipart", "fields": FIELDS, **condition(options, bucket, key)}
-        data = b"".join(
-            (
-                f"--{BOUNDARY}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
-                json.dumps(wanted).encode(),
-                f"\r\n--{BOUNDARY}\r\nContent-Type: {wanted['contentType']}\r\n\r\n".encode(),
-                body,
-                f"\r\n--{BOUNDARY}--".encode(),
-            )
-        )
         headers = {
             **await self._access.headers(),
-            "Content-Type": f'multipart/related; boundary="{BOUNDARY}"',
+            "Content-Type": MULTIPART,
         }
         url = f"{self._endpoint}/upload{bucket_path(bucket)}/o?{urlencode(query)}"
         try:
-            _, answer = await self._web.ask("POST", url, headers, data, bucket=bucket, key=key)
+            _, answer = await self._web.ask(
+                "POST", url, headers, with_resource(wanted, body), bucket=bucket, key=key
+            )
         except NoSuchKey as error:
             raise NoSuchBucket(f"there is no bucket {bucket}", bucket=bucket) from error
         found = parsed(answer)
@@ -259,25 +252,12 @@ class GcsStorage:
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete objects."""
-        room = asyncio.Semaphore(AT_ONCE)
 
-        async def one(key: str) -> StorageError | None:
-            try:
-                check_object(bucket, key)
-                async with room:
-                    await self.ask("DELETE", object_path(bucket, key), bucket, key)
-            except NoSuchKey:
-                return None
-            except StorageError as error:
-                return error
-            return None
+        async def delete(key: str) -> None:
+            check_object(bucket, key)
+            await self.ask("DELETE", object_path(bucket, key), bucket, key)
 
-        errors = dict(zip(keys, await asyncio.gather(*map(one, keys)), strict=True))
-        found = {key: error for key, error in errors.items() if error is not None}
-        for error in found.values():
-            if isinstance(error, NoSuchBucket):
-                raise error
-        return found
+        return await one_by_one(keys, delete)
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
         """Copy an object; a large one takes several requests."""
@@ -326,26 +306,6 @@ class GcsStorage:
     async def abort_upload(self, upload: Upload) -> None:
         """Drop what was sent."""
         await uploads.drop(self, upload)
-
-    async def compose(
-        self, bucket: str, key: str, sources: Sequence[tuple[str, str]], options: PutOptions
-    ) -> tuple[ObjectInfo, str]:
-        """Return an object made of others, by names and generations, and its CRC-32C."""
-        query = {"fields": FIELDS, **condition(options, bucket, key)}
-        wanted = {
-            "destination": resource(options),
-            "sourceObjects": [
-                {
-                    "name": name,
-                    "generation": generation,
-                    "objectPreconditions": {"ifGenerationMatch": generation},
-                }
-                for name, generation in sources
-            ],
-        }
-        url = f"{object_path(bucket, key)}/compose?{urlencode(query)}"
-        found = await self.ask("POST", url, bucket, key, wanted)
-        return info_of(bucket, found), found["crc32c"]
 
     async def ask(
         self, method: str, path: str, bucket: str, key: str | None, wanted: object = None

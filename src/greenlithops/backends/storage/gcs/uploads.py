@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from greenlithops.backends.storage.gcs.crc32c import checksum, joined
+from greenlithops.backends.storage.gcs.names import object_path
+from greenlithops.backends.storage.gcs.values import FIELDS, condition, info_of, resource
 from greenlithops.backends.storage.names import PARTS
 from greenlithops.errors import ChecksumMismatch, NoSuchKey, NoSuchUpload, StorageError
 from greenlithops.objects import ListQuery, ObjectInfo, Part, PutOptions, Upload
@@ -84,7 +87,7 @@ async def finish(
     while len(sources) > JOINED_AT_ONCE:
         level += 1
         sources = await _halfway(storage, upload, sources, level)
-    info, crc = await storage.compose(upload.bucket, upload.key, sources, options)
+    info, crc = await _composed(storage, upload.bucket, upload.key, sources, options)
     if crc != joined(chosen):
         raise ChecksumMismatch(
             f"{upload.key} was joined of other bytes than were sent",
@@ -105,7 +108,7 @@ async def _halfway(
         name = f"{_folder(upload)}joined-{level}-{start:05d}"
         group = sources[start : start + JOINED_AT_ONCE]
         async with room:
-            info, _ = await storage.compose(upload.bucket, name, group, PLAIN)
+            info, _ = await _composed(storage, upload.bucket, name, group, PLAIN)
         return name, info.etag
 
     try:
@@ -115,6 +118,31 @@ async def _halfway(
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in joining]
+
+
+async def _composed(
+    storage: GcsStorage,
+    bucket: str,
+    key: str,
+    sources: Sequence[tuple[str, str]],
+    options: PutOptions,
+) -> tuple[ObjectInfo, str]:
+    """Return an object made of others, by names and generations, and its CRC-32C."""
+    query = {"fields": FIELDS, **condition(options, bucket, key)}
+    wanted = {
+        "destination": resource(options),
+        "sourceObjects": [
+            {
+                "name": name,
+                "generation": generation,
+                "objectPreconditions": {"ifGenerationMatch": generation},
+            }
+            for name, generation in sources
+        ],
+    }
+    url = f"{object_path(bucket, key)}/compose?{urlencode(query)}"
+    found = await storage.ask("POST", url, bucket, key, wanted)
+    return info_of(bucket, found), found["crc32c"]
 
 
 async def drop(storage: GcsStorage, upload: Upload) -> None:

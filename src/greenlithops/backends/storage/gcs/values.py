@@ -14,15 +14,31 @@ from greenlithops.objects import ObjectInfo
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from greenlithops.objects import PutOptions
+    from greenlithops.objects import Buffer, PutOptions
 
 PLAIN = "application/octet-stream"
 METADATA = "x-goog-meta-"
+FIELDS = "name,size,generation,updated,contentType,metadata,crc32c"  #: asked for of an object
+_BOUNDARY = "=== greenlithops ==="
+MULTIPART = f'multipart/related; boundary="{_BOUNDARY}"'  #: the type of `with_resource`
 
 
 def resource(options: PutOptions) -> dict[str, Any]:
     """Return what an object is to be written with."""
     return {"contentType": options.content_type or PLAIN, "metadata": dict(options.metadata)}
+
+
+def with_resource(found: Mapping[str, Any], body: Buffer) -> bytes:
+    """Return the body of a request that has a resource and an object's bytes."""
+    return b"".join(
+        (
+            f"--{_BOUNDARY}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
+            json.dumps(found).encode(),
+            f"\r\n--{_BOUNDARY}\r\nContent-Type: {found['contentType']}\r\n\r\n".encode(),
+            body,
+            f"\r\n--{_BOUNDARY}--".encode(),
+        )
+    )
 
 
 def condition(options: PutOptions, bucket: str, key: str) -> dict[str, str]:
