@@ -96,12 +96,14 @@ def site(options):
         storage="connection",
         container="https://account/container",
         insights="component",
+        queue="the-queue",
     )
 
 
 @pytest.mark.parametrize("plan", ["flex", "consumption"])
 def test_bodies_are_as_azure_takes_them(plan):
-    options = AzureFunctionsOptions(**OWN, plan=plan, min_workers=2 if plan == "flex" else 0)
+    least = 2 if plan == "flex" else 0
+    options = AzureFunctionsOptions(**OWN, plan=plan, min_workers=least, asynchronous=True)
     path = f"{ROOT}/providers/Microsoft.Web/sites/a"
     operation, parts = arm().find("PUT", path)
     assert parts["name"] == "a"

@@ -82,7 +82,9 @@ async def app(scope, receive, send):
         return
     kind, status = (b"content-type", b"text/html"), 200
     headers = [kind]
-    if scope["path"] == "/moved":
+    if scope["path"] == "/zipped":
+        headers = [(b"content-type", b"application/octet-stream"), (b"content-encoding", b"gzip")]
+    elif scope["path"] == "/moved":
         headers, status = [(b"location", b"/")], 302
     elif dict(scope["headers"]).get(b"accept-encoding") == b"identity" and scope["path"] == "/":
         await inner(scope, receive, send)
@@ -162,7 +164,12 @@ async def test_what_is_not_tried_again_for_ever(serve, tmp_path, status, error):
 
 
 @pytest.mark.parametrize(
-    ("path", "text"), [("moved", "is at /: give that"), ("portal", "no worker.*Sign in")]
+    ("path", "text"),
+    [
+        ("moved", "is at /: give that"),
+        ("portal", "no worker.*Sign in"),
+        ("zipped", "Content-Encoding: gzip.*switch compression off"),
+    ],
 )
 async def test_what_stands_before_a_service_and_answers_itself(serve, tmp_path, path, text):
     (tmp_path / "proxies.py").write_text(PROXIES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from greenlithops.config.functions import DOCKER, functions, needless
-from greenlithops.config.keys import anything, many, number, secret, text, whole
+from greenlithops.config.keys import anything, flag, many, number, secret, text, whole
 
 GOOGLE = (
     text("region", "the region"),
@@ -69,6 +69,9 @@ CLOUDS = (
         anything("functions_version", "the version of the service"),
         text("plan", "the hosting plan", choices=("flex", "consumption")),
         text("application_insights", "the component that keeps the logs"),
+        flag("asynchronous", "invoke by a queue, and reply through the storage"),
+        whole("queue_seconds", "how long an asynchronous invocation may wait for its turn"),
+        text("queue_endpoint", "the URL of the account's Queue service, instead of Azure's"),
         *needless(_BY_REPLY, text("trigger", "what invokes", choices=("pub/sub", "https"))),
         cloud="azure",
         required="resource_group region",

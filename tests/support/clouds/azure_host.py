@@ -1,18 +1,24 @@
-"""A host for a function app: what Azure's does with a request, around the official package.
+"""A host for a function app: what Azure's does with a request or a message of a queue, around the
+official package.
 
 ``python azure_host.py FOLDER PORT``; the functions of the folder's ``function_app.py`` are indexed
 and called by ``azure.functions``; the keys and settings are in the environment.
 """
 
+import contextlib
 import importlib
 import json
 import os
 import sys
 import threading
+import time
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import azure.functions as func
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.queue import QueueServiceClient
 
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 sys.path.insert(0, str(folder))
@@ -20,13 +26,43 @@ host = json.loads((folder / "host.json").read_text())
 assert host["version"] == "2.0", host
 module = importlib.import_module("function_app")
 assert Path(importlib.import_module("greenlithops").__file__).is_relative_to(folder)
+turns = threading.Semaphore(int(os.environ["PYTHON_THREADPOOL_THREAD_COUNT"]))
+
+
+def listen(call, trigger):
+    """Have a function called with each message of a queue, once."""
+    settings = host["extensions"]["queues"]
+    assert (settings["maxDequeueCount"], settings["messageEncoding"]) == (1, "none"), settings
+    name = os.environ[trigger["queueName"].strip("%")]
+    account = QueueServiceClient.from_connection_string(os.environ[trigger["connection"]])
+    queue = account.get_queue_client(name)
+    while True:
+        message = queue.receive_message(visibility_timeout=600)
+        if message is None:
+            time.sleep(0.1)
+            continue
+        with turns:
+            try:
+                call(func.QueueMessage(id=message.id, body=message.content))
+            except Exception:  # noqa: BLE001 - as the real host does
+                traceback.print_exc()
+                poison = account.get_queue_client(f"{name}-poison")
+                with contextlib.suppress(ResourceExistsError):
+                    poison.create_queue()
+                poison.send_message(message.content)
+        queue.delete_message(message)
+
+
 routes = {}
 for function in module.app.get_functions():
     bindings = json.loads(str(function))["bindings"]
-    trigger = next(one for one in bindings if one["type"] == "httpTrigger")
+    trigger = next(one for one in bindings if one["type"] in {"httpTrigger", "queueTrigger"})
     assert function.get_trigger().name == trigger["name"], bindings
-    routes["/api/" + trigger["route"]] = (function.get_user_function(), trigger)
-turns = threading.Semaphore(int(os.environ["PYTHON_THREADPOOL_THREAD_COUNT"]))
+    user = function.get_user_function()
+    if trigger["type"] == "httpTrigger":
+        routes["/api/" + trigger["route"]] = (user, trigger)
+    else:
+        threading.Thread(target=listen, args=(user, trigger), daemon=True).start()
 
 
 class Handler(BaseHTTPRequestHandler):

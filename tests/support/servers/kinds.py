@@ -15,6 +15,8 @@ HOST = "127.0.0.1"
 REGION = "us-east-1"
 TRIES = 3  #: another process may take a port between its choice and its use
 
+_ACCOUNT_KEY = base64.b64encode(secrets.token_bytes(64)).decode()  # of all services of the account
+
 
 def _started(start, folder, guard):
     """Return a server that ``start(folder, guard)`` makes, with other ports if one is taken."""
@@ -172,7 +174,7 @@ def _fake_gcs(folder, guard, *, on_disk):
 
 def _azurite(folder, guard, service="blob", *, on_disk=True):
     (port,) = free_ports(1)
-    account, key = "tests", base64.b64encode(secrets.token_bytes(64)).decode()
+    account, key = "tests", _ACCOUNT_KEY
     endpoint = f"http://{HOST}:{port}/{account}"
     command = [
         *(

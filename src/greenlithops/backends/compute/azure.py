@@ -209,15 +209,24 @@ class Packages:
         account: the storage account's name.
         key: its key.
         endpoint: the URL of its Blob service; None for that of Azure's public cloud.
+        queues: the URL of its Queue service; None likewise.
     """
 
-    def __init__(self, backend: str, account: str, key: str, endpoint: str | None) -> None:
+    def __init__(
+        self,
+        backend: str,
+        account: str,
+        key: str,
+        endpoint: str | None,
+        queues: str | None = None,
+    ) -> None:
         self._backend = backend
         self._storage = AzureStorage(account=account, key=key, endpoint=endpoint)
         self.blobs = (endpoint or f"https://{account}.blob.core.windows.net").rstrip("/")
         blob = f"BlobEndpoint={endpoint}" if endpoint else "EndpointSuffix=core.windows.net"
+        queue = f";QueueEndpoint={queues}" if queues else ""
         self.connection = (
-            f"DefaultEndpointsProtocol=https;AccountName={account};AccountKey={key};{blob}"
+            f"DefaultEndpointsProtocol=https;AccountName={account};AccountKey={key};{blob}{queue}"
         )
 
     async def put(self, name: str, archive: bytes) -> str:

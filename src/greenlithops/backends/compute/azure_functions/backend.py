@@ -6,6 +6,7 @@ from typing import Any
 
 from greenlithops.backends.compute.azure_functions.deployment import AzureFunctionsDeployer
 from greenlithops.backends.compute.azure_functions.options import NAME, AzureFunctionsOptions
+from greenlithops.backends.compute.azure_functions.queued import QueuedBackend
 from greenlithops.backends.compute.hosted import HostedBackend
 from greenlithops.models import Limits, ServiceSize
 
@@ -22,22 +23,24 @@ def azure_functions(**options: Any) -> HostedBackend:
         ConfigurationError: an option is unknown, missing or impossible.
     """
     found = AzureFunctionsOptions.of(options)
-    return HostedBackend(
-        NAME,
-        AzureFunctionsDeployer(found),
-        limits=Limits(
-            payload_bytes=MOST_REQUEST,
-            concurrency=found.max_workers,
-            seconds=found.runtime_timeout,
-            memory_bytes=found.memory << 20,
-            processes=found.worker_processes,
-        ),
-        size=ServiceSize(
-            memory_mb=found.memory,
-            vcpus=found.sizes[found.memory],
-            tariff="azure-functions-flex" if found.plan == "flex" else "azure-functions",
-            provider="Azure",
-            region=found.region,
-        ),
-        patience=found.patience,
+    limits = Limits(
+        payload_bytes=None if found.asynchronous else MOST_REQUEST,
+        concurrency=found.max_workers,
+        seconds=found.runtime_timeout,
+        memory_bytes=found.memory << 20,
+        processes=found.worker_processes,
+    )
+    size = ServiceSize(
+        memory_mb=found.memory,
+        vcpus=found.sizes[found.memory],
+        tariff="azure-functions-flex" if found.plan == "flex" else "azure-functions",
+        provider="Azure",
+        region=found.region,
+    )
+    deployer, patience = AzureFunctionsDeployer(found), found.patience
+    if not found.asynchronous:
+        return HostedBackend(NAME, deployer, limits=limits, size=size, patience=patience)
+    seconds = (found.queue_seconds, found.runtime_timeout)
+    return QueuedBackend(
+        NAME, deployer, limits=limits, size=size, patience=patience, seconds=seconds
     )

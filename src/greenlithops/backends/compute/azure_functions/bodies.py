@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TAG, SETTINGS, PYTHON_TAG = "greenlithops", "greenlithops-settings", "greenlithops-python"
 STORAGE_SETTING = "AzureWebJobsStorage"
+QUEUE_VARIABLE = "GREENLITHOPS_QUEUE"
 ROUTE = "calls"
 LEAST_INSTANCES = 40  #: that Flex Consumption takes as a maximum
 _MAIN = f"""\
@@ -31,14 +32,40 @@ def calls(req: func.HttpRequest) -> func.HttpResponse:
     body, status, headers = respond(req.method, req.headers, req.get_body())
     return func.HttpResponse(body, status_code=status, headers=headers)
 """
-_HOST = {
-    "version": "2.0",
-    "logging": {"logLevel": {"default": "Warning", "Function.calls.User": "Information"}},
-    # Who waits is not in a queue here, but sent elsewhere, or refused and sent again.
-    "extensions": {"http": {"maxOutstandingRequests": 20, "maxConcurrentRequests": 1}},
+_LATER = f"""
+
+import json
+
+from greenlithops.worker.lambda_handler import handler
+
+
+@app.queue_trigger(
+    arg_name="msg", queue_name="%{QUEUE_VARIABLE}%", connection="{STORAGE_SETTING}"
+)
+def later(msg: func.QueueMessage) -> None:
+    handler(json.loads(msg.get_body()), None)
+"""
+_LOGGING = {"logLevel": {"default": "Warning", "Function.calls.User": "Information"}}
+#: who waits is not in a queue of the host, but sent elsewhere, or refused and sent again
+_HTTP: dict[str, Any] = {"http": {"maxOutstandingRequests": 20, "maxConcurrentRequests": 1}}
+_QUEUES = {
+    "queues": {
+        "batchSize": 1,
+        "newBatchThreshold": 0,
+        "maxDequeueCount": 1,  # whether calls run again is for `retries=` to say
+        "maxPollingInterval": "00:00:02",
+        "messageEncoding": "none",
+    }
 }
-#: what Azure's worker wants to see, beside our code
-FILES = {"function_app.py": _MAIN, "host.json": json.dumps(_HOST, indent=2)}
+
+
+def files(options: AzureFunctionsOptions) -> dict[str, str]:
+    """Return what Azure's worker wants to see, beside our code."""
+    main, extensions = _MAIN, _HTTP
+    if options.asynchronous:
+        main, extensions = _MAIN + _LATER, _HTTP | _QUEUES
+    host = {"version": "2.0", "logging": _LOGGING, "extensions": extensions}
+    return {"function_app.py": main, "host.json": json.dumps(host, indent=2)}
 
 
 def plan(options: AzureFunctionsOptions) -> dict[str, Any]:
@@ -62,6 +89,7 @@ def site(
     storage: str,
     container: str,
     insights: str | None,
+    queue: str,
 ) -> dict[str, Any]:
     """Return an app.
 
@@ -73,12 +101,15 @@ def site(
         storage: the connection string of the storage account.
         container: the URL of the container that the service keeps the code in; for Flex.
         insights: the connection string of the component that keeps the logs.
+        queue: what it takes asynchronous invocations from.
     """
     settings = options.environment() | {
         "AzureFunctionsJobHost__functionTimeout": _span(options.runtime_timeout),
         "PYTHON_THREADPOOL_THREAD_COUNT": "1",
         STORAGE_SETTING: storage,
     }
+    if options.asynchronous:
+        settings[QUEUE_VARIABLE] = queue
     if insights is not None:
         settings["APPLICATIONINSIGHTS_CONNECTION_STRING"] = insights
     properties: dict[str, Any] = {"serverFarmId": plan_id, "httpsOnly": True, "reserved": True}

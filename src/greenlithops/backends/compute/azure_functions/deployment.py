@@ -10,14 +10,15 @@ import aiohttp
 
 from greenlithops.backends.compute.azure import READY_SECONDS, Azure, Packages
 from greenlithops.backends.compute.azure_functions.bodies import (
-    FILES,
     SETTINGS,
     TAG,
+    files,
     plan,
     service_of,
     site,
 )
 from greenlithops.backends.compute.azure_functions.options import NAME, AzureFunctionsOptions
+from greenlithops.backends.compute.azure_functions.queue import Queues, queue_name
 from greenlithops.backends.compute.hosted import Service, late
 from greenlithops.backends.compute.http.proxies import proxy_url
 from greenlithops.backends.compute.http.refusals import refusal
@@ -56,12 +57,9 @@ class AzureFunctionsDeployer:
             credential=options.credential,
             endpoint=options.endpoint,
         )
-        self._packages = Packages(
-            NAME,
-            options.storage_account_name,
-            options.storage_account_key,
-            options.storage_endpoint,
-        )
+        account = (NAME, options.storage_account_name, options.storage_account_key)
+        self._packages = Packages(*account, options.storage_endpoint, options.queue_endpoint)
+        self.queues = Queues(*account, options.queue_endpoint)
         self._service = Service("", None)
         self._code = ""  #: what the app lets somebody in with
         self._asked = float("-inf")
@@ -73,12 +71,13 @@ class AzureFunctionsDeployer:
     async def close(self) -> None:
         """Close the connections."""
         self._code = ""
+        await self.queues.close()
         await self.azure.close()
 
     async def ensure(self) -> Service:
         """Return the app that is wanted, made or brought up to date if need be."""
         code = await off_loop(package, tuple(self.options.requirements))
-        digest = digest_of([code.digest, FILES])
+        digest = digest_of([code.digest, files(self.options)])
         name = app_name(self.options, self.azure.group, digest)
         found = await self.azure.settled(self._url(name), VERSION, f"the app {name}")
         settings = await self._settings(name) if found is not None else {}
@@ -87,6 +86,8 @@ class AzureFunctionsDeployer:
                 f"{NAME}: the app {name} exists and is none of greenlithops: give another runtime "
                 "name"
             )
+        if self.options.asynchronous:
+            await self.queues.make(name)
         key = settings.get(KEY_VARIABLE) or secrets.token_hex(32)
         wanted = await self._wanted(name, digest, key)
         tags = (found or {}).get("tags") or {}
@@ -133,6 +134,8 @@ class AzureFunctionsDeployer:
         version = {"api-version": VERSION}
         await self.azure.rest.delete(self._url(name), version | {"deleteEmptyServerFarm": "false"})
         await self.azure.rest.delete(self._plan(name), version)
+        if self.options.asynchronous:
+            await self.queues.delete(name)
 
     async def logs(self, name: str, seconds: float) -> AsyncIterator[str]:
         """Give the lines that an app has logged."""
@@ -171,6 +174,7 @@ class AzureFunctionsDeployer:
             storage=self._packages.connection,
             container=f"{self._packages.blobs}/{name.lower()}",
             insights=None if component is None else component["ConnectionString"],
+            queue=queue_name(name),
         )
 
     async def _deploy(
@@ -204,7 +208,7 @@ class AzureFunctionsDeployer:
         return found
 
     async def _upload(self, code: Package, digest: str) -> str:
-        archive = await off_loop(lambda: with_files(code.archive(), FILES))
+        archive = await off_loop(lambda: with_files(code.archive(), files(self.options)))
         return await self._packages.put(f"{digest}.zip", archive)
 
     def _described(self, found: dict[str, Any], settings: Mapping[str, str]) -> Service:

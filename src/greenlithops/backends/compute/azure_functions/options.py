@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 NAME = "azure_functions"
 VERSION = "4"  #: of the service, the only one that there is for what Python is current
 TIMEOUT = (1, 230)  #: seconds for which Azure's front end waits for a reply
+#: seconds that an invocation may take for which nobody waits; Azure has no limit for ``flex``
+LATER_TIMEOUT = {"flex": (1, 86_400), "consumption": (1, 600)}
+QUEUE_SECONDS = (60, 604_800)
 #: virtual CPUs by MB (learn.microsoft.com/azure/azure-functions/flex-consumption-plan)
 FLEX = {512: 0.25, 2048: 1.0, 4096: 2.0}
 CONSUMPTION = {1536: 1.0}  #: the only size of the older plan
@@ -47,6 +50,10 @@ class AzureFunctionsOptions:
         max_workers: instances at most.
         min_workers: instances that stay; of ``flex`` only.
         functions_version: of the service: 4.
+        asynchronous: whether invocations go through a queue of the storage account, and replies
+            through the executor's storage; for calls that take longer than the front end waits.
+        queue_seconds: how long such an invocation may wait for its turn.
+        queue_endpoint: the URL of the account's Queue service; None for Azure's.
         application_insights: the component of the resource group that keeps the logs.
         env_vars: environment variables: a mapping, or Lithops' list of names and values.
         requirements: packages to bring, as wheels; pin their versions.
@@ -70,6 +77,9 @@ class AzureFunctionsOptions:
     max_workers: int = 1000
     min_workers: int = 0
     functions_version: Any = VERSION
+    asynchronous: bool = False
+    queue_seconds: int = 3600
+    queue_endpoint: str | None = None
     application_insights: str | None = None
     env_vars: Any = ()
     requirements: Sequence[str] = ()
@@ -86,7 +96,9 @@ class AzureFunctionsOptions:
                 f"{NAME}: with the plan {self.plan!r}, runtime_memory is one of "
                 f"{', '.join(map(str, self.sizes))} MB, not {self.runtime_memory!r}"
             )
-        within(f"{NAME}: runtime_timeout", self.runtime_timeout, TIMEOUT, "seconds")
+        ends = LATER_TIMEOUT[self.plan] if self.asynchronous else TIMEOUT
+        within(f"{NAME}: runtime_timeout", self.runtime_timeout, ends, "seconds")
+        within(f"{NAME}: queue_seconds", self.queue_seconds, QUEUE_SECONDS, "seconds")
         if str(self.functions_version).lstrip("~") != VERSION:
             raise ConfigurationError(
                 f"{NAME}: functions_version is {VERSION}, not {self.functions_version!r}"

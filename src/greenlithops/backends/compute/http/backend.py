@@ -172,6 +172,7 @@ class HttpBackend:
             return
         client = self._opened(body)
         async with client.answer(body, await self._proof(body, _STREAMS)) as answer:
+            self._check_coding(answer.headers)
             if not answer.headers.get("Content-Type", "").startswith(STREAM):
                 whole = Answered(answer.status, answer.headers, await answer.read())
                 self._check(whole)
@@ -211,11 +212,21 @@ class HttpBackend:
     def _check(self, answer: Answered) -> None:
         """Raise what another status means than one that says that it has gone well."""
         if answer.status in {200, ACCEPTED}:
+            self._check_coding(answer.headers)
             return
         text = answer.text()
         if (place := answer.headers.get("Location")) and 300 <= answer.status < 400:  # noqa: PLR2004 - redirections
             text = f"the service is at {place}: give that as its endpoint"
         raise self._meaning(answer.status, answer.headers, f"{self._endpoint}: {text}")
+
+    def _check_coding(self, headers: Mapping[str, str]) -> None:
+        """Raise what it means that something on the way has changed what is authenticated."""
+        coding = headers.get("Content-Encoding", "identity")
+        if coding.lower() != "identity":
+            raise ServiceRefused(
+                f"{self._endpoint} answers with Content-Encoding: {coding}, though it was asked "
+                "not to: switch compression off in the service, or in what stands before it"
+            )
 
     def _whole(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Return a body that is the reply; what is meant for people comes from somebody else."""
