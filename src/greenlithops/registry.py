@@ -123,6 +123,7 @@ SCHEMES = {
     "s3": "s3",
     "gs": "gcs",
     "az": "azure",
+    "cos": "ibm_cos",
     "redis": "redis",
 }
 

@@ -8,7 +8,7 @@ from greenlithops.config.general import LOCALHOST as _SECTION
 from greenlithops.config.inherited import inherit
 from greenlithops.config.keys import Role
 from greenlithops.config.known import named
-from greenlithops.config.merging import LOCALHOST, merged
+from greenlithops.config.merging import LOCALHOST, merged, with_cloud
 from greenlithops.config.settings import OWN_KEYS, Settings, of_functions, storage_settings, typed
 from greenlithops.sync.storage_config import usual_bucket
 
@@ -29,6 +29,10 @@ __all__ = [
 
 #: keys of the section ``localhost`` that are about functions, and Lithops'
 LITHOPS_KEYS = frozenset(_SECTION.keys) - OWN_KEYS - {"storage_bucket", "root"}
+
+
+#: the sections of what schemes of objects name
+_IN_LITHOPS = {"s3": "aws_s3", "gcs": "gcp_storage", "azure": "azure_storage"}
 
 
 def settings(  # noqa: PLR0917 - the arguments of FunctionExecutor, in their order
@@ -70,6 +74,9 @@ def storage_choice(found: Settings) -> Callable[[str], AsyncStorage]:
     def make(name: str) -> AsyncStorage:
         from greenlithops.storage.async_storage import AsyncStorage  # noqa: PLC0415 - if needed
 
+        other = _IN_LITHOPS.get(name, name)
+        if name not in found.config and other in _IN_LITHOPS.values():
+            name = other if with_cloud(found.config, other) else name
         if name and name not in named(Role.STORAGE):
             return AsyncStorage(name)  # another package's, or a scheme that no section has
         chosen = storage_settings(found.config, name) if name else found.storage

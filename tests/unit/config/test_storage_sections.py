@@ -8,7 +8,8 @@ from greenlithops.backends.storage.s3.places import place
 from greenlithops.config.keys import Role
 from greenlithops.config.known import SECTIONS
 from greenlithops.errors import UsageError
-from greenlithops.sync.config import settings
+from greenlithops.storage.mapping.storages import Storages
+from greenlithops.sync.config import settings, storage_choice
 
 KEYS = {"access_key_id": "the-id", "secret_access_key": "hush"}
 BUCKET = {"storage_bucket": "mine"}
@@ -228,3 +229,22 @@ def test_every_key_that_may_be_configured_is_an_option(name):
         value = True if key in {"as_files", "conditional_writes"} else "text"
         storage = of(name, **{name: {**needed, key: value}})
         assert storage.backend == name
+
+
+def test_schemes_of_objects_mean_the_sections_of_lithops():
+    sections = {"aws": {"region": "eu-west-1", **KEYS}, "aws_s3": BUCKET}
+    make = storage_choice(settings(None, sections, None, None, None, None, {}))
+    found = make("s3")
+    assert (found.backend.name, found.bucket) == ("aws_s3", "mine")
+    assert make("gcs").backend.name == "gcs"
+    own = make("")
+    assert own.backend.name == "aws_s3"
+
+
+@pytest.mark.parametrize("name", ["", "cos", "ibm_cos", "s3"])
+async def test_the_scheme_of_cos_means_its_own_storage(name):
+    section = {"endpoint": "http://127.0.0.1:1", **KEYS, **BUCKET}
+    sections = {"lithops": {"storage": "ibm_cos"}, "ibm_cos": section}
+    storages = Storages(storage_choice(settings(None, sections, None, None, None, None, {})))
+    assert await storages.find(name) == ("", storages.own)
+    await storages.close()

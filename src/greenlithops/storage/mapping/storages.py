@@ -53,9 +53,9 @@ class Storages:
             BackendNotFound: there is no storage of this name.
         """
         own = self.own
-        if not name or name in (self._name, own.backend.name, own.backend.scheme):
-            return "", own
         known = SCHEMES.get(name, name)
+        if not name or {name, known} & {self._name, own.backend.name, own.backend.scheme}:
+            return "", own
         if known not in self._named:
             # What is not known here is looked for in every installed package.
             new = self._new(known) if known in STORAGE else await off_loop(self._new, known)
