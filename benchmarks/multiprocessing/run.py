@@ -177,11 +177,13 @@ def beside_lithops(ours: Mapping[str, float]) -> None:
         return
     for what, seconds in ours.items():
         peer = run_script(python, HERE / "lithops_peer.py", socket, what, seconds=LITHOPS_SECONDS)
-        title = f"Pool.map of {what} no-ops" if what.isdecimal() else what
+        title, unit, scale = what, "µs", 1e6
+        if what.isdecimal():
+            title, unit, scale = f"Pool.map of {what} no-ops", "ms", 1e3
         if peer.failure:
-            print(f"{title:34} {seconds * 1e6:9.1f} µs  {'Lithops':>24} {peer.failure}")
+            print(f"{title:34} {seconds * scale:9.1f} {unit:3} {'Lithops':>24} {peer.failure}")
         else:
-            show(title, "µs", 1e6, seconds, "Lithops 3.8.0", peer.figures["seconds"])
+            show(title, unit, scale, seconds, "Lithops 3.8.0", peer.figures["seconds"])
 
 
 def searches() -> None:
