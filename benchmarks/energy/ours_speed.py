@@ -19,13 +19,13 @@ from greenlithops.energy.sharing import shared_sampler
 from workloads.sampling import cpu_seconds
 
 METER = "powercap"
-CALLS, ROUNDS, OPENINGS = 10_000, 9, 10
+CALLS, ROUNDS, OPENINGS = 10_000, 9, 20
 FRESH = """
 import asyncio, json, time
 import greenlithops.executor
-from greenlithops.energy import shared_sampler
 async def main():
     wall, cpu = time.perf_counter(), time.process_time()
+    from greenlithops.energy import shared_sampler
     async with shared_sampler("powercap"):
         return time.perf_counter() - wall, time.process_time() - cpu
 print(json.dumps(asyncio.run(main())))

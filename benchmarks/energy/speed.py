@@ -23,7 +23,7 @@ LINES = (
     ("without", "(a call that does nothing, without energy)", "µs", None),
     ("reading", "reading the energy of a call afterwards", "µs", None),
     ("start", "start, where it was started before", "ms", 5.0),
-    ("start fresh", "start in a fresh interpreter, imports included", "ms", 5.0),
+    ("start fresh", "start in a fresh interpreter, with all its imports", "ms", 5.0),
     ("start fresh cpu", "the same, CPU time", "ms", 5.0),
 )
 

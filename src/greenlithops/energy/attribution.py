@@ -25,7 +25,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import mul
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ _UNIT = 1 << _SCALE
 _FINE = 1000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Interval:
     """The time between two samples; the account of what has been claimed of it is kept with it.
 
@@ -59,16 +59,14 @@ class Interval:
     given: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a batch of calls took of one interval: CPU time, and joules by domain."""
 
     cpu_ns: float
     joules: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(NamedTuple):
     """What a batch of calls cost.
 
     Attributes:
@@ -80,8 +78,7 @@ class Attribution:
     claims: tuple[Claim, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Placement:
+class _Placement(NamedTuple):
     """Where the calls of a batch lie.
 
     Attributes:

@@ -122,7 +122,7 @@ def carbon_intensity(region: str | None = None) -> CarbonIntensity:
     """
     asked = region or os.environ.get(REGION_VARIABLE)
     if not asked:
-        return _table()["world"]
+        return _world()
     found = _table().get(asked.lower())
     if found is None:
         raise ConfigurationError(
@@ -130,6 +130,13 @@ def carbon_intensity(region: str | None = None) -> CarbonIntensity:
             f"a region of AWS, Azure or Google Cloud, or 'world'.{_nearest(asked.lower())}"
         )
     return found
+
+
+def _world() -> CarbonIntensity:
+    from greenlithops.energy.carbon_table import EMBER, WORLD  # noqa: PLC0415 - see below
+
+    grams, year = WORLD
+    return CarbonIntensity(grams, "world", year, EMBER)
 
 
 @cache
@@ -143,11 +150,9 @@ def _table() -> dict[str, CarbonIntensity]:
         GOOGLE,
         GOOGLE_REGIONS,
         GOOGLE_YEAR,
-        WORLD,
     )
 
-    grams, year = WORLD
-    table = {"world": CarbonIntensity(grams, "world", year, EMBER)}
+    table = {"world": _world()}
     for year, rows in COUNTRIES.items():
         for two, three, value in _rows(rows):
             country = CarbonIntensity(float(value), three, year, EMBER)

@@ -8,13 +8,13 @@ counters are, with the meter that they were measured by and when.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greenlithops.energy.meters import sysfs
+from greenlithops.energy.opening import IDLE_VARIABLE, idle_folders
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,14 +22,11 @@ if TYPE_CHECKING:
 
     from greenlithops.protocols import EnergyMeter
 
-#: Environment variable that names the file, or is ``off`` to use none.
-VARIABLE = "GREENLITHOPS_IDLE"
-SYSTEM = "/var/lib/greenlithops"  #: what root keeps for all users of the machine
+VARIABLE = IDLE_VARIABLE
 _RAPL = ("perf", "powercap")  # two ways to the same counters
 
 
-@dataclass(frozen=True, slots=True)
-class KeptIdle:
+class KeptIdle(NamedTuple):
     """What was measured.
 
     Attributes:
@@ -59,7 +56,7 @@ class KeptIdle:
 def machine_key() -> str:
     """Return a digest that tells this machine, seen through this sysfs, from others."""
     try:
-        name = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+        name = Path("/etc/machine-id").read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         name = ""
     system = os.uname()
@@ -71,8 +68,7 @@ def idle_path() -> Path:
     """Return the file in which this user's programs keep the idle watts of this machine."""
     if given := os.environ.get(VARIABLE):
         return Path(given)
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "greenlithops" / f"idle-{machine_key()}.json"
+    return Path(idle_folders()[0], f"idle-{machine_key()}.json")
 
 
 def keep_idle(found: KeptIdle, path: Path | None = None) -> Path:
@@ -89,7 +85,7 @@ def keep_idle(found: KeptIdle, path: Path | None = None) -> Path:
     place = path or idle_path()
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_name(f".{place.name}.{os.getpid()}")
-    part.write_text(json.dumps(asdict(found), indent=2) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(found._asdict(), indent=2) + "\n", encoding="utf-8")
     part.replace(place)
     return place
 
@@ -103,7 +99,9 @@ def kept_idle(meter: EnergyMeter | None) -> tuple[KeptIdle | None, str | None]:
         return None, None
     if (given := os.environ.get(VARIABLE)) == "off":
         return None, None
-    places = [idle_path()] if given else [idle_path(), Path(SYSTEM, f"idle-{machine_key()}.json")]
+    places = [idle_path()]
+    if not given:
+        places.append(Path(idle_folders()[1], places[0].name))
     for place in places:
         try:
             found = _read(place)

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 #: How a figure came about: read from hardware, computed from coefficients, or not at all.
 Kind = Literal["measured", "estimated", "unavailable"]
 
-#: Seconds below which one call's figure means something only in sum with others: hardware
-#: counters step about once a millisecond, so both edges of a 10 ms call together blur a fifth.
-AGGREGATE_BELOW = 0.010
-
 
 @dataclass(frozen=True, slots=True)
 class CallEnergy:

@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from greenlithops.energy.carbon import carbon_intensity
-from greenlithops.energy.cpu_time.sources import CpuSources, open_cpu_sources
+from greenlithops.energy.cpu_time.sources import open_cpu_sources
 from greenlithops.energy.opening import open_publisher
 from greenlithops.energy.timeline import Timeline
 from greenlithops.energy.window import EnergyWindow
@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 
     from greenlithops.energy.carbon import CarbonIntensity
     from greenlithops.energy.cpu_time.machine import CpuClock
+    from greenlithops.energy.cpu_time.sources import CpuSources
     from greenlithops.energy.cpu_time.trees import TreeSource
     from greenlithops.energy.kept import KeptIdle
     from greenlithops.energy.meters import Selection
     from greenlithops.energy.meters.node import Publisher
-
-    _Found = tuple[CarbonIntensity, CpuSources | None, Publisher | None]
 
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
@@ -86,6 +85,7 @@ class EnergySampler:
         self._cpu_choice = cpu_choice
         self._clock = clock
         self._publish = publish
+        self._prepared = False
         self._publisher: Publisher | None = None
         self._told_ns = 0
         self._idle = idle_watts
@@ -114,27 +114,29 @@ class EnergySampler:
 
     async def __aenter__(self) -> Self:
         if self.timeline is not None:
-            # In one go: each change of threads costs a millisecond on a machine that is busy.
-            found = await off_loop(self._find, discard=_let_go)
-            self.intensity, self.cpu_sources, self._publisher = found
-            if self.cpu_sources is not None:
-                self._clock = self.cpu_sources.clock
+            if not self._prepared:
+                await off_loop(self.prepare, discard=lambda _: self.close())
             self._loop = asyncio.get_running_loop()
             self.sample()
             self._schedule()
         return self
 
-    def _find(self) -> _Found:
-        """Open what is needed beside the meter; not on the loop."""
-        intensity = carbon_intensity() if self.intensity is None else self.intensity
-        sources = open_cpu_sources(self._cpu_choice) if self._clock is None else None
+    def prepare(self) -> None:
+        """Open what is needed beside the meter; entering does it in a thread, if it is not done."""
+        self._prepared = True
+        if self.timeline is None:
+            return
         try:
-            told = open_publisher(self.selection, self._idle) if self._publish else None
+            if self.intensity is None:
+                self.intensity = carbon_intensity()
+            if self._clock is None:
+                self.cpu_sources = open_cpu_sources(self._cpu_choice)
+                self._clock = self.cpu_sources.clock
+            if self._publish:
+                self._publisher = open_publisher(self.selection, self._idle)
         except BaseException:
-            if sources is not None:
-                sources.close()
+            self.close()
             raise
-        return intensity, sources, told
 
     async def __aexit__(
         self,
@@ -142,12 +144,17 @@ class EnergySampler:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take no more samples, and let go of the meter and of what was opened beside it."""
         for window in list(self._windows):
             window.close()
         self._stop("the sampler has been closed")
         self.selection.close()
-        _close(self._publisher)
-        self._publisher = None
+        if self._publisher is not None:
+            self._publisher.close()
+            self._publisher = None
         if self.cpu_sources is not None:
             self.cpu_sources.close()
         elif self._clock is not None:
@@ -248,15 +255,3 @@ class EnergySampler:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _let_go(found: _Found) -> None:
-    _, sources, publisher = found
-    _close(publisher)
-    if sources is not None:
-        sources.close()
-
-
-def _close(publisher: Publisher | None) -> None:
-    if publisher is not None:
-        publisher.close()

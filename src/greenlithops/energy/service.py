@@ -10,10 +10,11 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from greenlithops.energy.bounds import AGGREGATE_BELOW
 from greenlithops.energy.carbon import carbon_intensity, grams_co2e
 from greenlithops.energy.meters.coefficients import AVERAGES
 from greenlithops.energy.meters.machine_types import machine_watts
-from greenlithops.energy.records import AGGREGATE_BELOW, CallEnergy, EnergyReport
+from greenlithops.energy.records import CallEnergy, EnergyReport
 from greenlithops.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -7,15 +7,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from greenlithops.energy.meters import Selection, select_meter
+from greenlithops.energy.meters import select_meter
 from greenlithops.energy.opening import find_idle
 from greenlithops.energy.sampler import EnergySampler
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from greenlithops.energy.kept import KeptIdle
 
 
 class _Shared:
@@ -30,9 +28,21 @@ class _Shared:
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 
 
-def _select(meter: str) -> tuple[Selection, KeptIdle | None]:
+def _open(choice: str) -> EnergySampler:
+    """Return a sampler that is ready to be entered; not on the loop.
+
+    All in one go: each change of threads costs a millisecond on a machine that is busy.
+    """
+    meter, _, cpu = choice.partition("+")
     selection = select_meter(meter)
-    return selection, find_idle(selection)
+    try:
+        idle = find_idle(selection)
+        sampler = EnergySampler(selection, cpu_choice=cpu or "auto", publish=True, idle_watts=idle)
+    except BaseException:
+        selection.close()
+        raise
+    sampler.prepare()
+    return sampler
 
 
 @asynccontextmanager
@@ -48,16 +58,8 @@ async def shared_sampler(choice: str = "auto") -> AsyncIterator[EnergySampler]:
     async with shared.lock:
         sampler = shared.samplers.get(choice)
         if sampler is None:
-            meter, _, cpu = choice.partition("+")
-            selection, idle = await off_loop(_select, meter, discard=lambda found: found[0].close())
-            try:
-                sampler = EnergySampler(
-                    selection, cpu_choice=cpu or "auto", publish=True, idle_watts=idle
-                )
-                await sampler.__aenter__()
-            except BaseException:
-                selection.close()
-                raise
+            sampler = await off_loop(_open, choice, discard=EnergySampler.close)
+            await sampler.__aenter__()
             shared.samplers[choice] = sampler
             shared.users[choice] = 0
         shared.users[choice] += 1

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from greenlithops.energy.account import MachineAccount, Tally, covered_ns
 from greenlithops.energy.attribution import attribute
-from greenlithops.energy.bounds import bounds, together
+from greenlithops.energy.bounds import AGGREGATE_BELOW, bounds, together
 from greenlithops.energy.carbon import grams_co2e
-from greenlithops.energy.records import AGGREGATE_BELOW, CallEnergy, EnergyReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenlithops.energy.attribution import Claim
+    from greenlithops.energy.records import CallEnergy, EnergyReport
     from greenlithops.energy.sampler import EnergySampler
 
 #: How many calls are attributed at a time while others run: about a millisecond's work.
@@ -112,6 +112,8 @@ class EnergyWindow:
 
     def call(self, index: int) -> CallEnergy:
         """Return what one call cost, by its place in the order in which calls were added."""
+        from greenlithops.energy.records import CallEnergy  # noqa: PLC0415 - a millisecond to make
+
         if index >= len(self._joules):
             self.settle()
         joules = self._joules[index]
@@ -150,6 +152,8 @@ class EnergyWindow:
 
     def report(self) -> EnergyReport:
         """Return what all calls cost together, and what the machine did since the window opened."""
+        from greenlithops.energy.records import EnergyReport  # noqa: PLC0415 - as above
+
         if not self._closed:
             self._sampler.mark()
         self.settle()

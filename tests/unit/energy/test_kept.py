@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -102,7 +101,7 @@ def test_a_variable_names_the_file_or_switches_it_off(home, found, monkeypatch, 
 
 
 def test_what_is_not_this_machines_is_refused_with_its_reason(home, found, monkeypatch):
-    keep_idle(replace(found, machine="another"))
+    keep_idle(found._replace(machine="another"))
     assert kept_idle(meter())[1].endswith(" is of another machine")
     place = keep_idle(found)
     assert "was measured by powercap, and emi is read" in kept_idle(meter("emi"))[1]

@@ -88,7 +88,7 @@ def _keep_idle(seconds: float, meter: str, *, json: bool) -> None:
     found = measure_idle(samples, totals)
     place = keep_idle(found)
     if json:
-        sys.stdout.write(json_module.dumps(asdict(found) | {"file": str(place)}, indent=2) + "\n")
+        sys.stdout.write(json_module.dumps(found._asdict() | {"file": str(place)}, indent=2) + "\n")
         return
     for domain, watts in found.watts.items():
         sys.stdout.write(f"{domain} {watts:.2f} ± {found.errors[domain]:.2f} W idle\n")

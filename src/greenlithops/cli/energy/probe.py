@@ -7,7 +7,6 @@ import json as json_module
 import os
 import platform
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.energy.instance import instance_of
@@ -60,7 +59,7 @@ async def look(meter: str = "auto") -> dict[str, Any]:
             "update_seconds": chosen.update_period if chosen else None,
             "idle_watts": _idle(chosen, idle),
             "idle_source": sampler.timeline.idle_source if sampler.timeline else None,
-            "idle_kept": asdict(idle) if idle else None,
+            "idle_kept": idle._asdict() if idle else None,
             "idle_refused": idle_refused,
             "watts_now": watts,
             "notes": list(chosen.notes) if chosen else [],

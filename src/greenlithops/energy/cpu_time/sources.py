@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenlithops.energy.cpu_time.machine import open_cpu_clock
 from greenlithops.energy.cpu_time.shared import Shared
@@ -32,8 +31,7 @@ BY_NAME = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CpuSources:
+class CpuSources(NamedTuple):
     """What tells who used the CPUs.
 
     Attributes:

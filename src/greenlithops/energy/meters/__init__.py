@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenlithops.errors import ConfigurationError
 
@@ -42,8 +41,7 @@ class MeterRefused(Exception):
     """A source cannot be used on this machine; the text says why, and what would help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A source that was tried, and why it cannot be used here."""
 
     name: str
@@ -53,8 +51,7 @@ class Refusal:
         return f"{self.name}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The meter that was chosen, and what was tried before it.
 
     Attributes:

@@ -23,7 +23,6 @@ import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from greenlithops.energy.meters import MeterRefused, sysfs
 from greenlithops.energy.meters.page import MAX_DOMAINS, Page, Sample
@@ -61,6 +60,8 @@ def runtime_folder(*, make: bool = True) -> str:
     _trusted(folder, 0o700, make=make)
     if sysfs() == "/sys":
         return folder
+    from zlib import crc32  # noqa: PLC0415 - for counters that are not the machine's own
+
     return _trusted(f"{folder}/{crc32(sysfs().encode()):x}", 0o700, make=make)
 
 

@@ -12,8 +12,7 @@ import mmap
 import os
 import stat
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from greenlithops.errors import ConfigurationError
 
@@ -27,8 +26,7 @@ _ATTEMPTS = 100
 MAX_DOMAINS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """What the meter said.
 
     Attributes:
