@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import functools
 import os as base_os
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from greenlithops.errors import NoSuchBucket, NoSuchKey, NotSupported
+from greenlithops.errors import InvalidName, NoSuchBucket, NoSuchKey, NotSupported
 from greenlithops.storage_os import calls
 from greenlithops.storage_os.cloud import CloudStorage
 from greenlithops.storage_os.entries import Scan, StorageEntry
@@ -263,6 +264,8 @@ class CloudFileProxy:
     def mkdir(self, path: FilePath, mode: int = 0o777, **_: Any) -> None:  # noqa: ARG002 - as os has it
         """Make a directory that is seen although nothing is in it; one that is there is fine.
 
+        A storage that keeps objects as files, such as SeaweedFS, does not show it before.
+
         Raises:
             FileExistsError: there is an object of this name.
         """
@@ -273,7 +276,8 @@ class CloudFileProxy:
         if info is not None:
             raise os_error(errno.EEXIST, path)
         if not below:
-            self._storage.put_object(place.bucket, place.prefix, b"")
+            with suppress(InvalidName):  # it is there, then, from what is first written into it
+                self._storage.put_object(place.bucket, place.prefix, b"")
 
     def makedirs(self, name: FilePath, mode: int = 0o777, exist_ok: bool = False) -> None:  # noqa: ARG002 - as os has it
         """Make a directory, as `mkdir` does; those above it need not be made."""
