@@ -1,20 +1,32 @@
-"""What cleans up after a killed program: by a plain request, without the cluster's slow client."""
+"""What cleans up after a program: by a plain request, without the cluster's slow client."""
 
 import asyncio
+import base64
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
+import greenlithops as gl
 from greenlithops.backends.compute.kubernetes.child import mounted
 from greenlithops.backends.compute.kubernetes.guardian import quickly
 from greenlithops.backends.compute.kubernetes.options import KubernetesOptions
-from support.clock import soon
+from support.clock import eventually, soon
 from support.clouds.kubernetes import NAMESPACE
 
+IMAGE = "registry.example.com/me/calls:1"
 GUARDIAN = "greenlithops.backends.compute.kubernetes.guardian"
+#: an agent that waits for signs of its program as long as for its calls
+PATIENT = (
+    "from greenlithops.backends.compute.kubernetes import agent\n"
+    "agent.SILENT_SECONDS = 600\n"
+    "agent.main()"
+)
 JOB = {
     "apiVersion": "batch/v1",
     "kind": "Job",
@@ -75,6 +87,30 @@ async def test_the_end_of_a_program_is_enough(api, cluster):
     async with soon(60):
         assert await process.wait() == 0
     assert not cluster.of("Job")
+
+
+def begin(place):
+    Path(place).touch()
+    time.sleep(600)
+
+
+async def test_a_pod_that_is_told_to_end_waits_for_no_call_of_a_program_that_has_left(
+    options, cluster, tmp_path
+):
+    cluster.images[IMAGE] = "ContainerCreating"  # so that our agent takes the call
+    options |= {"image": IMAGE, "client_seconds": 600, "grace_seconds": 600}
+    file, began = tmp_path / "settings.json", tmp_path / "began"
+    async with soon(60):
+        with contextlib.suppress(LookupError):
+            async with gl.AsyncExecutor("kubernetes", backend_options=options) as executor:
+                settings = base64.b64decode(cluster.of("Secret")[0]["data"]["settings.json"])
+                await asyncio.to_thread(file.write_bytes, settings)
+                agent = await asyncio.create_subprocess_exec(sys.executable, "-c", PATIENT, file)
+                executor.map(begin, [str(began)])
+                await eventually(began.exists, 30)
+                raise LookupError
+        agent.terminate()
+        await agent.wait()
 
 
 async def test_a_pod_waits_for_its_secret(tmp_path):

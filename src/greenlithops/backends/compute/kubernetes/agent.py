@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -248,16 +249,10 @@ class Agent:
     async def _beat(self) -> None:
         while not self._over:
             await asyncio.sleep(min(1.0, self._lease / BEATS))
-            with contextlib.suppress(RedisError, OSError):
-                held = [word for entry, (who, _) in self._running.items() for word in (who, entry)]
-                if held:
-                    lost = await self._redis.eval(exchange.RENEW, 1, self._calls, *held)
-                    for entry in lost:
-                        self._stop(entry.decode())
-                if self._owner:
-                    key = exchange.life_key(self._pool, self._owner)
-                    if (left := await self._redis.pttl(key)) > 0:
-                        self._owner_seen = time.monotonic() - self._owner_seconds + left / 1000
+            with contextlib.suppress(*_AWAY):
+                await self._renew()
+            with contextlib.suppress(*_AWAY):
+                await self._look_for_owner()
             unused = not self._running and time.monotonic() - self._busy_at
             if self._longest_idle is not None and unused > self._longest_idle:
                 self._leaving.set()
@@ -270,6 +265,21 @@ class Agent:
                 for entry in list(self._running):
                     self._stop(entry)
                 self._leaving.set()
+
+    async def _renew(self) -> None:
+        """Keep what runs here, and end what is not ours any more."""
+        held = [word for entry, (who, _) in self._running.items() for word in (who, entry)]
+        if held:
+            for entry in await self._redis.eval(exchange.RENEW, 1, self._calls, *held):
+                self._stop(entry.decode())
+
+    async def _look_for_owner(self) -> None:
+        if self._owner:
+            left = await self._redis.pttl(exchange.life_key(self._pool, self._owner))
+            if left > 0:
+                self._owner_seen = time.monotonic() - self._owner_seconds + left / 1000
+            elif self._leaving.is_set():
+                self._owner_seen = -math.inf  # it has left, and so has this pod to
 
     def _stop(self, entry: str) -> None:
         """End what runs for an entry that is not ours any more: cancelled, or given to another."""
