@@ -247,6 +247,8 @@ def test_misuse_is_told():
 
     with pytest.raises(UsageError, match="is 'task'"):
         energy.measured(scope="thread")(work)
+    with pytest.raises(UsageError, match="5 is no function"):
+        energy.measured(5)
     for kind in (staticmethod, classmethod):
         with pytest.raises(UsageError, match=f"put @measured next to .* @{kind.__name__} above"):
             energy.measured(kind(spin))

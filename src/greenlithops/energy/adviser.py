@@ -175,8 +175,10 @@ def advise(
 
     Raises:
         NotEnoughEvidence: there are too few plans, or a candidate lies outside of what was tried.
-        ConfigurationError: a trial makes no sense, or scipy is not installed.
+        ConfigurationError: a trial or `items` makes no sense, or scipy is not installed.
     """
+    if items is not None and items < 1:
+        raise ConfigurationError(f"advice is for at least one element, not {items}")
     points = _medians(trials)
     plans = sorted({plan for plan, _ in points})
     if len(plans) < LEAST_PLANS:

@@ -111,11 +111,14 @@ def measured(
 
     def decorate(function: Callable[P, R]) -> Measured[P, R]:
         name = label or str(getattr(function, "__qualname__", function))
-        if isinstance(function, staticmethod | classmethod) or not callable(function):
+        given: Any = function  # programs without types pass anything
+        if isinstance(given, staticmethod | classmethod):
             raise UsageError(
                 f"{name} is no function: put @measured next to the function, and "
-                f"@{type(function).__name__} above it"
+                f"@{type(given).__name__} above it"
             )
+        if not callable(given):
+            raise UsageError(f"{given!r} is no function, so it has no calls to measure")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise UsageError(f"{name} is a generator: measure the block that iterates over it")
         if inspect.iscoroutinefunction(function):

@@ -124,6 +124,11 @@ def test_too_few_plans_are_refused():
         advise([trial(Plan(w)) for w in (1, 2, 4)] * 10)
 
 
+def test_advice_is_for_something():
+    with pytest.raises(ConfigurationError, match="at least one element, not 0"):
+        advise([trial(plan) for plan in PLANS], items=0)
+
+
 def test_chaos_is_refused():
     rng = random.Random(1)
     trials = [Trial(plan, N, rng.uniform(1, 100), rng.uniform(1, 1000)) for plan in PLANS]

@@ -112,8 +112,12 @@ class Page:
         """
         import urllib.request  # noqa: PLC0415 - slow to import, and only in the asking thread
 
-        with urllib.request.urlopen(self._url, timeout=_TIMEOUT) as answer:  # noqa: S310 - checked
-            page = answer.read(_LIMIT).decode("utf-8", "replace")
+        try:
+            with urllib.request.urlopen(self._url, timeout=_TIMEOUT) as answer:  # noqa: S310 - checked
+                page = answer.read(_LIMIT).decode("utf-8", "replace")
+        except OSError as error:
+            reason = str(error).removeprefix("<urlopen error ").removesuffix(">")
+            raise OSError(f"{self._url} ({VARIABLE}) cannot be read: {reason}") from error
         if found := joules(page):
             return found
         power = watts(page)
