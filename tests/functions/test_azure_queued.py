@@ -70,7 +70,7 @@ async def test_calls_through_azurites_queue_at_a_stand_in(
     told = {"name": "azure_queue", "endpoint": azurite_queue.endpoint, **account}
     backend = azure_functions(**options)
     async with (
-        soon(50),
+        soon(150),
         gl.AsyncExecutor(backend, storage=storage, monitoring=told) as executor,
     ):
         job = executor.map(work, range(4))
@@ -96,7 +96,7 @@ async def test_an_app_that_dies_in_a_queued_call_at_a_stand_in(options, storage,
     """Nothing takes its message again: whether a call runs twice is for `retries=` to say."""
     monkeypatch.setattr(mailbox, "GRACE_SECONDS", 1.0)
     backend = azure_functions(**options | {"runtime_timeout": 1})
-    async with soon(50), gl.AsyncExecutor(backend, storage=storage) as executor:
+    async with soon(150), gl.AsyncExecutor(backend, storage=storage) as executor:
         with pytest.raises(WorkerLost, match="no reply"):
             await executor.submit(die, 1)
 

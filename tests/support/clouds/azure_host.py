@@ -17,8 +17,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import azure.functions as func
-from azure.core.exceptions import ResourceExistsError
-from azure.storage.queue import QueueServiceClient
 
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 sys.path.insert(0, str(folder))
@@ -31,6 +29,10 @@ turns = threading.Semaphore(int(os.environ["PYTHON_THREADPOOL_THREAD_COUNT"]))
 
 def listen(call, trigger):
     """Have a function called with each message of a queue, once."""
+    # These take a second, and most apps have no queue.
+    from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 - as above
+    from azure.storage.queue import QueueServiceClient  # noqa: PLC0415
+
     settings = host["extensions"]["queues"]
     assert (settings["maxDequeueCount"], settings["messageEncoding"]) == (1, "none"), settings
     name = os.environ[trigger["queueName"].strip("%")]

@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         #: only while an answer comes: a thousand that wait for one have little for Python to trace
         self._parser: httptools.HttpResponseParser | None = None
-        self._headers: list[tuple[str, str]] = []
+        self._headers: list[tuple[str, str]] | None = None  #: likewise
         self._head_bytes = 0  #: of status and headers, while they come
         self._writing = False  #: whether a request is not written whole
         self._writable: asyncio.Future[None] | None = None
@@ -189,11 +189,14 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = []
+        headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         """Begin the answer, unless it is one that is followed by another."""
-        headers, self._headers, self._head_bytes = self._headers, [], 0
+        headers, self._headers, self._head_bytes = self._headers or [], None, 0
         status = self._parser.get_status_code() if self._parser is not None else 0
         if self.answer is not None and status >= 200:  # noqa: PLR2004 - others only say that it comes
             self.answer.began(status, CIMultiDict(headers))
