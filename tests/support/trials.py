@@ -19,7 +19,8 @@ from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
 from support.faults import FaultProxy, Faults
 
-PATIENT = RetryPolicy(attempts=60, delay=0.02, max_delay=0.3, on=StorageUnavailable)
+#: for minutes, as a server's start may take on a busy machine
+PATIENT = RetryPolicy(attempts=600, delay=0.02, max_delay=0.3, on=StorageUnavailable)
 PART = 1 << 20
 
 
