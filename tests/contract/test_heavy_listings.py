@@ -22,9 +22,10 @@ IN_FLIGHT = 128
 
 
 CROWD = 5_000
-NAMES = ["localhost", "redis", "seaweedfs", "gcs", "azure"]
+NAMES = ["localhost", "redis", "seaweedfs", "juicefs", "gcs", "azure"]
 FIXTURES = {
     "seaweedfs": "seaweedfs",
+    "juicefs": "juicefs",
     "gcs": "gcs_on_disk",
     "azure": "azure_in_memory",
     "redis": "valkey",
@@ -63,16 +64,33 @@ def options(name, request, folder):
     if name == "localhost":
         return {"backend": name, "root": folder}
     server = request.getfixturevalue(FIXTURES[name])
+    signed = {
+        "endpoint": server.endpoint,
+        "access_key_id": server.user,
+        "secret_access_key": server.secret,
+    }
     return {
-        "seaweedfs": {
+        "seaweedfs": signed | {"backend": name},
+        "juicefs": signed | {"backend": "minio"},
+        "gcs": {"backend": name, "endpoint": server.endpoint, "project": "tests"},
+        "azure": {
+            "backend": name,
             "endpoint": server.endpoint,
-            "access_key_id": server.user,
-            "secret_access_key": server.secret,
+            "account": server.user,
+            "key": server.secret,
         },
-        "gcs": {"endpoint": server.endpoint, "project": "tests"},
-        "azure": {"endpoint": server.endpoint, "account": server.user, "key": server.secret},
-        "redis": {"url": server.endpoint},
-    }[name] | {"backend": name}
+        "redis": {"backend": name, "url": server.endpoint},
+    }[name]
+
+
+async def emptied(name, storage, bucket):
+    """Delete a bucket that nothing is left in."""
+    left = [entry.key async for entry in storage.list(bucket)]
+    if name == "juicefs":  # it lists folders that have become empty, and keeps them
+        assert all(key.endswith("/") for key in left)
+        return
+    assert left == []
+    await storage.delete_bucket(bucket)
 
 
 async def put_all(storage, bucket, keys):
@@ -121,8 +139,7 @@ async def test_a_hundred_thousand_keys_are_listed(name, server_guard, request, t
         if name != "gcs":
             with timed("delete"):
                 await storage.delete_many(bucket, keys)
-            assert [entry async for entry in storage.list(bucket)] == []
-            await storage.delete_bucket(bucket)
+            await emptied(name, storage, bucket)
     with capsys.disabled():
         print(f"\n{name}: {KEYS} keys, seconds: {seconds}")
 
@@ -142,4 +159,4 @@ async def test_five_thousand_requests_in_flight(name, server_guard, request, tmp
         listed = [(entry.key, entry.size) async for entry in storage.list(bucket)]
         assert listed == [(key, len(body)) for key, body in bodies.items()]
         await storage.delete_many(bucket, bodies)
-        await storage.delete_bucket(bucket)
+        await emptied(name, storage, bucket)
