@@ -27,6 +27,7 @@ from greenlithops.errors import ExecutorClosed
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from greenlithops.energy.carbon import CarbonIntensity
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 
 _MARK_SPACING_NS = 1_000_000  # the counters themselves step about once a millisecond
+_MOMENT_NS, _LOOKS = 2_000_000, 3
 _UPKEEP_NS = 80_000_000  # what can wait is done ten times a second, however often is sampled
 _TOLD_NS = 50_000_000  # other processes do not ask for samples more often than they are told
 
@@ -170,18 +172,30 @@ class EnergySampler:
         """Take a sample now."""
         if self._loop is None or self.timeline is None or self._clock is None:
             return
-        meter = self.selection.meter
-        assert meter is not None  # noqa: S101 - there is a timeline, hence a meter
         try:
-            joules = meter.read()
-            now = time.monotonic_ns()
-            self.timeline.append(now, joules, self._clock.read())
+            now, joules, busy = self._look(self._clock)
+            self.timeline.append(now, joules, busy)
         except OSError as error:
             self._stop(str(error))
             return
         if self._publisher is not None and now - self._told_ns >= _TOLD_NS:
             self._told_ns = now
             self._publisher.tell(now, joules)
+
+    def _look(self, clock: CpuClock) -> tuple[int, Mapping[str, float], int]:
+        """Return the time, the counters and the machine's CPU time, of one moment.
+
+        Where others are given the processor in between, they are of several: then once more.
+        """
+        meter = self.selection.meter
+        assert meter is not None  # noqa: S101 - there is a timeline, hence a meter
+        for _ in range(_LOOKS):
+            begin = time.monotonic_ns()
+            joules = meter.read()
+            now, busy = time.monotonic_ns(), clock.read()
+            if time.monotonic_ns() - begin < _MOMENT_NS:
+                break
+        return now, joules, busy
 
     def open_window(
         self,
