@@ -184,11 +184,11 @@ class Session:
     # Values.
 
     def seal(self, key: str, value: Any) -> bytes:
-        """Return a value as signed bytes that only the object `key` of this session takes."""
+        """Return a value as signed bytes that only the object `key` of this program takes."""
         return self.sign(key, self.pack(value))
 
     def pack(self, value: Any) -> bytes:
-        """Return a value as bytes that stay within this session: its key is not in them."""
+        """Return a value as bytes that stay within this program: its key is not in them."""
         outer = getattr(_packing, "session", None)
         _packing.session = self
         try:

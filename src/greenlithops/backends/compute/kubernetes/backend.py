@@ -170,7 +170,7 @@ class KubernetesBackend:
             await link.close(whole=whole)
 
     async def _settings(self, api: Api, client: str) -> dict[str, Any]:
-        """Return what workers of this session must know, or those of an installed pool do."""
+        """Return what workers of this executor must know, or those of an installed pool do."""
         options = self.options
         if options.pool is not None:
             try:
