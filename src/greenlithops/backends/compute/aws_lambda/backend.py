@@ -10,7 +10,7 @@ from greenlithops.backends.compute.aws_lambda.control import Control
 from greenlithops.backends.compute.aws_lambda.endpoint import Endpoint
 from greenlithops.backends.compute.aws_lambda.options import PYTHON, LambdaOptions
 from greenlithops.backends.compute.aws_lambda.report import log_tail, report
-from greenlithops.backends.compute.http.deferred import Deferred
+from greenlithops.backends.compute.http.deferred import Deferred, Defers
 from greenlithops.errors import (
     IncompatibleRuntime,
     PayloadTooLarge,
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from greenlithops.backends.compute.aws_lambda.deployment import Deployed
     from greenlithops.backends.compute.http.depot import Place
-    from greenlithops.monitoring.shared import SharedChannel
-    from greenlithops.protocols import Depot
 
 MOST_EVENT = 6 << 20  #: bytes of JSON that Lambda takes for an answer at once
 MOST_LATER = 256 << 10  #: and for none
@@ -45,7 +43,7 @@ def aws_lambda(**options: Any) -> LambdaBackend:
     return LambdaBackend(LambdaOptions.of(options))
 
 
-class LambdaBackend:
+class LambdaBackend(Defers):
     """Runs calls in a function of AWS Lambda, which is deployed when this is opened.
 
     Args:
@@ -76,19 +74,6 @@ class LambdaBackend:
         self._account = self.deployer.account
         self._deferred = Deferred("Lambda", MOST_EVENT * 3 // 4)
         self._endpoint: Endpoint | None = None
-
-    def use(self, depot: Depot) -> None:
-        """Pass what is too large for Lambda through a storage, if that has a bucket."""
-        self._deferred.use(depot)
-
-    def hear(self, channel: SharedChannel) -> None:
-        """Be told by a channel that replies of asynchronous invocations have come."""
-        self._deferred.hear(channel)
-
-    @property
-    def news(self) -> tuple[str, dict[str, Any], str] | None:
-        """What functions tell; see `SupportsNews`."""
-        return self._deferred.news
 
     async def __aenter__(self) -> Self:
         if self.options.asynchronous:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from greenlithops.backends.compute.azure_functions.queue import MOST_MESSAGE
 from greenlithops.backends.compute.hosted import HostedBackend
-from greenlithops.backends.compute.http.deferred import Deferred
+from greenlithops.backends.compute.http.deferred import Deferred, Defers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
     from greenlithops.backends.compute.azure_functions.deployment import AzureFunctionsDeployer
     from greenlithops.models import Limits, Reply, ServiceSize
-    from greenlithops.monitoring.shared import SharedChannel
-    from greenlithops.protocols import Depot
 
 
-class QueuedBackend(HostedBackend):
+class QueuedBackend(Defers, HostedBackend):
     """A function app whose replies come through the executor's storage.
 
     Args:
@@ -45,19 +43,6 @@ class QueuedBackend(HostedBackend):
         self._seconds = seconds
         self._queues = deployer.queues
         self._deferred = Deferred(name, MOST_MESSAGE * 3 // 4)
-
-    def use(self, depot: Depot) -> None:
-        """Have replies come through a storage, if it has a bucket."""
-        self._deferred.use(depot)
-
-    def hear(self, channel: SharedChannel) -> None:
-        """Be told by a channel that replies have come."""
-        self._deferred.hear(channel)
-
-    @property
-    def news(self) -> tuple[str, dict[str, Any], str] | None:
-        """What the app tells; see `SupportsNews`."""
-        return self._deferred.news
 
     async def __aenter__(self) -> Self:
         self._deferred.check()  # before anything is made

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from yarl import URL
 
 from greenlithops.backends.compute.http.client import Answered, Client
-from greenlithops.backends.compute.http.deferred import Deferred
+from greenlithops.backends.compute.http.deferred import Deferred, Defers
 from greenlithops.backends.compute.http.mailbox import GRACE_SECONDS, Mailbox
 from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.errors import (
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from types import TracebackType
 
-    from greenlithops.monitoring.shared import SharedChannel
-    from greenlithops.protocols import Depot
-
     Headers = Callable[[], Awaitable[Mapping[str, str]]]
     Sign = Callable[[bytes], Awaitable[Mapping[str, str]]]
     Read = Callable[[Mapping[str, str], bytes], Reply]
@@ -41,7 +38,7 @@ _ASYNCHRONOUS = {"Prefer": "respond-async"}
 _STREAMS = {"Accept": f"{STREAM}, {WHOLE}"}
 
 
-class HttpBackend:
+class HttpBackend(Defers):
     """Runs calls in a service that answers HTTP requests.
 
     Args:
@@ -135,19 +132,6 @@ class HttpBackend:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
-
-    def use(self, depot: Depot) -> None:
-        """Have replies of asynchronous invocations come through a storage, if it has a bucket."""
-        self._deferred.use(depot)
-
-    def hear(self, channel: SharedChannel) -> None:
-        """Be told by a channel that replies of asynchronous invocations have come."""
-        self._deferred.hear(channel)
-
-    @property
-    def news(self) -> tuple[str, dict[str, Any], str] | None:
-        """What services tell; see `SupportsNews`."""
-        return self._deferred.news
 
     async def invoke(self, body: bytes) -> Reply:
         """Return the reply to a message."""

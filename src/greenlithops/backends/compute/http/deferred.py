@@ -142,5 +142,24 @@ class Deferred:
             await self.messages.delete(source)
 
 
+class Defers:
+    """The part of a backend that is told of the executor's storage and push channel."""
+
+    _deferred: Deferred
+
+    def use(self, depot: Depot) -> None:
+        """Have what comes later, or is too large, pass through a storage, if it has a bucket."""
+        self._deferred.use(depot)
+
+    def hear(self, channel: SharedChannel) -> None:
+        """Be told by a channel that replies of asynchronous invocations have come."""
+        self._deferred.hear(channel)
+
+    @property
+    def news(self) -> tuple[str, dict[str, Any], str] | None:
+        """What services tell; see `SupportsNews`."""
+        return self._deferred.news
+
+
 def _encoded(body: bytes) -> str:
     return b2a_base64(body, newline=False).decode()
