@@ -7,47 +7,18 @@ import ssl
 import pytest
 import trustme
 
-from greenlithops.backends.compute.http import client as clients
 from greenlithops.backends.compute.http.client import Client
-from greenlithops.backends.compute.http.dialer import trusted
+from greenlithops.backends.http.dialer import trusted
 from greenlithops.errors import (
     ConfigurationError,
     ServiceRefused,
     ServiceUnavailable,
     WorkerLost,
 )
+from support.answering import OK, request, saying, serving
 from support.clock import eventually, soon
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 LARGE = 8 << 20
-
-
-async def request(reader):
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    length = next(int(one.split(b":")[1]) for one in lines if one.startswith(b"content-length"))
-    return head, await reader.readexactly(length)
-
-
-@contextlib.asynccontextmanager
-async def serving(serve, tls=None):
-    """Serve connections with a coroutine function; give the port."""
-    running = set()
-
-    async def one(reader, writer):
-        running.add(asyncio.current_task())
-        with contextlib.suppress(asyncio.CancelledError, asyncio.IncompleteReadError, OSError):
-            await serve(reader, writer)
-        writer.close()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await writer.wait_closed()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -58,22 +29,6 @@ async def client_of(serve, silence=20.0, **headers):
             yield client
         finally:
             await client.close()
-
-
-def saying(*parts, close=False):
-    """Serve requests on a connection with an answer in these parts, and end it then, or not."""
-
-    async def serve(reader, writer):
-        while True:
-            await request(reader)
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-                await asyncio.sleep(0.01)
-            if close:
-                return
-
-    return serve
 
 
 @pytest.mark.parametrize(
@@ -112,7 +67,7 @@ async def test_answers(parts, close, status, body, kept):
         for _ in range(2):
             answer = await client.ask(b"x")
             assert (answer.status, answer.body) == (status, body)
-        await eventually(lambda: len(client._all) == kept)
+        await eventually(lambda: len(client._pool._all) == kept)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +186,7 @@ async def test_an_answer_before_the_request_was_written():
     async with client_of(serve) as client:
         assert (await client.ask(bytes(64 << 20))).status == 413
         await eventually(
-            lambda: not client._all
+            lambda: not client._pool._all
         )  # where the request ends is not known on the other side
 
 
@@ -242,7 +197,7 @@ async def test_requests_that_are_cancelled_end_their_connections():
         for task in asking:
             task.cancel()
         await asyncio.wait(asking)
-        await eventually(lambda: not client._all)
+        await eventually(lambda: not client._pool._all)
 
 
 async def test_closing_under_requests():
@@ -260,10 +215,10 @@ async def test_closing_under_requests():
 async def test_connections_rest_for_a_while(monkeypatch):
     async with client_of(saying(OK), silence=0.2) as client:
         await asyncio.gather(*(client.ask(b"x") for _ in range(5)))
-        assert len(client._all) == 5
-        monkeypatch.setattr(clients, "KEPT_SECONDS", 0.05)
-        await eventually(lambda: not client._all)
-        await eventually(lambda: not client._resting)
+        assert len(client._pool._all) == 5
+        monkeypatch.setattr(client._pool, "_kept", 0.05)
+        await eventually(lambda: not client._pool._all)
+        await eventually(lambda: not client._pool._resting)
 
 
 async def test_nobody_there(unused_port):
@@ -302,7 +257,7 @@ async def test_tls_trusts_whom_the_system_does(monkeypatch, tmp_path):
                 client = Client(f"https://{url}:{port}/", 10.0, {}, **options)
                 for _ in range(3):
                     assert (await client.ask(b"x")).body == b"abc"
-                assert len(client._all) == 1
+                assert len(client._pool._all) == 1
                 await client.close()
         finally:
             trusted.cache_clear()

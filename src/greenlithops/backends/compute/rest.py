@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from greenlithops.backends.compute.http.proxies import proxy_url
 from greenlithops.backends.compute.http.refusals import seconds_to_wait
+from greenlithops.backends.http.proxies import proxy_url
 from greenlithops.errors import ServiceError, ServiceRefused, ServiceUnavailable
 from greenlithops.offload import LARGE
 

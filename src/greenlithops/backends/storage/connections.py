@@ -1,52 +1,31 @@
-"""One pool of connections to a storage that speaks HTTP, and what breaks on it."""
+"""One pool of connections to each server of a storage that speaks HTTP, and what breaks on it."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import TYPE_CHECKING
-from urllib.request import getproxies, proxy_bypass
-from weakref import WeakSet
 
-import aiohttp
-from aiohttp.payload import Payload
-
-from greenlithops.errors import StorageClosed, StorageError, StorageTimeout, StorageUnavailable
+from greenlithops.backends.http.answer import BrokenConnection
+from greenlithops.backends.http.pool import Pool, Silence, lines
+from greenlithops.errors import (
+    ServiceRefused,
+    StorageClosed,
+    StorageError,
+    StorageTimeout,
+    StorageUnavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiohttp.abc import AbstractStreamWriter
     from yarl import URL
 
+    from greenlithops.backends.http.answer import Answer
     from greenlithops.objects import Buffer
 
-READ_AHEAD = 1 << 20  #: bytes that may wait in a connection that is not read from
-PIECE = 256 << 10  #: bytes of a body that are written at a time
-
-
-class Content(Payload):
-    """A body in memory, written in pieces, each of which has to be taken in time."""
-
-    def __init__(self, data: Buffer, seconds: float) -> None:
-        super().__init__(data)
-        self._size = len(data)
-        self._seconds = seconds
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Return the body as text."""
-        return bytes(self._value).decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Write the body."""
-        if len(self._value) <= PIECE:
-            await writer.write(self._value)
-            return
-        view = memoryview(self._value)
-        for start in range(0, len(view), PIECE):
-            async with asyncio.timeout(self._seconds):
-                await writer.write(view[start : start + PIECE])
-                await writer.drain()
+KEPT_SECONDS = 15.0  #: that a connection may rest
+BODILESS = "GET", "HEAD", "DELETE"  #: methods of which nobody asks for a length
+REPEATABLE = "GET", "HEAD", "PUT", "DELETE"  #: methods that do the same when they are sent again
 
 
 class Connections:
@@ -60,32 +39,17 @@ class Connections:
     def __init__(self, connect_timeout: float, read_timeout: float) -> None:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
-        self._session: aiohttp.ClientSession | None = None
-        self._proxies: dict[str, str | None] = {}  #: by the beginning of a URL
-        self._answers: WeakSet[aiohttp.ClientResponse] = WeakSet()
+        self._pools: dict[str, Pool] | None = None  #: by the beginning of a URL
 
-    async def open(self) -> aiohttp.ClientSession:
-        """Make the pool; a connection is made when one is needed."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # how many at once is bounded above
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=self._connect_timeout, sock_read=self._read_timeout
-            ),
-            auto_decompress=False,  # an object that was put compressed is got as it is
-            read_bufsize=READ_AHEAD,
-            skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
-        )
-        return self._session
+    async def open(self) -> None:
+        """Begin; a connection is made when one is needed."""
+        self._pools = {}
 
     async def close(self) -> None:
-        """Close the connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            for answer in self._answers:  # otherwise their readers would wait for ever
-                answer.content.set_exception(aiohttp.ClientConnectionError("it was closed"))
-            await session.close()
-            await asyncio.sleep(0)  # transports of TLS say goodbye in the loop's next round
+        """Close the connections; who waits for an answer is told so."""
+        pools, self._pools = self._pools, None
+        for pool in (pools or {}).values():
+            await pool.close()
 
     async def request(
         self,
@@ -96,13 +60,14 @@ class Connections:
         *,
         bucket: str,
         key: str | None,
-    ) -> aiohttp.ClientResponse:
+    ) -> Answer:
         """Return the answer to a request, which the caller reads or releases.
 
         Args:
             method: in capitals.
             url: encoded already.
-            headers: as they are sent.
+            headers: as they are sent; ``host`` and ``content-length``, if they are there, in lower
+                case.
             body: what is sent.
             bucket: what an error is about.
             key: the object that it is about.
@@ -111,47 +76,67 @@ class Connections:
             StorageClosed: the connections are closed.
             StorageUnavailable: there was no answer.
         """
-        if self._session is None:
+        if self._pools is None:
             raise StorageClosed(bucket=bucket, key=key)
+        pool = self._pool(self._pools, url)
+        complete = {"host": url.host_port_subcomponent or "", **pool.proof, **headers}
+        if len(body) or method not in BODILESS:
+            complete["content-length"] = str(len(body))
+        head = f"{method} {pool.target(url)} HTTP/1.1\r\n{lines(complete)}\r\n"
         try:
-            answer = await self._session.request(
-                method,
-                url,
-                headers=headers,
-                data=Content(body, self._read_timeout) if len(body) else None,
-                allow_redirects=False,
-                proxy=self._proxy(url),
-            )
-        except (aiohttp.ClientError, OSError) as error:
+            return await _answered(pool, method, head.encode("utf-8", "surrogateescape"), body)
+        except (BrokenConnection, OSError) as error:
             raise broken(error, bucket, key) from error
-        self._answers.add(answer)
-        return answer
 
-    def _proxy(self, url: URL) -> str | None:
-        """Return the proxy that the environment names for a server; it is asked once."""
+    def _pool(self, pools: dict[str, Pool], url: URL) -> Pool:
         server = f"{url.scheme}://{url.authority}"
-        if server not in self._proxies:
-            bypass = proxy_bypass(url.host or "")
-            self._proxies[server] = None if bypass else getproxies().get(url.scheme)
-        return self._proxies[server]
+        if server not in pools:
+            pools[server] = Pool(
+                url,
+                silence=self._read_timeout,
+                connect=self._connect_timeout,
+                kept=KEPT_SECONDS,
+            )
+        return pools[server]
 
     @staticmethod
-    async def read(response: aiohttp.ClientResponse, bucket: str, key: str | None = None) -> bytes:
+    async def read(answer: Answer, bucket: str, key: str | None = None) -> bytes:
         """Return what comes with an answer. Raises `StorageUnavailable` if it is cut short."""
         try:
-            return await response.read()
-        except (aiohttp.ClientError, OSError) as error:
+            return await answer.read()
+        except BrokenConnection as error:
             raise broken(error, bucket, key) from error
         finally:
-            response.release()
+            answer.release()
+
+
+async def _answered(
+    pool: Pool, method: str, head: bytes, body: Buffer, *, fresh: bool = False
+) -> Answer:
+    """Return an answer that has begun."""
+    answer = await pool.send(head, body, bodiless=method == "HEAD", fresh=fresh)
+    try:
+        await answer.begin()
+    except BrokenConnection as error:
+        # A server may close a connection that rests in the moment in which it is used again.
+        if not answer.reused or method not in REPEATABLE or isinstance(error, Silence):
+            raise
+    except BaseException:
+        answer.release()
+        raise
+    else:
+        return answer
+    return await _answered(pool, method, head, body, fresh=True)
 
 
 def broken(error: Exception, bucket: str, key: str | None) -> StorageError:
     """Return the error that a failure of the connection stands for."""
     what = where(bucket, key)
-    if isinstance(error, (ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError)):
+    if isinstance(error, ssl.SSLCertVerificationError):
         return StorageError(f"the storage's certificate cannot be trusted: {error}", bucket=bucket)
-    if isinstance(error, TimeoutError):
+    if isinstance(error, ServiceRefused):
+        return StorageError(f"{what}: {error}", bucket=bucket, key=key)  # a proxy's last word
+    if isinstance(error, (TimeoutError, Silence)):
         return StorageTimeout(f"{what}: the storage did not answer in time", bucket=bucket, key=key)
     text = str(error) or type(error).__name__
     return StorageUnavailable(f"{what}: {text}", bucket=bucket, key=key)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-import aiohttp
-
+from greenlithops.backends.http.answer import BrokenConnection
 from greenlithops.backends.storage.connections import broken, where
 from greenlithops.errors import (
     ChecksumMismatch,
@@ -18,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from types import TracebackType
 
+    from greenlithops.backends.http.answer import Answer
     from greenlithops.objects import Buffer, ObjectInfo, Span
 
 PARTIAL = 206
+PIECE = 1 << 20  #: bytes that are given at a time
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -59,7 +60,7 @@ class Reading:
 
     def __init__(
         self,
-        asked: Callable[[], Awaitable[aiohttp.ClientResponse]],
+        asked: Callable[[], Awaitable[Answer]],
         info: Callable[[int, Mapping[str, str]], ObjectInfo],
         check: Callable[[Mapping[str, str]], Check | None],
         span: Span | None,
@@ -68,16 +69,16 @@ class Reading:
         self._info = info
         self._check = check
         self._span = span
-        self._response: aiohttp.ClientResponse | None = None
+        self._answer: Answer | None = None
 
     async def __aenter__(self) -> Body:
-        response = await self._asked()
+        answer = await self._asked()
         try:
-            body = self._body(response)
+            body = self._body(answer)
         except BaseException:
-            response.release()
+            answer.release()
             raise
-        self._response = response
+        self._answer = answer
         return body
 
     async def __aexit__(
@@ -86,13 +87,13 @@ class Reading:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._response is not None:
-            self._response.release()  # closes the connection if there is more to come
+        if self._answer is not None:
+            self._answer.release()  # closes the connection if there is more to come
 
-    def _body(self, response: aiohttp.ClientResponse) -> Body:
-        headers = response.headers
+    def _body(self, answer: Answer) -> Body:
+        headers = answer.headers
         length = headers.get("Content-Length")
-        if response.status == PARTIAL:
+        if answer.status == PARTIAL:
             found = _RANGE.fullmatch(headers.get("Content-Range", ""))
             if found is None:
                 raise NotSupported("the storage gave a range of unknown place")
@@ -107,7 +108,7 @@ class Reading:
         if self._span is not None:
             _check_given(self._span, info, (start, last + 1))
         whole = last + 1 - start == size
-        return Body(response, info, start, last + 1, self._check(headers) if whole else None)
+        return Body(answer, info, start, last + 1, self._check(headers) if whole else None)
 
 
 def _check_given(span: Span, info: ObjectInfo, given: tuple[int, int]) -> None:
@@ -132,7 +133,7 @@ class Body:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        answer: Answer,
         info: ObjectInfo,
         start: int,
         stop: int,
@@ -141,29 +142,46 @@ class Body:
         self.info = info
         self.start = start
         self.stop = stop
-        self._response = response
+        self._answer = answer
         self._position = start
         self._check = check
 
     async def read(self) -> bytes:
-        """Return all that has not been taken yet."""
-        return b"".join([piece async for piece in self.chunks()])
+        """Return all that has not been taken yet, checked."""
+        try:
+            data = await self._answer.read(None if self._check is None else self._check.take)
+        except BrokenConnection as error:
+            raise broken(error, self.info.bucket, self.info.key) from error
+        self._came(data)
+        if self._position < self.stop:
+            self._cut()
+        return data
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Give it in pieces of at most 2 MiB; the last one after all of it was checked."""
-        info = self.info
+        """Give it in pieces of at most `PIECE`; the last one after all of it was checked."""
         while self._position < self.stop:
             try:
-                piece = await self._response.content.readany()
-            except (aiohttp.ClientError, OSError) as error:
-                raise broken(error, info.bucket, info.key) from error
+                piece = await self._answer.some(PIECE)
+            except BrokenConnection as error:
+                raise broken(error, self.info.bucket, self.info.key) from error
             if not piece:
-                missing = f"{self.stop - self._position} bytes did not come"
-                raise broken(aiohttp.ClientPayloadError(missing), info.bucket, info.key)
-            self._position += len(piece)
+                self._cut()
             if self._check is not None:
                 self._check.take(piece)
-                if self._position >= self.stop and (wrong := self._check.wrong()):
-                    what = where(info.bucket, info.key)
-                    raise ChecksumMismatch(f"{what}: {wrong}", bucket=info.bucket, key=info.key)
+            self._came(piece)
             yield piece
+
+    def _came(self, piece: bytes) -> None:
+        """Take note of the next bytes; raise `ChecksumMismatch` if all are there, and wrong."""
+        self._position += len(piece)
+        if (
+            self._check is not None
+            and self._position >= self.stop
+            and (wrong := self._check.wrong())
+        ):
+            what = where(self.info.bucket, self.info.key)
+            raise ChecksumMismatch(f"{what}: {wrong}", bucket=self.info.bucket, key=self.info.key)
+
+    def _cut(self) -> NoReturn:
+        missing = f"{self.stop - self._position} bytes did not come"
+        raise broken(ConnectionResetError(missing), self.info.bucket, self.info.key)

@@ -15,8 +15,7 @@ from greenlithops.backends.storage.connections import Connections
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import aiohttp
-
+    from greenlithops.backends.http.answer import Answer
     from greenlithops.errors import StorageError
     from greenlithops.objects import Buffer
 
@@ -60,20 +59,20 @@ class Web:
         *,
         bucket: str,
         key: str | None,
-    ) -> aiohttp.ClientResponse:
+    ) -> Answer:
         """Return the answer to a request, as of `Connections.request`.
 
         Raises:
             StorageError: the one that the answer stands for.
         """
         target = URL(url, encoded=True)
-        response = await self._connections.request(
+        answer = await self._connections.request(
             method, target, headers, body, bucket=bucket, key=key
         )
-        if response.status < FAILED:
-            return response
-        data = await self._connections.read(response, bucket, key)
-        raise self._failed(Refusal(response.status, response.headers, data), bucket, key)
+        if answer.status < FAILED:
+            return answer
+        data = await self._connections.read(answer, bucket, key)
+        raise self._failed(Refusal(answer.status, answer.headers, data), bucket, key)
 
     async def ask(
         self,
@@ -86,8 +85,8 @@ class Web:
         key: str | None,
     ) -> tuple[Mapping[str, str], bytes]:
         """Return headers and body of the answer to a request; as `send` does it."""
-        response = await self.send(method, url, headers, body, bucket=bucket, key=key)
-        return response.headers, await self._connections.read(response, bucket, key)
+        answer = await self.send(method, url, headers, body, bucket=bucket, key=key)
+        return answer.headers, await self._connections.read(answer, bucket, key)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

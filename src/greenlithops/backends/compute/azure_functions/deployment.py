@@ -20,11 +20,11 @@ from greenlithops.backends.compute.azure_functions.bodies import (
 from greenlithops.backends.compute.azure_functions.options import NAME, AzureFunctionsOptions
 from greenlithops.backends.compute.azure_functions.queue import Queues, queue_name
 from greenlithops.backends.compute.hosted import Service, late
-from greenlithops.backends.compute.http.proxies import proxy_url
 from greenlithops.backends.compute.http.refusals import refusal
 from greenlithops.backends.compute.package import Package, package
 from greenlithops.backends.compute.rest import becomes
 from greenlithops.backends.compute.services import PYTHON, digest_of, with_files
+from greenlithops.backends.http.proxies import proxy_url
 from greenlithops.errors import ConfigurationError, ServiceRefused, ServiceUnavailable
 from greenlithops.offload import off_loop
 from greenlithops.worker.service import KEY_VARIABLE

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from greenlithops.backends.compute.http.proxies import proxy_url
 from greenlithops.backends.compute.rest import reason
+from greenlithops.backends.http.proxies import proxy_url
 from greenlithops.errors import ServiceRefused, ServiceUnavailable
 
 if TYPE_CHECKING:

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    import aiohttp
-
+    from greenlithops.backends.http.answer import Answer
     from greenlithops.backends.storage.azure.access import Credential
     from greenlithops.objects import Buffer, Part, PutOptions, Span, Upload
 
@@ -157,7 +156,7 @@ class AzureStorage:
         check_blob(bucket, key)
         check_span(span, bucket, key)
 
-        async def asked() -> aiohttp.ClientResponse:
+        async def asked() -> Answer:
             headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
             wanted = span
             if wanted is not None and wanted.start < 0:
@@ -287,7 +286,7 @@ class AzureStorage:
         bucket: str,
         key: str | None,
         headers: Mapping[str, str] = NO_HEADERS,
-    ) -> aiohttp.ClientResponse:
+    ) -> Answer:
         url, headers = await self._access.allowed(method, self._url(bucket, key), {}, headers)
         return await self._web.send(method, url, headers, b"", bucket=bucket, key=key)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
+
+import aiohttp
 
 from greenlithops.backends.storage.connections import where
 from greenlithops.backends.storage.deleting import one_by_one
@@ -50,8 +53,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    import aiohttp
-
+    from greenlithops.backends.http.answer import Answer
     from greenlithops.objects import Buffer, ListQuery, Part, Span, Upload
 
 GOOGLE = "https://storage.googleapis.com"
@@ -113,16 +115,18 @@ class GcsStorage:
             anonymous = self._endpoint.startswith("http://")
         self._access = Access(service_file or credentials_path, anonymous=anonymous)
         self._web = Web(failed, connect_timeout, read_timeout)
+        self._session: aiohttp.ClientSession | None = None  #: in which tokens are asked for
 
     def __repr__(self) -> str:
         return f"<GcsStorage at {self._endpoint}>"
 
     async def __aenter__(self) -> Self:
-        session = await self._web.open()
+        await self._web.open()
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         try:
-            await self._access.open(session)
+            await self._access.open(self._session)
         except BaseException:
-            await self._web.close()
+            await self._session.close()
             raise
         return self
 
@@ -133,6 +137,9 @@ class GcsStorage:
         trace: TracebackType | None,
     ) -> None:
         await self._access.close()
+        if self._session is not None:
+            await self._session.close()
+            await asyncio.sleep(0)  # its transports of TLS say goodbye in the loop's next round
         await self._web.close()
 
     # Buckets.
@@ -194,7 +201,7 @@ class GcsStorage:
         check_object(bucket, key)
         check_span(span, bucket, key)
 
-        async def asked() -> aiohttp.ClientResponse:
+        async def asked() -> Answer:
             # What was put compressed shall come as it is, so that its length and CRC are right.
             headers = {**await self._access.headers(), "Accept-Encoding": "gzip"}
             if span is not None:

@@ -15,8 +15,7 @@ from greenlithops.backends.storage.s3.sigv4 import EMPTY, UNSIGNED, Target
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import aiohttp
-
+    from greenlithops.backends.http.answer import Answer
     from greenlithops.backends.storage.s3.account import Account
     from greenlithops.backends.storage.s3.options import Options
     from greenlithops.backends.storage.s3.places import Place
@@ -67,7 +66,7 @@ class Wire:
         self.read = self._connections.read
         self._skew = 0.0  #: seconds that the server's clock is ahead of ours
 
-    async def send(self, request: Request) -> aiohttp.ClientResponse:
+    async def send(self, request: Request) -> Answer:
         """Return the answer to a request, which the caller reads or releases.
 
         Raises:
@@ -84,7 +83,7 @@ class Wire:
                 break
         raise answered(response.status, response.headers, document, bucket, key or None)
 
-    async def _once(self, request: Request, place: Place) -> aiohttp.ClientResponse:
+    async def _once(self, request: Request, place: Place) -> Answer:
         path = place.of(request.key)
         return await self._connections.request(
             request.method,
@@ -108,7 +107,7 @@ class Wire:
 
     async def _moved(
         self,
-        response: aiohttp.ClientResponse,
+        response: Answer,
         document: Mapping[str, str],
         bucket: str,
         place: Place,

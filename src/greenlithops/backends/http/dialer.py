@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohappyeyeballs import start_connection
 
-from greenlithops.backends.compute.http.proxies import proxy_for, tunnel
+from greenlithops.backends.http.proxies import proxy_for, tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yarl import URL
 
-P = TypeVar("P", bound=asyncio.Protocol)
+P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 NAME_SECONDS = 300.0  #: for which the addresses of a name are not asked for again
 OTHER_FAMILY_SECONDS = 0.25  #: until another address is tried besides one that does not answer
@@ -77,9 +77,11 @@ class Dialer:
             return self._addresses
         async with self._asking:
             if not self._addresses or loop.time() - self._asked >= NAME_SECONDS:
-                self._addresses = await loop.getaddrinfo(
-                    self._reached.raw_host, self._reached.port, type=1
-                )
+                host = self._reached.raw_host
+                try:
+                    self._addresses = await loop.getaddrinfo(host, self._reached.port, type=1)
+                except UnicodeError as error:  # as a label of more than 63 letters is
+                    raise OSError(f"{host} cannot be the name of a host: {error}") from error
                 self._asked = loop.time()
         return self._addresses
 
