@@ -18,8 +18,9 @@ from greenlithops.storage.async_storage import AsyncStorage
 class Serving:
     """A server on loopback with one handler, and a storage at it."""
 
-    def __init__(self, handle):
+    def __init__(self, handle, **options):
         self._handle = handle
+        self._options = options
 
     async def __aenter__(self):
         application = web.Application()
@@ -30,7 +31,8 @@ class Serving:
         await site.start()
         port = self._runner.addresses[0][1]
         keys = {"access_key_id": "a", "secret_access_key": "b"}
-        self._storage = AsyncStorage("s3", endpoint=f"http://127.0.0.1:{port}", **keys)
+        endpoint = f"http://127.0.0.1:{port}"
+        self._storage = AsyncStorage("s3", endpoint=endpoint, **keys, **self._options)
         return await self._storage.__aenter__()
 
     async def __aexit__(self, *error):
@@ -181,6 +183,24 @@ async def test_the_length_of_a_range_is_told_twice(length, right):
             return
         with pytest.raises(NotSupported, match="3 bytes as the range"):
             await storage.get("bucket", "key", 3)
+
+
+@pytest.mark.parametrize("rest", [b"456789!", b"4567", b""])
+async def test_a_range_without_a_length_is_as_long_as_it_says(rest):
+    async def handle(request):
+        headers = {"Content-Range": "bytes 3-9/10", "Etag": '"1"'}
+        answer = web.StreamResponse(status=206, headers=headers)
+        answer.enable_chunked_encoding()
+        await answer.prepare(request)
+        await answer.write(b"3" + rest)
+        return answer
+
+    error = NotSupported if b"!" in rest else StorageUnavailable
+    async with Serving(handle, retries=0) as storage:
+        with pytest.raises(error):
+            await storage.get("bucket", "key", 3)
+        with pytest.raises(error):
+            [piece async for piece in storage.stream("bucket", "key", 3)]
 
 
 async def test_a_server_that_stored_something_else():

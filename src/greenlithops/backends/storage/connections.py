@@ -139,6 +139,8 @@ def broken(error: Exception, bucket: str, key: str | None) -> StorageError:
     if isinstance(error, (TimeoutError, Silence)):
         return StorageTimeout(f"{what}: the storage did not answer in time", bucket=bucket, key=key)
     text = str(error) or type(error).__name__
+    if isinstance(error, BrokenConnection):
+        text = f"the connection broke: {text}"
     return StorageUnavailable(f"{what}: {text}", bucket=bucket, key=key)
 
 

@@ -172,15 +172,19 @@ class Body:
             yield piece
 
     def _came(self, piece: bytes) -> None:
-        """Take note of the next bytes; raise `ChecksumMismatch` if all are there, and wrong."""
+        """Take note of the next bytes; when all are there, raise what is wrong with them."""
+        info = self.info
         self._position += len(piece)
+        if self._position > self.stop:
+            raise NotSupported(f"{where(info.bucket, info.key)}: more came than was said")
         if (
             self._check is not None
-            and self._position >= self.stop
+            and self._position == self.stop
             and (wrong := self._check.wrong())
         ):
-            what = where(self.info.bucket, self.info.key)
-            raise ChecksumMismatch(f"{what}: {wrong}", bucket=self.info.bucket, key=self.info.key)
+            raise ChecksumMismatch(
+                f"{where(info.bucket, info.key)}: {wrong}", bucket=info.bucket, key=info.key
+            )
 
     def _cut(self) -> NoReturn:
         missing = f"{self.stop - self._position} bytes did not come"
