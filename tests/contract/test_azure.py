@@ -12,7 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 from yarl import URL
 
-from greenlithops.backends.storage.azure import backend
+from greenlithops.backends.storage.azure import backend, documents
 from greenlithops.backends.storage.azure.access import Access, Account
 from greenlithops.backends.storage.azure.names import check_blob
 from greenlithops.errors import (
@@ -176,6 +176,12 @@ async def test_names_that_azure_would_change_are_refused(azurite):
         for key in ("..", "a/../b", "a.", "back\\slash", "tab\t"):
             with pytest.raises(InvalidName):
                 await storage.put("bucket", key, b"1")
+
+
+def test_listed_names_that_xml_cannot_hold():
+    names = b'<Blob><Name Encoded="true">%EF%BF%BE%25</Name></Blob><Blob><Name>%25</Name></Blob>'
+    data = b"<EnumerationResults><Blobs>%b</Blobs></EnumerationResults>" % names
+    assert [entry.key for entry in documents.page(data, "b", "").objects] == ["\ufffe%", "%25"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import secrets
 
 import pytest
 
+from greenlithops.errors import InvalidName
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import ODD_KEYS, StorageContract
 
@@ -64,6 +65,13 @@ class TestJuiceFS(StorageContract):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         async with AsyncStorage("minio", **reached(juicefs)) as storage:
             yield storage
+
+    async def test_other_odd_keys_are_refused(self, storage, bucket):
+        """As in the contract, but for those that it keeps where there are no others."""
+        for key in ODD_KEYS:
+            if {"", ".", ".."}.intersection(key.split("/")):
+                with pytest.raises(InvalidName):
+                    await storage.put(bucket, key, b"1")
 
     async def test_listing(self, storage, bucket):
         """As in the contract, but for keys that are folders of others."""

@@ -264,9 +264,10 @@ class S3Storage:
                     bucket=bucket,
                     key=key,
                 )
-        elif self.name == "minio" and key.startswith("/"):
+        elif self.name == "minio" and (key.startswith("/") or "//" in key):
             raise InvalidName(
-                f"MinIO would store {key!r} under another name, without the slash before it",
+                f"MinIO would store {key!r} under another name, or refuse it: it cannot begin with "
+                "a slash, nor have two in a row",
                 bucket=bucket,
                 key=key,
             )
