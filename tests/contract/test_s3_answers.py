@@ -1,5 +1,7 @@
 """What S3 storage makes of answers that no server here gives: a small one of our own does."""
 
+import asyncio
+
 import pytest
 from aiohttp import web
 
@@ -123,6 +125,26 @@ async def test_errors_of_single_keys_in_a_deletion_of_many():
         assert {key: type(error) for key, error in errors.items()} == {"a": AccessDenied}
         with pytest.raises(AccessDenied):
             await storage.delete_many("bucket", ["a", "b", "c"])
+
+
+async def test_a_deletion_that_is_refused_leaves_no_others_behind():
+    under_way, over = asyncio.Event(), asyncio.Event()
+
+    async def handle(request):
+        if "<Key>0</Key>" in await request.text():
+            await under_way.wait()
+            return web.Response(status=403, text=DOCUMENT.format("AccessDenied"))
+        under_way.set()
+        await over.wait()
+        return web.Response(text="<DeleteResult></DeleteResult>")
+
+    async with Serving(handle) as storage:
+        before = asyncio.all_tasks()
+        with pytest.raises(AccessDenied):
+            await storage.delete_many("bucket", map(str, range(1_500)))
+        left = [task.get_coro().__qualname__ for task in asyncio.all_tasks() - before]
+        assert [name for name in left if "delete" in name] == []
+        over.set()
 
 
 async def test_an_upload_that_fails_after_it_was_answered():

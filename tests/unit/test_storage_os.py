@@ -13,7 +13,13 @@ import zipfile
 import pytest
 
 import greenlithops as gl
-from greenlithops.errors import NoSuchKey, NotSupported, PreconditionFailed, UsageError
+from greenlithops.errors import (
+    InvalidName,
+    NoSuchKey,
+    NotSupported,
+    PreconditionFailed,
+    UsageError,
+)
 from greenlithops.storage_os import CloudFileProxy, CloudStorage
 from greenlithops.sync.loop import background
 
@@ -421,6 +427,15 @@ def test_renaming(tree):
         with pytest.raises(OSError, match=r"\[Errno") as caught:
             tree.rename(source, target)
         assert caught.value.errno == error
+
+
+def test_renaming_to_a_path_that_is_too_long_keeps_what_is_there(tree):
+    with tree.open("a/" + "n" * 1_000, "w") as file:
+        file.write("content")
+    before = sorted(tree.walk("a"))
+    with pytest.raises(InvalidName):
+        tree.rename("a", "longer/" * 4)
+    assert sorted(tree.walk("a")) == before
 
 
 # Which storage

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from greenlithops.errors import NoSuchKey, StorageError, UsageError
 from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
+from greenlithops.offload import together
 from greenlithops.storage.arguments import (
     Teller,
     checked_metadata,
@@ -186,23 +186,26 @@ class AsyncObjects(Opening):
         """Delete objects, many in a request; missing ones are fine.
 
         Raises:
-            StorageError: the first error, after all others were tried; with a note for each.
+            StorageError: the first error of a key, after all others were tried, with a note for
+                each; or at once what fails for all, such as `NoSuchBucket`.
         """
         if isinstance(keys, (str, bytes)):
             raise UsageError(f"delete_many takes keys, not one: write [{keys!r}]")
         operations = await self._open(bucket)
         wanted = list(dict.fromkeys(keys))
         size = operations.limits.max_delete
-        batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        batches = (wanted[start : start + size] for start in range(0, len(wanted), size))
+        found: dict[str, StorageError] = {}
+
+        async def delete() -> None:
+            for batch in batches:
+                found.update(await operations.delete(bucket, batch))
+
         # A request of many keys keeps a server busy for long: more at a time would only wait there.
-        room = asyncio.Semaphore(DELETES_AT_A_TIME)
-
-        async def delete(batch: list[str]) -> Mapping[str, StorageError]:
-            async with room:
-                return await operations.delete(bucket, batch)
-
-        found = await asyncio.gather(*map(delete, batches))
-        errors = [error for batch in found for error in batch.values()]
+        await together(
+            delete() for _ in range(DELETES_AT_A_TIME if size > 1 else self._concurrency)
+        )
+        errors = [found[key] for key in wanted if key in found]
         if errors:
             for error in errors[1:]:
                 errors[0].add_note(str(error))

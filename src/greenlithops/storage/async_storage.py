@@ -183,7 +183,10 @@ class AsyncStorage(AsyncObjects):
         for cloudobject in cloudobjects:
             self._check_own(cloudobject)
             buckets.setdefault(cloudobject.bucket, []).append(cloudobject.key)
-        await asyncio.gather(*(self.delete_many(place, keys) for place, keys in buckets.items()))
+        deleting = (self.delete_many(place, keys) for place, keys in buckets.items())
+        for error in await asyncio.gather(*deleting, return_exceptions=True):
+            if error is not None:
+                raise error
 
     def _check_own(self, cloudobject: CloudObject) -> None:
         if not same_storage(cloudobject.backend, self.backend.name):

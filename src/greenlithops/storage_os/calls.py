@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from greenlithops.errors import NoSuchKey
 from greenlithops.objects import ObjectInfo
+from greenlithops.offload import together
 from greenlithops.storage_os.places import Listed, as_directory
 
 if TYPE_CHECKING:
@@ -63,10 +64,13 @@ async def directory_moved(storage: AsyncStorage, source: Place, target: Place) -
     listing = storage.list(source.bucket, source.prefix)
     keys = [entry.key async for entry in listing if isinstance(entry, ObjectInfo)]
     for first in range(0, len(keys), MOVES):
-        async with asyncio.TaskGroup() as group:
-            for key in keys[first : first + MOVES]:
-                renamed = target.prefix + key[len(source.prefix) :]
-                group.create_task(
-                    storage.copy(source.bucket, key, renamed, to_bucket=target.bucket)
-                )
+        await together(
+            storage.copy(
+                source.bucket,
+                key,
+                target.prefix + key[len(source.prefix) :],
+                to_bucket=target.bucket,
+            )
+            for key in keys[first : first + MOVES]
+        )
     await storage.delete_many(source.bucket, keys)
