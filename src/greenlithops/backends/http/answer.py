@@ -140,17 +140,18 @@ class Answer:
     async def _fill(self, view: memoryview, follow: Follow | None) -> int:
         """Receive the next bytes in a view; return how many, which are less if the rest is lost."""
         have, before = len(self._body), self._connection.left
-        view[:have] = self._body
-        if follow is not None and have:
-            follow(view[:have])
-        self._body = bytearray()
-        self._check()
-        self._connection.receive(view[have:], follow)
-        try:
-            await self._news(-1)
-        except BaseException:
-            self._connection.leave()  # nothing may be written there any more
-            raise
+        with view:  # let go of, since the trace of an error may hold this frame for long
+            view[:have] = self._body
+            if follow is not None and have:
+                follow(view[:have])
+            self._body = bytearray()
+            self._check()
+            self._connection.receive(view[have:], follow)
+            try:
+                await self._news(-1)
+            except BaseException:
+                self._connection.leave()  # nothing may be written there any more
+                raise
         return have + before - self._connection.left
 
     def _check(self) -> None:

@@ -146,10 +146,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def leave(self) -> None:
         """Take note that nobody waits for the answer any more."""
-        answer, self.answer = self.answer, None
-        if answer is not None:
-            answer.ended(BrokenConnection("nobody waited for the answer", begun=True))
-            self.abort()
+        if self.answer is not None:
+            self.abort(BrokenConnection("nobody waited for the answer", begun=True))
 
     def abort(self, error: BrokenConnection | None = None) -> None:
         """End the connection at once; who waits for an answer is told why."""
