@@ -23,7 +23,7 @@ test-integration: $(VENV)/.data
 	bash tests/integration/setup
 	$(BIN)/python -m pytest -m integration -rs
 
-# As root, on Debian; the contract of S3 on a Ceph of this machine.
+# As root, on Debian; the contract of S3, and the heavy tests of storages, on a Ceph of this machine.
 test-ceph: $(VENV)/.dev
 	bash tests/support/servers/ceph-setup.sh
 	$(BIN)/python -m pytest -m ceph
