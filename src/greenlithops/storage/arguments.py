@@ -76,6 +76,21 @@ def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
     return dict(metadata or {})
 
 
+def checked_type(content_type: str | None) -> str | None:
+    """Return a media type that every storage can keep.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if content_type is None:
+        return None
+    if not isinstance(content_type, str) or not content_type.strip():
+        raise UsageError(f"a content type is text such as 'text/plain', not {content_type!r}")
+    if not content_type.isascii() or not content_type.isprintable():
+        raise UsageError(f"a content type is printable ASCII text, unlike {content_type!r}")
+    return content_type
+
+
 def file_named(key: str) -> Path:
     """Return the file below the working directory that a key names.
 

@@ -12,6 +12,7 @@ from greenlithops.storage.arguments import (
     Teller,
     checked_metadata,
     checked_seconds,
+    checked_type,
     size_of,
     span_of,
 )
@@ -88,7 +89,8 @@ class AsyncObjects(Opening):
             PreconditionFailed: because of `if_absent` or `if_match`.
             StorageError: any other of its tree.
         """
-        options = PutOptions(content_type, checked_metadata(metadata), if_absent, if_match)
+        kind = checked_type(content_type)
+        options = PutOptions(kind, checked_metadata(metadata), if_absent, if_match)
         return await upload(
             await self._open(bucket),
             bucket,

@@ -12,6 +12,7 @@ from greenlithops.registry import same_storage
 from greenlithops.storage.arguments import (
     Teller,
     checked_metadata,
+    checked_type,
     file_named,
     size_of,
 )
@@ -80,7 +81,7 @@ class AsyncStorage(AsyncObjects):
         """
         operations = await self._open(bucket)
         file = Path(path)
-        options = PutOptions(content_type, checked_metadata(metadata))
+        options = PutOptions(checked_type(content_type), checked_metadata(metadata))
         if not resume or not operations.limits.resumable:
             return await self.put(
                 bucket,

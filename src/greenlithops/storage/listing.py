@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from greenlithops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator
 
-    from greenlithops.objects import ListQuery, ObjectInfo
+    from greenlithops.objects import ListQuery, ObjectInfo, Page
     from greenlithops.storage.operations import Operations
 
 
@@ -30,10 +30,10 @@ async def listing(
             return
         query = replace(query, start_after="")
     token: str | None = None
+    rolled: set[str] = set()
     while True:
         page = await operations.list_page(bucket, query, token)
-        for entry in _merged(page.objects, page.prefixes):
-            name = entry if isinstance(entry, str) else entry.key
+        for name, entry in _entries(page, query, rolled):
             # Some servers give a common prefix again that comes before it, for what is below.
             if name.encode() > after and (match is None or fnmatch.fnmatchcase(name, match)):
                 yield entry
@@ -50,8 +50,24 @@ def literal_prefix(glob: str) -> str:
     return glob
 
 
-def _merged(objects: Iterable[ObjectInfo], prefixes: Iterable[str]) -> list[ObjectInfo | str]:
-    entries: list[ObjectInfo | str] = [*objects, *prefixes]
-    if prefixes:
-        entries.sort(key=lambda entry: (entry if isinstance(entry, str) else entry.key).encode())
-    return entries
+def _entries(page: Page, query: ListQuery, rolled: set[str]) -> list[tuple[str, ObjectInfo | str]]:
+    """Return the entries of a page in order, with their names.
+
+    Servers that keep objects as files roll up nothing in the folder in which a listing starts;
+    the common prefixes that are made here instead are kept in `rolled`, and given once.
+    """
+    if not query.delimiter:
+        return [(info.key, info) for info in page.objects]
+    found: dict[str, ObjectInfo | str] = {}
+    made = set()
+    entries: list[ObjectInfo | str] = [*page.objects, *page.prefixes]
+    for entry in entries:
+        key = entry if isinstance(entry, str) else entry.key
+        step, end, _ = key[len(query.prefix) :].partition(query.delimiter)
+        name = query.prefix + step + end
+        if end and entry != name:
+            made.add(name)
+        if name not in rolled:
+            found[name] = name if end else entry
+    rolled |= made
+    return sorted(found.items(), key=lambda named: named[0].encode())

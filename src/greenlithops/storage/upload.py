@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.offload import to_the_end
+from greenlithops.offload import off_loop, to_the_end
 from greenlithops.storage.bodies import as_bytes, in_parts, pieces, slices
 from greenlithops.storage.operations import marked_options
 
@@ -34,6 +37,8 @@ async def upload(
     No more than `parallel` + 2 parts are in memory at a time.
     """
     part_bytes = max(part_bytes, operations.limits.min_part)
+    if told.total is None and isinstance(body, os.PathLike):
+        told.total = await off_loop(_bytes_of_file, body)
     view = as_bytes(body)
     if view is not None:
         if len(view) <= min(2 * part_bytes, operations.limits.max_put):
@@ -57,6 +62,11 @@ async def upload(
         except BaseException:
             await to_the_end(_dropped(operations, started))
             raise
+
+
+def _bytes_of_file(path: os.PathLike[str]) -> int | None:
+    status = Path(path).stat()
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 async def _put(

@@ -111,6 +111,8 @@ async def listed(
         assert isinstance(info, ObjectInfo)  # noqa: S101 - without a delimiter there is nothing else
         if pattern is None or pattern.fullmatch(info.key):
             found.append(info)
+    # Servers that keep objects as files list a folder before what its name is the beginning of.
+    found.sort(key=lambda info: info.key.encode())
     return found
 
 

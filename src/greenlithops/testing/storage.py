@@ -248,6 +248,12 @@ class StorageContract(PartsContract, TogetherContract):
         assert await names("a/1/", start_after="a") == [f"a/1/{m}" for m in range(4)]
         assert await names("a/1/", start_after="b") == []
         assert await names(start_after="a/1/1") == ordered[ordered.index("a/1/1") + 1 :]
+        # After an object that is a folder's name, too; after a folder's, no object has that name.
+        assert await names(start_after="a") == ordered[ordered.index("a") + 1 :]
+        assert await names(start_after="a/1") == ordered[ordered.index("a/1/0") :]
+        assert await names(delimiter="/", start_after="a") == ["a.b", "a/", "a0", "b"]
+        assert await names(delimiter="/", start_after="a/1/1") == ["a0", "b"]
+        assert await names("a/", delimiter="/", start_after="a/1") == ["a/1/", "a/2/"]
         assert await names(match="a/*/3") == ["a/0/3", "a/1/3", "a/2/3"]
         sizes = [entry async for entry in storage.list(bucket, "b")]
         assert isinstance(sizes[0], ObjectInfo)

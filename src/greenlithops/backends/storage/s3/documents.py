@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 #: what a document of XML 1.0 cannot hold, however it is written
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+LAST_SURROGATE = 0xDFFF  #: of the 2,048 code points that UTF-8 does not have
 
 
 def parsed(data: bytes) -> ET.Element:
@@ -78,12 +79,17 @@ def start_by_path(after: str) -> str:
     """Return a key before which, by path, nothing comes that comes after `after` by its bytes.
 
     By path ``a/z`` comes before ``a.b``, since ``a`` does; by bytes it comes after it. The two
-    orders part where a character is less than the slash.
+    orders part where a character is less than the slash. A listing that starts after the name of
+    a folder passes over what is in it, so it starts a little before one.
     """
     for position, character in enumerate(after):
         if character < "/":
-            return after[:position]
-    return after
+            after = after[:position]
+            break
+    if not after or after.endswith("/"):
+        return after
+    before = ord(after[-1]) - 1
+    return f"{after[:-1]}{chr(before if before != LAST_SURROGATE else before - 0x800)}~"
 
 
 def moment(text: str) -> float | None:
