@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +94,34 @@ async def test_many_downloads_to_one_file(storage, tmp_path):
     assert [name for name in await off_loop(os.listdir, tmp_path) if "part" in name] == []
 
 
+@pytest.mark.parametrize("resume", [False, True])
+async def test_what_failed_on_its_way_keeps_nothing(root, tmp_path, resume):
+    def broken(done, _):
+        if done:
+            raise LookupError
+
+    path, copy = tmp_path / "file", tmp_path / "copy"
+    await off_loop(path.write_bytes, bytes(SIZE))
+    options = {"root": root, "part_bytes": 64 << 10, "concurrency": 2, "part_concurrency": 2}
+    async with AsyncStorage("localhost", **options) as storage:
+        await storage.create_bucket("bucket")
+        await storage.put("bucket", "key", path)
+        with pytest.raises(LookupError) as download:
+            await storage.download_file("bucket", "key", copy, resume=resume, on_progress=broken)
+        with pytest.raises(LookupError) as upload:
+            await storage.upload_file(path, "bucket", "other", resume=resume, on_progress=broken)
+        assert await off_loop(opened, path) == []
+        async with soon():
+            assert len(await storage.get("bucket", "key")) == SIZE
+        assert download.value is not upload.value  # that they are remembered holds nothing up
+        await storage.abandon_upload(path, "bucket", "other")
+
+
+def opened(path):
+    """Return this process' descriptors of a file."""
+    return [link for link in Path("/proc/self/fd").iterdir() if link.resolve() == path.resolve()]
+
+
 async def test_folders_of_a_download_are_made(storage, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     await storage.put("bucket", "a/b/c", b"123")
@@ -140,6 +169,39 @@ async def test_what_is_no_content(storage, body):
 async def test_metadata_that_not_every_storage_keeps(storage, metadata):
     with pytest.raises(UsageError, match="metadata"):
         await storage.put("bucket", "key", b"1", metadata=metadata)
+
+
+@pytest.mark.parametrize("kind", ["", " ", "text/plain\r\nx-other: 1", "täxt/plain", b"text/plain"])
+async def test_what_is_no_content_type(storage, kind):
+    with pytest.raises(UsageError, match="content type"):
+        await storage.put("bucket", "key", b"1", content_type=kind)
+    with pytest.raises(UsageError, match="content type"):
+        await storage.upload_file(__file__, "bucket", "key", content_type=kind)
+    assert not await storage.exists("bucket", "key")
+
+
+async def test_progress_is_told_with_the_total(storage, tmp_path):
+    path = tmp_path / "file"
+    await off_loop(path.write_bytes, bytes(SIZE))
+    told = []
+    for work in (
+        lambda told: storage.upload_file(path, "bucket", "key", on_progress=told),
+        lambda told: storage.upload_file(path, "bucket", "key", resume=True, on_progress=told),
+        lambda told: storage.put("bucket", "key", path, on_progress=told),
+        lambda told: storage.put("bucket", "key", bytes(SIZE), on_progress=told),
+        lambda told: storage.download_file("bucket", "key", tmp_path / "copy", on_progress=told),
+    ):
+        told.clear()
+        await work(lambda done, total: told.append((done, total)))
+        assert [total for _, total in told] == [SIZE] * len(told)
+        assert len(told) > 2
+        assert told == sorted(told)
+        assert told[-1] == (SIZE, SIZE)
+    told.clear()
+    await storage.put(
+        "bucket", "key", iter([b"12", b"3"]), on_progress=lambda *now: told.append(now)
+    )
+    assert told == [(3, None)]
 
 
 async def test_one_key_is_no_list_of_keys(storage):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import UsageError
@@ -107,25 +108,26 @@ def checked_piece(piece: Any) -> Buffer:
     return view
 
 
-async def in_parts(source: AsyncIterator[Buffer], first_bytes: int) -> AsyncGenerator[Buffer]:
-    """Give what a source gives, in parts of a size that grows with their number.
+async def in_parts(source: AsyncGenerator[Buffer], first_bytes: int) -> AsyncGenerator[Buffer]:
+    """Give what a source gives, in parts of a size that grows with their number; close it then.
 
     Storage takes at most 10,000 parts: those after the 4,000th are four times as large, those
     after the 8,000th sixteen times, so that a terabyte of unknown length fits from 8 MiB on.
     """
     number = 1
     part = bytearray()
-    async for piece in source:
-        view = memoryview(piece)
-        while view:
-            size = part_size(number, first_bytes)
-            taken = view[: size - len(part)]
-            part += taken
-            view = view[len(taken) :]
-            if len(part) == size:
-                yield part
-                part = bytearray()
-                number += 1
+    async with aclosing(source):
+        async for piece in source:
+            view = memoryview(piece)
+            while view:
+                size = part_size(number, first_bytes)
+                taken = view[: size - len(part)]
+                part += taken
+                view = view[len(taken) :]
+                if len(part) == size:
+                    yield part
+                    part = bytearray()
+                    number += 1
     if part or number == 1:
         yield part
 

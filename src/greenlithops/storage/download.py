@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import secrets
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import ChecksumMismatch
@@ -68,7 +69,7 @@ async def download(
         await off_loop(os.fsync, descriptor)
     except BaseException:
         if not resume:
-            partial.unlink(missing_ok=True)
+            await to_the_end(off_loop(lambda: partial.unlink(missing_ok=True)))
         raise
     finally:
         os.close(descriptor)
@@ -104,12 +105,15 @@ async def _fetch(
     operations: Operations, info: ObjectInfo, span: Span, descriptor: int, told: Teller
 ) -> None:
     position = span.start
-    stream = operations.stream(info.bucket, info.key, span, info.etag or None)
-    async for chunk in stream:
-        # A thread that still writes must not find the descriptor closed, or another file's.
-        await to_the_end(off_loop(os.pwrite, descriptor, chunk, position))
-        position += len(chunk)
-        told(len(chunk))
+    # What fails here lets go of the connection at once, not when the error is forgotten.
+    async with aclosing(
+        operations.stream(info.bucket, info.key, span, info.etag or None)
+    ) as stream:
+        async for chunk in stream:
+            # A thread that still writes must not find the descriptor closed, or another file's.
+            await to_the_end(off_loop(os.pwrite, descriptor, chunk, position))
+            position += len(chunk)
+            told(len(chunk))
     if position != span.stop:
         raise ChecksumMismatch(
             f"{info.key} gave {position - span.start} bytes for the range {span.header()}",

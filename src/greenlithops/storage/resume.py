@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import aclosing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from greenlithops.storage.operations import WRITER, marked_options
 from greenlithops.storage.upload import send_parts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from greenlithops.objects import ObjectInfo
     from greenlithops.storage.arguments import Teller
@@ -57,7 +58,7 @@ async def resume_upload(
     have = {part.number: part for part in known if part.size in (-1, size_of.get(part.number))}
     told(sum(size_of[number] for number in have))
 
-    async def missing() -> AsyncIterator[tuple[int, bytes]]:
+    async def missing() -> AsyncGenerator[tuple[int, bytes]]:
         descriptor = await off_loop(os.open, path, os.O_RDONLY, discard=os.close)
         try:
             for number, start in enumerate(starts, 1):
@@ -67,7 +68,8 @@ async def resume_upload(
         finally:
             os.close(descriptor)
 
-    sent = await send_parts(operations, started, missing(), parallel, told)
+    async with aclosing(missing()) as absent:  # its descriptor, too, where a part fails
+        sent = await send_parts(operations, started, absent, parallel, told)
     parts = sorted([*have.values(), *sent], key=lambda part: part.number)
     info = await operations.finish_upload(started, parts, options)
     await off_loop(partial(record.unlink, missing_ok=True))
