@@ -1,5 +1,6 @@
-"""The way to a storage: connections that were closed meanwhile, and proxies."""
+"""The way to a storage: connections, as many as may be and used again, and proxies."""
 
+import asyncio
 import secrets
 
 import pytest
@@ -106,3 +107,25 @@ async def test_a_proxy_of_another_kind(seaweedfs, monkeypatch):
     async with soon(60), AsyncStorage("seaweedfs", **options) as storage:
         with pytest.raises(ConfigurationError, match="socks5"):
             await storage.get("bucket", "key")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("gcs", {}), ("azure", {"account": "a", "key": "YQ=="})]
+)
+async def test_no_more_deletions_at_once_than_was_asked_for(name, options):
+    asked, at_once = set(), [0]
+
+    async def serve(reader, writer):
+        while True:
+            asked.add((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0])
+            at_once.append(at_once[-1] + 1)
+            await asyncio.sleep(0.005)
+            at_once.append(at_once[-1] - 1)
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with soon(BUSY), serving(serve) as port:
+        endpoint = f"http://127.0.0.1:{port}"
+        async with AsyncStorage(name, concurrency=3, endpoint=endpoint, **options) as storage:
+            await storage.delete_many("bucket", map(str, range(100)))
+    assert len(asked) == 100
+    assert max(at_once) <= 3

@@ -63,7 +63,7 @@ class AzureStorage:
 
     name = "azure"
     scheme = "az"
-    limits = StorageLimits(min_part=1, max_parts=50_000, max_put=5_000 << 20, max_delete=256)
+    limits = StorageLimits(min_part=1, max_parts=50_000, max_put=5_000 << 20, max_delete=1)
 
     def __init__(
         self,

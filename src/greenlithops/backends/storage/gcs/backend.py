@@ -86,7 +86,7 @@ class GcsStorage:
 
     name = "gcs"
     scheme = "gs"
-    limits = StorageLimits(min_part=1 << 20, max_put=5 << 40, max_delete=200)
+    limits = StorageLimits(min_part=1 << 20, max_put=5 << 40, max_delete=1)
 
     def __init__(
         self,
