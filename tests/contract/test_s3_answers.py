@@ -171,6 +171,15 @@ async def test_a_server_that_ignores_ranges():
         assert await storage.get("bucket", "key", 0, 50) == b"0123456789"
 
 
+async def test_a_part_that_nobody_asked_for_is_not_taken_for_the_whole():
+    async def handle(request):
+        return web.Response(status=206, body=b"hel", headers={"Content-Range": "bytes 0-2/5"})
+
+    async with Serving(handle) as storage:
+        with pytest.raises(NotSupported, match="asked for all"):
+            await storage.get("bucket", "key")
+
+
 async def test_an_answer_without_a_length_is_not_taken_for_a_whole_one():
     async def handle(request):
         answer = web.StreamResponse()

@@ -6,7 +6,7 @@ import errno
 import functools
 import os as base_os
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from greenlithops.errors import InvalidName, NoSuchBucket, NoSuchKey, NotSupported
 from greenlithops.storage_os import calls
@@ -34,6 +34,15 @@ _MEANINGLESS = frozenset(
 )
 
 
+def _refused(name: str) -> Callable[..., NoReturn]:
+    """Return a function that only says that it is none; who asks for its name shall not fail."""
+
+    def refuse(*_arguments: object, **_options: object) -> NoReturn:
+        raise NotSupported(f"os.{name} has no meaning for objects")
+
+    return refuse
+
+
 class CloudFileProxy:
     """Stands for the module ``os``, and its ``open``, over a storage. It travels with calls.
 
@@ -51,9 +60,7 @@ class CloudFileProxy:
         self.path = StoragePath(self)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _MEANINGLESS:
-            raise NotSupported(f"os.{name} has no meaning for objects")
-        return getattr(base_os, name)
+        return _refused(name) if name in _MEANINGLESS else getattr(base_os, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._storage,)

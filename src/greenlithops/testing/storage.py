@@ -210,6 +210,8 @@ class StorageContract(PartsContract, TogetherContract):
         with pytest.raises((NoSuchBucket, NoSuchKey)):
             await storage.get(bucket, "key")
         with pytest.raises(NoSuchBucket):
+            await storage.delete(bucket, "key")
+        with pytest.raises(NoSuchBucket):
             [entry async for entry in storage.list(bucket)]
 
     async def test_buckets(self, storage: AsyncStorage) -> None:

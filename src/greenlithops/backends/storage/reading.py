@@ -105,9 +105,12 @@ class Reading:
         else:
             start, last, size = 0, int(length) - 1, int(length)
         info = self._info(size, headers)
+        whole = (start, last + 1) == (0, size)
         if self._span is not None:
             _check_given(self._span, info, (start, last + 1))
-        whole = last + 1 - start == size
+        elif not whole:
+            what = where(info.bucket, info.key)
+            raise NotSupported(f"{what}: asked for all, the storage gives {start}-{last} of {size}")
         return Body(answer, info, start, last + 1, self._check(headers) if whole else None)
 
 

@@ -262,7 +262,11 @@ class GcsStorage:
 
         async def delete(key: str) -> None:
             check_object(bucket, key)
-            await self.ask("DELETE", object_path(bucket, key), bucket, key)
+            try:
+                await self.ask("DELETE", object_path(bucket, key), bucket, key)
+            except NoSuchKey:
+                await self.head_bucket(bucket)  # an emulator does not say which of them is missing
+                raise
 
         return await one_by_one(keys, delete)
 

@@ -80,13 +80,23 @@ class Server:
             return await found(keys, arguments)
         except (RedisError, OSError) as error:
             raise failed(error, bucket, key) from error
+        finally:
+            await self._left(client)
 
     async def command(self, bucket: str, *words: Any) -> Any:
         """Return what a command answers; errors as of `run`."""
+        client = self._connected(bucket)
         try:
-            return await self._connected(bucket).execute_command(*words)  # type: ignore[no-untyped-call]  # it is untyped
+            return await client.execute_command(*words)  # type: ignore[no-untyped-call]  # it is untyped
         except (RedisError, OSError) as error:
             raise failed(error, bucket, None) from error
+        finally:
+            await self._left(client)
+
+    async def _left(self, client: Redis) -> None:
+        """Close what an operation has connected after its client was closed."""
+        if client is not self._client:
+            await client.connection_pool.disconnect()
 
     def _connected(self, bucket: str) -> Redis:
         if self._client is None:
