@@ -14,6 +14,7 @@ from yarl import URL
 from greenlithops.backends.http.answer import DIRECT, BrokenConnection
 from greenlithops.backends.http.dialer import trusted
 from greenlithops.backends.http.pool import SCRATCH, Pool
+from greenlithops.backends.http.room import LARGE
 from support.answering import serving
 from support.clock import BUSY, eventually, soon
 
@@ -22,7 +23,7 @@ uvloop.new_event_loop().close()  # the first one opens a pipe for good, which is
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 GET, ASK_HEAD = b"GET / HTTP/1.1\r\n\r\n", b"HEAD / HTTP/1.1\r\n\r\n"
 MIB = 1 << 20
-SIZES = (0, 1, SCRATCH, DIRECT - 1, DIRECT, DIRECT + 1, DIRECT + SCRATCH, MIB + 1, 3 * MIB + 7)
+SIZES = (0, 1, SCRATCH, DIRECT - 1, DIRECT, DIRECT + 1, DIRECT + SCRATCH, MIB + 1, LARGE + 7)
 
 
 def content(size):
