@@ -204,9 +204,8 @@ class AsyncObjects(Opening):
                 found.update(await operations.delete(bucket, batch))
 
         # A request of many keys keeps a server busy for long: more at a time would only wait there.
-        await together(
-            delete() for _ in range(DELETES_AT_A_TIME if size > 1 else self._concurrency)
-        )
+        most = DELETES_AT_A_TIME if size > 1 else self._concurrency
+        await together(delete() for _ in range(min(most, -(-len(wanted) // size))))
         errors = [found[key] for key in wanted if key in found]
         if errors:
             for error in errors[1:]:
