@@ -91,7 +91,7 @@ class Answer:
             if self._connection.direct:
                 file = room(size)
                 if await self._fill(file.getbuffer(), follow) < size:
-                    self._check()
+                    raise self._cut()
                 return file.getvalue()
             await self._news(-1)
         body, self._body = bytes(self._body), bytearray()
@@ -110,7 +110,7 @@ class Answer:
             file = room(size)
             came = await self._fill(file.getbuffer(), None)
             if not came:
-                self._check()
+                raise self._cut()
             return file.getvalue() if came == size else file.getvalue()[:came]
         while not self._body and not self._over:
             await self._news(1)
@@ -127,7 +127,7 @@ class Answer:
         while len(self._body) < size and not self._over:
             await self._news(size)
         if self._body and len(self._body) < size:
-            raise BrokenConnection("the answer is cut", begun=True)
+            raise self._cut()
         part = bytes(self._body[:size])
         del self._body[:size]
         return part
@@ -153,6 +153,9 @@ class Answer:
                 self._connection.leave()  # nothing may be written there any more
                 raise
         return have + before - self._connection.left
+
+    def _cut(self) -> BrokenConnection:
+        return self._error or BrokenConnection("the answer is cut", begun=True)
 
     def _check(self) -> None:
         if self._error is not None:
