@@ -63,6 +63,12 @@ async def pool_to(serve, silence=BUSY, tls=None, **options):
             await pool.close()
 
 
+async def begun(pool):
+    answer = await pool.send(GET, b"")
+    await answer.begin()
+    return answer
+
+
 async def whole(answer):
     return await answer.read()
 
@@ -92,8 +98,7 @@ WAYS = (whole, followed, in_pieces, begun_in_pieces)
 
 
 async def exchange(pool, size, way):
-    answer = await pool.send(GET, b"")
-    await answer.begin()
+    answer = await begun(pool)
     assert answer.status == 200
     assert await way(answer) == content(size)
     assert await answer.read() == await answer.some(9) == b""
@@ -149,8 +154,7 @@ def test_tls_on_every_loop(make, monkeypatch, tmp_path):
 @pytest.mark.parametrize("cut", [0, 1, DIRECT - 1, DIRECT, MIB, 2 * MIB - 1])
 async def test_what_is_cut_is_never_taken_for_the_whole(cut, way):
     async with pool_to(giving(2 * MIB, cut=cut)) as pool:
-        answer = await pool.send(GET, b"")
-        await answer.begin()
+        answer = await begun(pool)
         with pytest.raises(BrokenConnection):
             await way(answer)
         with pytest.raises(BrokenConnection):
@@ -161,8 +165,7 @@ async def test_what_is_cut_is_never_taken_for_the_whole(cut, way):
 
 async def test_what_had_come_before_the_cut_is_given_out():
     async with pool_to(giving(3 * MIB, cut=2 * MIB + 3)) as pool:
-        answer = await pool.send(GET, b"")
-        await answer.begin()
+        answer = await begun(pool)
         got = await answer.some(MIB)
         with contextlib.suppress(BrokenConnection):
             while len(got) < 3 * MIB:
@@ -176,20 +179,23 @@ async def stalling(reader, writer):
     await reader.read()
 
 
+async def half_read(pool):
+    answer = await begun(pool)
+    reading = asyncio.create_task(answer.read())
+    await eventually(lambda: answer._connection.left == MIB)
+    return answer, reading
+
+
 async def test_silence_within_a_body():
     async with pool_to(stalling, silence=0.1) as pool:
-        answer = await pool.send(GET, b"")
-        await answer.begin()
+        answer = await begun(pool)
         with pytest.raises(BrokenConnection, match="nothing came"):
             await answer.read()
 
 
 async def test_who_is_cancelled_gets_no_more_and_the_connection_ends():
     async with pool_to(stalling) as pool:
-        answer = await pool.send(GET, b"")
-        await answer.begin()
-        reading = asyncio.create_task(answer.read())
-        await eventually(lambda: answer._connection.left == MIB)
+        answer, reading = await half_read(pool)
         reading.cancel()
         await asyncio.wait([reading])
         assert reading.cancelled()
@@ -200,10 +206,7 @@ async def test_who_is_cancelled_gets_no_more_and_the_connection_ends():
 
 async def test_closing_within_a_body():
     async with pool_to(stalling) as pool:
-        answer = await pool.send(GET, b"")
-        await answer.begin()
-        reading = asyncio.create_task(answer.read())
-        await eventually(lambda: answer._connection.left == MIB)
+        _, reading = await half_read(pool)
         await pool.close()
         with pytest.raises(BrokenConnection, match="this side"):
             await reading
@@ -211,8 +214,7 @@ async def test_closing_within_a_body():
 
 async def test_a_body_that_nobody_reads_is_not_received():
     async with pool_to(giving(64 * MIB), silence=0.2) as pool:
-        answer = await pool.send(GET, b"")
-        await answer.begin()
+        answer = await begun(pool)
         await asyncio.sleep(0.5)  # longer than may be silent, but it is this side that waits
         assert answer._connection.left > 63 * MIB
         answer.release()
@@ -230,8 +232,7 @@ async def test_a_large_body_is_in_memory_once():
             await writer.drain()
 
     async with pool_to(serve) as pool:
-        answer = await pool.send(GET, b"")
-        await answer.begin()
+        answer = await begun(pool)
         tracemalloc.start()
         try:
             data = await answer.read()

@@ -115,9 +115,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._connect_seconds):
                 connection = await self._dialer.connect(functools.partial(Connection, self))
-        except TimeoutError:
-            raise
-        except OSError:
+        except OSError:  # which it is, too, that time is over
             self._dialer.forget()
             raise
         if self._closed or not connection.usable:

@@ -17,6 +17,7 @@ from greenlithops.backends.storage.gcs.values import FIELDS, condition, info_of,
 from greenlithops.backends.storage.names import PARTS
 from greenlithops.errors import ChecksumMismatch, NoSuchKey, NoSuchUpload, StorageError
 from greenlithops.objects import ListQuery, ObjectInfo, Part, PutOptions, Upload
+from greenlithops.offload import together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,13 +112,7 @@ async def _halfway(
             info, _ = await _composed(storage, upload.bucket, name, group, PLAIN)
         return name, info.etag
 
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            starts = range(0, len(sources), JOINED_AT_ONCE)
-            joining = [tasks.create_task(one(start)) for start in starts]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in joining]
+    return await together(one(start) for start in range(0, len(sources), JOINED_AT_ONCE))
 
 
 async def _composed(
