@@ -96,7 +96,17 @@ def die_with(lifeline: int) -> None:
         os._exit(1)  # it was closed before the signal was set
 
 
-def main(connection: int, lifeline: int, journal: int, log: int, inherits: int) -> NoReturn:
+def share_tracker(descriptor: int) -> None:
+    """Have shared memory tracked where the client has its own: it outlives this process."""
+    from multiprocessing import resource_tracker  # noqa: PLC0415 - if the client uses it
+
+    tracker: Any = resource_tracker._resource_tracker  # noqa: SLF001 - as multiprocessing gives it to its children
+    tracker._fd = descriptor  # noqa: SLF001 - as above
+
+
+def main(  # noqa: PLR0917 - what a command line gives
+    connection: int, lifeline: int, journal: int, log: int, inherits: int, tracker: int
+) -> NoReturn:
     """Be a worker on inherited file descriptors; never returns."""
     die_with(lifeline)
     memory = mmap.mmap(journal, JOURNAL_BYTES)
@@ -106,6 +116,8 @@ def main(connection: int, lifeline: int, journal: int, log: int, inherits: int) 
         sock = socket.socket(fileno=connection)
         shared = Journal(memoryview(memory))
         host = ProcessHost(log, inherits=bool(inherits))
+        if tracker >= 0:
+            share_tracker(tracker)
         Server(sock, shared, host, time.process_time_ns).serve()
     except OSError:
         status = LOST_CONNECTION

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from greenlithops.errors import ExecutorError, UsageError
 from greenlithops.models import Limits
@@ -50,18 +50,19 @@ class LocalWorker:
             fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
             self._memory = mmap.mmap(shared, JOURNAL_BYTES)
             self.journal = Journal(memoryview(self._memory))
+            tracker = resource_tracker()
             descriptors = (theirs.fileno(), lifeline_end, shared, self._log)
             self._process = subprocess.Popen(
                 [
                     *interpreter(),
                     "-c",
                     _START.format(root=_ROOT),
-                    *map(str, (*descriptors, int(inherits))),
+                    *map(str, (*descriptors, int(inherits), tracker)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=1 if inherits and _is_open(1) else self._log,
                 stderr=2 if inherits and _is_open(2) else self._log,
-                pass_fds=descriptors,
+                pass_fds=descriptors if tracker < 0 else (*descriptors, tracker),
                 start_new_session=True,
             )
         except BaseException:
@@ -157,6 +158,20 @@ def anonymous_file(name: str) -> int:
 
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
+
+
+def resource_tracker() -> int:
+    """Return a descriptor of what tracks shared memory; -1 in a program that uses none.
+
+    A worker with a tracker of its own would have blocks removed that it has merely opened.
+    """
+    if "multiprocessing.shared_memory" not in sys.modules:
+        return -1
+    from multiprocessing import resource_tracker as tracking  # noqa: PLC0415 - it is there already
+
+    tracker: Any = tracking._resource_tracker  # noqa: SLF001 - as multiprocessing's own starts do
+    running: int | None = tracker._fd  # noqa: SLF001 - asking for it writes to it, on the loop
+    return tracker.getfd() if running is None else running
 
 
 def interpreter() -> list[str]:
