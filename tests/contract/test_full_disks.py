@@ -204,16 +204,58 @@ asyncio.run(main())
 """
 
 
-async def test_a_full_disk_of_this_machine(tmp_path):
-    folder = tmp_path / "disk"
+TO_THIS_MACHINE = """
+import asyncio, json, os
+from greenlithops.storage.async_storage import AsyncStorage
+
+SIZES = [15 << 20, (16 << 20) + 1, 17 << 20, 40 << 20]
+
+async def main():
+    told = []
+    async with AsyncStorage("memory", part_bytes=4 << 20) as storage:
+        await storage.create_bucket("bucket")
+        for size in SIZES:
+            content = os.urandom(size)
+            await storage.put("bucket", "key", content)
+            for resume in (False, True):
+                try:
+                    await storage.download_file("bucket", "key", "copy", resume=resume)
+                except OSError as error:
+                    told.append(str(error))
+                for name in os.listdir("."):
+                    if name == "copy":
+                        with open(name, "rb") as file:
+                            told.append(file.read() == content)
+                    os.unlink(name)
+    print(json.dumps(told))
+
+asyncio.run(main())
+"""
+
+
+async def on_a_small_disk(program, folder):
+    """Run a program in a folder that is a disk of 16 MiB; return what it prints as JSON."""
     await off_loop(folder.mkdir)
-    command = [*NAMESPACE, str(folder), "16m", sys.executable, "-c", ON_THIS_MACHINE]
+    command = [*NAMESPACE, str(folder), "16m", sys.executable, "-c", program]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    kept, listed, refused, left = json.loads(out)
+    return json.loads(out)
+
+
+async def test_a_download_to_a_full_disk_is_refused_and_never_short(tmp_path):
+    told = await on_a_small_disk(TO_THIS_MACHINE, tmp_path / "disk")
+    fits, *others = [told[n : n + 2] for n in range(0, 8, 2)]
+    assert fits == [True, True]
+    for refused in others:
+        for text in refused:
+            assert text.startswith("[Errno 28] No space left on device: 'copy.")
+
+
+async def test_a_full_disk_of_this_machine(tmp_path):
+    kept, listed, refused, left = await on_a_small_disk(ON_THIS_MACHINE, tmp_path / "disk")
     assert 5 < kept < 17
     assert listed == [f"{n:02d}" for n in range(kept)]
     assert len(refused) == 3

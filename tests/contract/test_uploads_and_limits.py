@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from greenlithops.errors import ChecksumMismatch, InvalidRange, UsageError
+from greenlithops.errors import ChecksumMismatch, InvalidRange, StorageError, UsageError
 from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.sync.storage_calls import get_arguments
@@ -70,6 +70,31 @@ async def test_a_file_that_was_replaced_is_not_resumed(storage, tmp_path, monkey
     await off_loop(os.utime, path, (status.st_atime, status.st_mtime))
     await storage.upload_file(path, "bucket", "key", resume=True)
     assert await storage.get("bucket", "key") == b"2" * SIZE
+
+
+async def test_a_file_that_is_cut_while_it_is_sent_is_not_taken_for_whole(
+    storage, tmp_path, monkeypatch
+):
+    path = tmp_path / "file"
+    await off_loop(path.write_bytes, bytes(SIZE))
+    put_part = storage.backend.put_part
+
+    async def cutting(upload, number, body):
+        await off_loop(os.truncate, path, SIZE // 2 + 1)
+        return await put_part(upload, number, body)
+
+    monkeypatch.setattr(storage.backend, "put_part", cutting)
+    with pytest.raises(StorageError, match="was cut"):
+        await storage.upload_file(path, "bucket", "key", resume=True)
+    assert not await storage.exists("bucket", "key")
+
+
+async def test_a_download_has_the_mode_of_other_new_files(storage, tmp_path):
+    await storage.put("bucket", "key", b"1")
+    await off_loop((tmp_path / "other").write_bytes, b"1")
+    await storage.download_file("bucket", "key", tmp_path / "copy")
+    modes = [(await off_loop((tmp_path / name).stat)).st_mode for name in ("other", "copy")]
+    assert modes[0] == modes[1]
 
 
 async def test_what_a_killed_process_left_goes(storage, root):

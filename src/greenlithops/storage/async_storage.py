@@ -139,6 +139,7 @@ class AsyncStorage(AsyncObjects):
 
         Raises:
             UsageError: there is no path, and the key names a file elsewhere (``../a``, ``/a``).
+            OSError: the file cannot be written; it names the file (``ENOSPC``: the disk is full).
         """
         file = file_named(key) if path is None else Path(path)
         return await download(

@@ -7,14 +7,16 @@ import errno
 import json
 import os
 import secrets
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import ChecksumMismatch
+from greenlithops.files import write_at
 from greenlithops.objects import Span
 from greenlithops.offload import off_loop, to_the_end
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from greenlithops.objects import ObjectInfo
@@ -45,9 +47,10 @@ async def download(
     record = partial.with_name(partial.name + ".json")
     identity = [info.etag, info.size, part_bytes]
     done = await off_loop(_prepared, partial, record, identity) if resume else set()
-    descriptor = await off_loop(os.open, partial, os.O_RDWR | os.O_CREAT, 0o600, discard=os.close)
+    descriptor = await off_loop(os.open, partial, os.O_RDWR | os.O_CREAT, 0o666, discard=os.close)
+    file = _File(descriptor, partial)
     try:
-        await off_loop(os.ftruncate, descriptor, info.size)
+        await file.do(os.ftruncate, info.size)
         starts = range(0, info.size, part_bytes)
         told(sum(min(part_bytes, info.size - start) for start in starts if start in done))
         room = asyncio.Semaphore(parallel)
@@ -56,7 +59,7 @@ async def download(
         async def fetch(start: int) -> None:
             stop = min(start + part_bytes, info.size)
             try:
-                await _fetch(operations, info, Span(start, stop), descriptor, told)
+                await _fetch(operations, info, Span(start, stop), file, told)
             finally:
                 room.release()
             done.add(start)
@@ -66,7 +69,7 @@ async def download(
                     await to_the_end(off_loop(write_json, record, state))
 
         await _all_of((start for start in starts if start not in done), fetch, room)
-        await off_loop(os.fsync, descriptor)
+        await file.do(os.fsync)
     except BaseException:
         if not resume:
             await to_the_end(off_loop(lambda: partial.unlink(missing_ok=True)))
@@ -77,6 +80,30 @@ async def download(
     return info
 
 
+class _File:
+    """A file that is being written."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor = descriptor
+        self._path = path
+
+    async def do(self, function: Callable[..., object], *args: object) -> None:
+        """Call a function with the descriptor and `args`."""
+        with _named(self._path):
+            # A thread that still writes must not find the descriptor closed, or another file's.
+            await to_the_end(off_loop(function, self._descriptor, *args))
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have the system's errors name a file, as they do where one is opened."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
 def _make_room(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -84,9 +111,6 @@ def _make_room(path: Path) -> None:
 
 
 def _in_place(partial: Path, path: Path, record: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
-    partial.chmod(0o666 & ~mask)
     partial.replace(path)
     record.unlink(missing_ok=True)
 
@@ -102,7 +126,7 @@ async def _all_of(starts: Any, fetch: Any, room: asyncio.Semaphore) -> None:
 
 
 async def _fetch(
-    operations: Operations, info: ObjectInfo, span: Span, descriptor: int, told: Teller
+    operations: Operations, info: ObjectInfo, span: Span, file: _File, told: Teller
 ) -> None:
     position = span.start
     # What fails here lets go of the connection at once, not when the error is forgotten.
@@ -110,8 +134,7 @@ async def _fetch(
         operations.stream(info.bucket, info.key, span, info.etag or None)
     ) as stream:
         async for chunk in stream:
-            # A thread that still writes must not find the descriptor closed, or another file's.
-            await to_the_end(off_loop(os.pwrite, descriptor, chunk, position))
+            await file.do(write_at, chunk, position)
             position += len(chunk)
             told(len(chunk))
     if position != span.stop:
@@ -137,5 +160,6 @@ def _prepared(partial: Path, record: Path, identity: list[Any]) -> set[int]:
 def write_json(path: Path, value: Any) -> None:
     """Write a file that is whole or not there."""
     new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(value))
+    with _named(new):
+        new.write_text(json.dumps(value))
     new.replace(path)

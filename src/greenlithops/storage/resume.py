@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.errors import NoSuchUpload
+from greenlithops.errors import NoSuchUpload, StorageError
+from greenlithops.files import read_at
 from greenlithops.objects import Part, PutOptions, Upload
 from greenlithops.offload import off_loop, to_the_end
 from greenlithops.storage.download import write_json
@@ -63,8 +64,13 @@ async def resume_upload(
         try:
             for number, start in enumerate(starts, 1):
                 if number not in have:
-                    read = off_loop(os.pread, descriptor, size_of[number], start)
-                    yield number, await to_the_end(read)
+                    stop = start + size_of[number]
+                    part = await to_the_end(off_loop(read_at, descriptor, start, stop))
+                    if len(part) < stop - start:
+                        raise StorageError(
+                            f"{path} was cut while it was sent", bucket=bucket, key=key
+                        )
+                    yield number, part
         finally:
             os.close(descriptor)
 

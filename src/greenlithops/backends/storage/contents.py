@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from greenlithops.errors import InvalidRange, StorageError
+from greenlithops.files import read_at
 
 if TYPE_CHECKING:
     from greenlithops.objects import Buffer, ObjectInfo, Span
@@ -36,15 +37,10 @@ class Opened:
 
     def read(self, start: int, stop: int) -> bytes:
         """Return bytes of the file."""
-        data = os.pread(self.descriptor, stop - start, start)
-        if len(data) == stop - start:
-            return data
-        pieces = [data]
-        while (start := start + len(pieces[-1])) < stop:  # the kernel gives 2 GiB at most
-            pieces.append(os.pread(self.descriptor, stop - start, start))
-            if not pieces[-1]:
-                raise StorageError(f"the file of {self.info.key} was cut while it was read")
-        return b"".join(pieces)
+        data = read_at(self.descriptor, start, stop)
+        if len(data) < stop - start:
+            raise StorageError(f"the file of {self.info.key} was cut while it was read")
+        return data
 
     def close(self) -> None:
         """Let go of the file."""

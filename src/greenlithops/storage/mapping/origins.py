@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from greenlithops.errors import InvalidRange, NoSuchKey, ObjectChanged, PreconditionFailed
-from greenlithops.files import file_version
+from greenlithops.files import file_version, read_at
 from greenlithops.storage.mapping.part import FILE, HTTP
 
 if TYPE_CHECKING:
@@ -86,11 +86,7 @@ class FileOrigin:
         """Return bytes of the file."""
         if self._descriptor < 0:
             self._open()
-        data = os.pread(self._descriptor, stop - start, start)
-        while len(data) < stop - start and (
-            more := os.pread(self._descriptor, stop - start - len(data), start + len(data))
-        ):
-            data += more
+        data = read_at(self._descriptor, start, stop)
         if file_version(os.fstat(self._descriptor)) != self._part.etag:
             raise changed(self._part)
         return data
