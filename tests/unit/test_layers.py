@@ -10,10 +10,11 @@ import greenlithops
 
 ROOT = Path(greenlithops.__file__).parent
 
-BASE = {"errors", "files", "models", "objects", "offload", "protocols"}
+BASE = {"errors", "files", "locks", "models", "objects", "offload", "protocols"}
 BELOW = {
     "errors": set(),
     "files": set(),
+    "locks": set(),
     "offload": set(),
     "models": {"errors"},
     "objects": {"errors"},

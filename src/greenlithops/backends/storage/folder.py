@@ -22,6 +22,7 @@ from greenlithops.errors import (
     StorageError,
 )
 from greenlithops.files import file_version
+from greenlithops.locks import locked
 from greenlithops.objects import ObjectInfo, PutOptions
 
 if TYPE_CHECKING:
@@ -136,21 +137,9 @@ class Folder:
             json.dump(properties, file)
         os.replace(path, target + SIDECAR)
 
-    @contextlib.contextmanager
-    def _locked(self, bucket: str) -> Iterator[None]:
+    def _locked(self, bucket: str) -> contextlib.AbstractContextManager[None]:
         """Keep other writers away while an object and what belongs to it are replaced."""
-        try:
-            import fcntl  # noqa: PLC0415 - not everywhere
-        except ImportError:
-            yield
-            return
-        path = os.path.join(self.root, LOCKS, folder_of(bucket))
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return locked(os.path.join(self.root, LOCKS, folder_of(bucket)))
 
     def open(self, bucket: str, key: str, span: Span | None, eager: int) -> Opened:
         """Open an object, and read the first `eager` bytes of the span."""
