@@ -6,6 +6,8 @@ import contextlib
 import http.server
 import threading
 
+from support.clock import BUSY
+
 
 @contextlib.contextmanager
 def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C901 - one fault a line
@@ -18,7 +20,8 @@ def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C
         length: whether it tells how long contents are.
         faults: what happens to the first requests, one each: a status, ``"cut"`` for an answer
             that breaks off in the middle, ``"stall"`` for one that stops there until the client
-            hangs up, ``"shifted"`` for one that brings the last half whatever was asked for.
+            hangs up, ``"shifted"`` for one that brings the last half whatever was asked for, an
+            event for one whose second half comes when it is set.
     """
     coming = list(faults)
     asked, hung_up = [], []
@@ -43,6 +46,7 @@ def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C
         def answer(self, content, fault):
             start, stop, status = 0, len(content), 200
             cut = fault in ("cut", "stall")
+            held = isinstance(fault, threading.Event)
             wanted = self.headers.get("Range") if ranges else None
             if wanted is not None:
                 first, _, last = wanted.removeprefix("bytes=").partition("-")
@@ -66,7 +70,11 @@ def serve(pages, *, ranges=True, etags=True, length=True, faults=()):  # noqa: C
             self.end_headers()
             body = content[start:stop]
             with contextlib.suppress(ConnectionError):  # who has enough hangs up
-                self.wfile.write(body[: len(body) // 2] if cut else body)
+                half = len(body) // 2
+                self.wfile.write(body[:half] if cut or held else body)
+                if held:
+                    fault.wait(BUSY)
+                    self.wfile.write(body[half:])
                 if fault == "stall":
                     hung_up.append(not self.rfile.read(1))
             if cut:

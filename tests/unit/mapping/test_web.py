@@ -1,5 +1,7 @@
 """Objects of web servers, with ranges and without, through faults."""
 
+import asyncio
+import random
 import threading
 import time
 
@@ -17,6 +19,7 @@ from greenlithops.storage.mapping import web
 from greenlithops.storage.mapping.origins import origin
 from greenlithops.storage.mapping.part import HTTP, Part
 from greenlithops.storage.mapping.reader import ObjectReader
+from support.answering import serving
 from support.clock import BUSY
 from support.web import serve
 
@@ -96,6 +99,40 @@ def test_faults_that_pass(faults, ranges):
         assert reader.read() == DATA
     with serve({"/page": DATA}, faults=[503, 503]) as url:
         assert web.look(url + "/page").size == len(DATA)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_page_of_unknown_size_that_breaks_off_is_not_taken_for_whole(ranges):
+    with (
+        serve({"/page": DATA}, ranges=ranges, faults=["cut", "cut"]) as url,
+        opened(url + "/page", 0, None, None) as reader,
+    ):
+        assert reader.read() == DATA
+
+
+async def test_a_length_that_is_no_number_is_as_good_as_none():
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nall of it")
+
+    async with serving(answer) as port:
+        page = await asyncio.to_thread(web.look, f"http://127.0.0.1:{port}/page")
+        assert (page.size, page.ranges) == (None, False)
+
+
+def test_jumping_while_the_next_block_is_on_its_way():
+    data = random.Random(1).randbytes(3 << 20)
+    rest = threading.Event()
+    with (
+        serve({"/page": data}, faults=[rest]) as url,
+        opened(url + "/page", 0, len(data), len(data)) as reader,
+    ):
+        assert reader.read(10) == data[:10]
+        place = reader.seek((2 << 20) + 5)
+        timer = threading.Timer(0.1, rest.set)
+        timer.start()
+        assert reader.read(100) == data[place : place + 100]
+        timer.join()
 
 
 def test_faults_that_do_not_pass():

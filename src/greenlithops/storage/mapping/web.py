@@ -70,16 +70,9 @@ def look(url: str) -> Page:
 def _look(url: str) -> Page:
     try:
         with _opened(url, {"Range": "bytes=0-0"}) as response:
-            total = _total(response)
-            if response.status == http.HTTPStatus.PARTIAL_CONTENT and total is not None:
-                return Page(total, _version(response), ranges=True)
-            length = response.headers.get("Content-Length")
-            size = (
-                int(length)
-                if length is not None and response.status == http.HTTPStatus.OK
-                else None
-            )
-            return Page(size, _version(response), ranges=False)
+            size = _total(response)
+            ranges = size is not None and response.status == http.HTTPStatus.PARTIAL_CONTENT
+            return Page(size, _version(response), ranges)
     except _Unsatisfiable as empty:
         return Page(0, empty.version, ranges=False)
 
@@ -98,9 +91,15 @@ class WebOrigin:
         self._position = 0
         self._background = Background()
         self._closed = threading.Event()
+        # The thread that reads ahead and a function that has jumped elsewhere share the stream.
+        self._turn = threading.Lock()
 
     def read(self, start: int, stop: int) -> bytes:
         """Return bytes of the object."""
+        with self._turn:
+            return self._read(start, stop)
+
+    def _read(self, start: int, stop: int) -> bytes:
         pieces = []
         attempt = 1
         while start < stop:
@@ -132,34 +131,39 @@ class WebOrigin:
             data: bytes = self._response.read(count)
         except (OSError, http.client.HTTPException) as error:
             raise _unavailable(self._url, error) from error
-        at, size = self._position, self._part.size
-        self._position += len(data)
-        if size is not None and not data:
+        size = self._part.size
+        if not data and (size is not None or self._response.length):
             # A connection that ends early looks like the end of what has no length.
-            raise StorageUnavailable(f"{self._url}: the connection ended at byte {at} of {size}")
+            of = "" if size is None else f" of {size}"
+            raise StorageUnavailable(
+                f"{self._url}: the connection ended at byte {self._position}{of}"
+            )
+        self._position += len(data)
         return data
 
     def _connect(self, start: int) -> None:
         self._hang_up()
-        part = self._part
-        headers = {"Range": f"bytes={start}-"} if start else {}
         try:
-            response = _opened(self._url, headers)
+            self._response = _opened(self._url, {"Range": f"bytes={start}-"} if start else {})
+            self._position = self._begins(self._response, start)
         except _Unsatisfiable:
-            raise changed(part) from None
-        self._response = response
+            raise changed(self._part) from None
+        except StorageError:
+            self._hang_up()
+            raise
+
+    def _begins(self, response: Any, start: int) -> int:
+        """Return the first byte that an answer brings, if it is of what was planned with."""
         if self._closed.is_set():
             raise StorageUnavailable(f"{self._url}: nobody reads it any more")
-        self._position = _first(response)
-        if self._position > start:
-            self._hang_up()
+        first = _first(response)
+        if first > start:
             raise NotSupported(f"{self._url}: asked for byte {start}, the server gives a later one")
-        total = _total(response)
+        part, total, version = self._part, _total(response), _version(response)
         other_size = total is not None and part.size is not None and total != part.size
-        version = _version(response)
         if other_size or (part.etag and version and version != part.etag):
-            self._hang_up()
             raise changed(part)
+        return first
 
     def begin(self, start: int, stop: int) -> Future[bytes]:
         """Do the same in a thread."""
@@ -242,7 +246,6 @@ def _first(response: Any) -> int:
         return 0
     found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if found is None or found[1] is None:
-        response.close()
         raise NotSupported(f"{response.url}: the server gives a range of unknown place")
     return int(found[1])
 
@@ -251,8 +254,8 @@ def _total(response: Any) -> int | None:
     found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if found is not None and found[2] != "*":
         return int(found[2])
-    length = response.headers.get("Content-Length")
-    return int(length) if length and response.status == http.HTTPStatus.OK else None
+    length: int | None = response.length  # None where what the server says is no length
+    return length if response.status == http.HTTPStatus.OK else None
 
 
 def _version(response: Any) -> str:
