@@ -1,6 +1,7 @@
 """Process has the standard library's methods and meanings."""
 
 import asyncio
+import atexit
 import itertools
 import json
 import logging
@@ -124,6 +125,25 @@ def test_a_process_is_ended(method, number, after):
     process.join(scripts.LIMIT)
     assert process.exitcode == -number
     getattr(process, method)()  # has no effect any more
+    process.close()
+
+
+def end_slowly(queue):
+    atexit.register(time.sleep, 0.5)
+    queue.put("returns")
+
+
+@pytest.mark.parametrize("method", ["terminate", "kill"])
+def test_a_process_that_ends_by_itself_is_left_alone(method):
+    queue = mp.Queue()
+    process = mp.Process(target=end_slowly, args=(queue,))
+    process.start()
+    assert queue.get(timeout=scripts.LIMIT) == "returns"
+    while process._child._call.done() is False:
+        time.sleep(0.001)
+    getattr(process, method)()
+    process.join(scripts.LIMIT)
+    assert process.exitcode == 0
     process.close()
 
 

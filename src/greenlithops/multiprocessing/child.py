@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -93,9 +94,12 @@ class Child:
         self._following = asyncio.create_task(self._follow(), name=f"process {self._name}")
 
     def _send_signal(self, number: int) -> None:
+        if self._call.done():
+            return  # it is ending, and how is known
         pid, busy = first_worker(self._executor)
         if pid is not None and busy:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                os.kill(pid, number)
         else:
             self._signal = number
             self._call.cancel()
