@@ -43,6 +43,8 @@ class Container:
             )
         os.close(told)
         self._rest = b""
+        self._lock = threading.Lock()
+        self._ended = False
 
     def ask(self, value, seconds):
         """Return the answer to a line."""
@@ -61,13 +63,17 @@ class Container:
         return json.loads(line)
 
     def end(self):
+        """Kill the process; once, as its numbers may be another's afterwards."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        with contextlib.suppress(OSError):
-            os.close(self._answers)
+        os.close(self._answers)
 
 
 class Pool:
