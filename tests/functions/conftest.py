@@ -10,6 +10,7 @@ import pytest
 
 from greenlithops.backends.compute.package import package
 from greenlithops.sync.loop import background
+from support.servers.process import free_ports
 
 KEY = "the key of these tests"
 
@@ -42,9 +43,7 @@ class Server:
     """uvicorn with the worker's application, or another one, in a process of its own."""
 
     def __init__(self, folder, app="greenlithops.worker.application:app", concurrency=16):
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}/"
         self._command = [sys.executable, "-m", "uvicorn", app, "--port", str(self.port)]
         self._command += ["--log-level", "warning", "--lifespan", "on"]

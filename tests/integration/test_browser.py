@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from integration.serving import served
+from support.servers.process import free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -83,9 +83,7 @@ class Browser:
 @contextlib.contextmanager
 def driving(folder):
     """Run chromedriver; give a client of it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     log = folder / "chromedriver.log"
     with log.open("wb") as file:
         process = subprocess.Popen(

@@ -17,6 +17,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from support.servers.process import free_ports
+
 
 class Asked(NamedTuple):
     """A request; names of headers are in small letters."""
@@ -121,9 +123,7 @@ class Pod:
     """A process with the worker's HTTP application, as a container would have it."""
 
     def __init__(self, folder, command, environment):
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
+        (self.port,) = free_ports(1)
         words = [sys.executable if word == "python" else word for word in command]
         words = [str(self.port) if word == "8080" else word for word in words]
         words = ["127.0.0.1" if word == "0.0.0.0" else word for word in words]

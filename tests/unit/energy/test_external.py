@@ -11,6 +11,7 @@ import pytest
 from greenlithops.cli.energy.probe import look
 from greenlithops.energy.meters import MeterRefused, powerapi, prometheus
 from support.clock import BUSY
+from support.servers.process import free_ports
 
 KEPLER = """\
 # HELP kepler_node_cpu_joules_total Energy consumption of cpu at node level in joules
@@ -211,9 +212,7 @@ def test_a_csv_file_that_grows(tmp_path):
 
 
 def test_reports_over_a_socket():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
 
     def send():
         until(lambda: connected(client, port))
