@@ -33,6 +33,13 @@ def nap(seconds):
     return seconds
 
 
+def held(path):
+    """Go on for as long as a file is there."""
+    while path.exists():
+        time.sleep(0.01)
+    return path
+
+
 def pid(_=None):
     time.sleep(0.01)
     return os.getpid()
@@ -71,6 +78,14 @@ async def later(x):
 
 
 @pytest.fixture
+def holding(tmp_path):
+    """A file that holds up who waits for its end."""
+    path = tmp_path / "held"
+    path.touch()
+    return path
+
+
+@pytest.fixture
 def pool():
     with mp.Pool(2) as pool:
         yield pool
@@ -105,14 +120,15 @@ def test_the_error_of_a_call_is_raised(pool):
         pool.apply(fail_at_three, (3,))
 
 
-def test_a_result_that_is_not_there_yet(pool):
-    result = pool.apply_async(nap, (0.5,))
+def test_a_result_that_is_not_there_yet(pool, holding):
+    result = pool.apply_async(held, (holding,))
     assert not result.ready()
     with pytest.raises(ValueError, match="not ready"):
         result.successful()
     with pytest.raises(mp.TimeoutError):
         result.get(timeout=0.01)
-    assert result.get() == 0.5
+    holding.unlink()
+    assert result.get() == holding
     assert result.successful()
 
 
@@ -136,11 +152,14 @@ def test_callbacks_come_when_it_happens_without_anybody_asking(pool):
     assert good == [16, [0, 1, 4]], "wait returns after the callback"
 
 
-def test_imap_gives_results_in_order_and_as_they_come(pool):
+def test_imap_gives_results_in_order_and_as_they_come(pool, holding, tmp_path):
     assert list(pool.imap(square, range(50))) == [square(x) for x in range(50)]
     assert list(pool.imap(square, range(50), chunksize=7)) == [square(x) for x in range(50)]
     assert sorted(pool.imap_unordered(square, range(50))) == [square(x) for x in range(50)]
-    assert next(pool.imap_unordered(nap, [0.5, 0.0])) == 0.0
+    results = pool.imap_unordered(held, [holding, tmp_path / "free"])
+    assert next(results) == tmp_path / "free"
+    holding.unlink()
+    assert next(results) == holding
 
 
 def test_imap_reads_an_endless_input_lazily(pool):
@@ -177,11 +196,12 @@ def test_imap_raises_what_the_input_raises(pool):
         next(results)
 
 
-def test_imap_can_be_waited_for_so_long(pool):
-    results = pool.imap(nap, [0.6])
+def test_imap_can_be_waited_for_so_long(pool, holding):
+    results = pool.imap(held, [holding])
     with pytest.raises(mp.TimeoutError):
         results.next(timeout=0.01)
-    assert results.next(timeout=LIMIT) == 0.6
+    holding.unlink()
+    assert results.next(timeout=LIMIT) == holding
 
 
 def test_every_worker_is_initialized_once():

@@ -79,7 +79,7 @@ def test_nothing_is_left_on_a_configured_server(configured):
     assert all(server.ttl(key) > 0 for key in ours), "all expire by themselves"
     del reader
     sessions.end()
-    assert set(server.keys()) == before
+    assert set(server.keys()) <= before, "what others have left may expire meanwhile"
     server.close()
 
 

@@ -27,6 +27,6 @@ if __name__ == "__main__":
     child.join()
     child = mp.Process(target=grandparent, args=(queue,))
     child.start()
-    print(queue.get())
     child.join()
+    print(queue.get())
     print(child.exitcode)
