@@ -40,7 +40,6 @@ class Kit:
     def __init__(self, folder, sdk, code, config, number):
         # A socket's path has at most 107 bytes, and a test's folder may take all of them.
         self._socket = Path(tempfile.mkdtemp(prefix="greenlithops-fdk-")) / f"{number}.sock"
-        (folder / "func.py").write_text(FUNC)
         with (folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sdk.parent / "fdk", folder / "func.py", "handler"],
@@ -96,6 +95,7 @@ class Oracle(StandIn):
         self._lock = threading.Lock()
         self._all = []
         self.running = 0
+        (folder / "func.py").write_text(FUNC)  # once: kits that are starting read it
         super().__init__()
 
     def close(self):
