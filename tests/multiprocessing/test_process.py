@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import itertools
 import json
 import logging
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from multiprocessing.connection import wait
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +147,19 @@ def test_a_process_that_ends_by_itself_is_left_alone(method):
     process.join(scripts.LIMIT)
     assert process.exitcode == 0
     process.close()
+
+
+def test_a_process_that_is_dropped_leaves_no_descriptor():
+    counts = []
+    for _ in range(6):
+        process = mp.Process(target=abs, args=(1,))
+        process.start()
+        process.join(scripts.LIMIT)
+        del process
+        mp.active_children()
+        gc.collect()
+        counts.append(len(list(Path("/proc/self/fd").iterdir())))
+    assert counts[-1] < counts[1] + 3, "four more than then are left if each leaves one"
 
 
 def test_sigterm_can_be_handled_and_sigkill_cannot():

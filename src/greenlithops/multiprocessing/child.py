@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import traceback
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,9 @@ class Child:
     def __init__(self, target: Callable[[], tuple[int, str]], name: str, *, daemon: bool) -> None:
         self.pid: int | None = None
         self.exitcode: int | None = None
-        self.sentinel, self._sentinel_end = os.pipe()
+        self.sentinel, sentinel_end = os.pipe()
+        self.close = _closing(self, self.sentinel)
+        self._let_go = _closing(self, sentinel_end)
         self.patient = not daemon
         self._name = name
         self._over = threading.Event()
@@ -60,8 +63,8 @@ class Child:
             packed = pack(target)
             background().call_anyway(self._start, packed, options)
         except BaseException:
-            os.close(self.sentinel)
-            os.close(self._sentinel_end)
+            self.close()
+            self._let_go()
             raise
 
     # In any thread.
@@ -74,10 +77,6 @@ class Child:
         """Send a signal; what has not begun to run is cancelled."""
         if not self._over.is_set():
             background().call_anyway(self._send_signal, number)
-
-    def close(self) -> None:
-        """Release the sentinel."""
-        os.close(self.sentinel)
 
     # On the loop.
 
@@ -123,9 +122,10 @@ class Child:
             await self._executor.__aexit__(None, None, None)
         finally:
             self.exitcode = code
-            os.close(self._sentinel_end)
+            self._let_go()
             self._over.set()
             background().release(self._resident)
+            del self._resident  # a cycle, which would keep the sentinel
 
     async def end(self, *, kill: bool) -> None:
         """Wait for its end; bring it about with `kill`."""
@@ -133,6 +133,13 @@ class Child:
             self._signal = signal.SIGTERM
             self._call.cancel()
         await asyncio.wait([self._following])
+
+
+def _closing(owner: Child, descriptor: int) -> weakref.finalize[[int], Child]:
+    """Return what closes a descriptor once; programs rarely close a process, but drop it."""
+    close = weakref.finalize(owner, os.close, descriptor)
+    close.atexit = False
+    return close
 
 
 async def tell(call: Future[Any], name: str) -> None:

@@ -161,7 +161,7 @@ def anonymous_file(name: str) -> int:
 
 
 def resource_tracker() -> int:
-    """Return a descriptor of what tracks shared memory; -1 in a program that uses none.
+    """Return a descriptor of what tracks shared memory; -1 if the program seems to use none.
 
     A worker with a tracker of its own would have blocks removed that it has merely opened.
     """
@@ -171,7 +171,10 @@ def resource_tracker() -> int:
 
     tracker: Any = tracking._resource_tracker  # noqa: SLF001 - as multiprocessing's own starts do
     running: int | None = tracker._fd  # noqa: SLF001 - asking for it writes to it, on the loop
-    return tracker.getfd() if running is None else running
+    if running is not None:
+        return running
+    by_others = "multiprocessing.managers" in sys.modules  # which imports it in any case
+    return -1 if by_others else tracker.getfd()
 
 
 def interpreter() -> list[str]:
