@@ -204,6 +204,26 @@ async def test_who_is_cancelled_gets_no_more_and_the_connection_ends():
         await eventually(lambda: not pool._all)
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_who_wakes_late_has_nothing_to_do_with_the_next_answer(cancelled):
+    async with pool_to(giving(MIB)) as pool:
+        first = await begun(pool)
+        pool._waking = True  # as while many others are woken before it
+        reading = asyncio.create_task(first.read())
+        await eventually(lambda: first.over)
+        second = await pool.send(GET, b"")
+        await eventually(lambda: second.status)
+        assert second._connection is first._connection
+        if cancelled:
+            reading.cancel()
+            await asyncio.wait([reading])
+        pool._wake()
+        if not cancelled:
+            assert await reading == content(MIB)
+        assert await second.read() == content(MIB)
+        assert len(pool._all) == 1
+
+
 async def test_closing_within_a_body():
     async with pool_to(stalling) as pool:
         _, reading = await half_read(pool)

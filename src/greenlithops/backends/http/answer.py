@@ -139,7 +139,7 @@ class Answer:
 
     async def _fill(self, view: memoryview, follow: Follow | None) -> int:
         """Receive the next bytes in a view; return how many, which are less if the rest is lost."""
-        have, before = len(self._body), self._connection.left
+        have, before, size = len(self._body), self._connection.left, len(view)
         with view:  # let go of, since the trace of an error may hold this frame for long
             view[:have] = self._body
             if follow is not None and have:
@@ -150,9 +150,10 @@ class Answer:
             try:
                 await self._news(-1)
             except BaseException:
-                self._connection.leave()  # nothing may be written there any more
+                self.release()  # nothing may be written there any more
                 raise
-        return have + before - self._connection.left
+        # After a whole answer, what is left on the connection may be of another one by now.
+        return size if self._error is None else have + before - self._connection.left
 
     def _cut(self) -> BrokenConnection:
         return self._error or BrokenConnection("the answer is cut", begun=True)
