@@ -289,9 +289,10 @@ async def test_what_is_billed_by_a_report_of_our_own(options):
         "Max Memory Used: 41 MB\tInit Duration: 19.51 ms\t\n"
     )
     async with soon(50), gl.AsyncExecutor(backend, chunksize=2) as executor:
-        post = backend._endpoint._post
+        post, replies = backend._endpoint._post, []
 
         async def reporting(data, digest, kind):
+            replies.append(data)
             status, headers, reply = await post(data, digest, kind)
             said = {"X-Amz-Log-Result": base64.b64encode(line.encode()).decode()}
             return status, dict(headers) | said, reply
@@ -299,10 +300,10 @@ async def test_what_is_billed_by_a_report_of_our_own(options):
         backend._endpoint._post = reporting
         job = executor.map(abs, [-1, -2])
         assert await job == [1, 2]
-    stats = job[1].stats
-    assert stats.billed_seconds == pytest.approx(0.05)
-    # 0.1 s of 1 GB, and an invocation: shared by two calls.
-    assert stats.usd == pytest.approx((0.1 * 0.0000166667 + 0.0000002) / 2, rel=1e-3)
+    stats, shared = job[1].stats, 2 / len(replies)  # a busy machine may not send both at once
+    assert stats.billed_seconds == pytest.approx(0.1 / shared)
+    # 0.1 s of 1 GB, and an invocation.
+    assert stats.usd == pytest.approx((0.1 * 0.0000166667 + 0.0000002) / shared, rel=1e-3)
     assert job[0].stats.cold_start
 
 
