@@ -14,11 +14,15 @@ from greenlithops.errors import (
     NotSupported,
     ObjectChanged,
     StorageUnavailable,
+    UsageError,
 )
 from greenlithops.storage.mapping import web
+from greenlithops.storage.mapping.finding import found_in
 from greenlithops.storage.mapping.origins import origin
 from greenlithops.storage.mapping.part import HTTP, Part
 from greenlithops.storage.mapping.reader import ObjectReader
+from greenlithops.storage.mapping.sources import UrlSource
+from greenlithops.storage.mapping.storages import Storages
 from support.answering import serving
 from support.clock import BUSY
 from support.web import serve
@@ -35,6 +39,10 @@ def soon(monkeypatch):
 async def executor():
     async with gl.AsyncExecutor("inline", max_workers=2, energy="off") as executor:
         yield executor
+
+
+def look(url):
+    return web.look(url, threading.Event())
 
 
 def whole(obj):
@@ -69,6 +77,32 @@ async def test_empty_pages(executor, ranges):
         assert await executor.map(whole, [f"{url}/page"], obj_chunk_size=5) == [(1, b"")]
 
 
+async def test_urls_as_people_write_them(executor):
+    with serve({"/gr%C3%BCne%20Zahlen?a=%C3%A9%20b": DATA}) as url:
+        found = await executor.map(whole, f"{url}/grüne Zahlen?a=é b#top", obj_chunk_number=2)
+        assert b"".join(data for _, data in found) == DATA
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http:///page", "http://a:99999/", "http://me:word@a/", "http://[::1/"]
+)
+async def test_urls_that_name_no_server_are_told_at_once(executor, monkeypatch, url):
+    monkeypatch.setattr(web, "WAIT", 3600)
+    with pytest.raises(UsageError, match="cannot be asked for"):
+        await executor.map(whole, url)
+
+
+async def test_who_looks_no_more_leaves_nothing_behind(monkeypatch):
+    """Else a program that was interrupted would end only when a silent server was given up."""
+    monkeypatch.setattr(web, "WAIT", 3600)
+    with serve({}, faults=[503] * 9) as url:
+        looking = asyncio.create_task(anext(found_in(UrlSource(url), Storages())))
+        await asyncio.to_thread(wait_until, lambda: running("greenlithops-offload"))
+        looking.cancel()
+        await asyncio.wait([looking])
+        await asyncio.to_thread(wait_until, lambda: not running("greenlithops-offload"))
+
+
 def opened(url, start, stop, size, etag=""):
     part = Part(HTTP, "http", None, None, url, start, stop, size, etag, 1, 1)
     return ObjectReader(part, b"\n", origin(part, {}))
@@ -98,7 +132,7 @@ def test_faults_that_pass(faults, ranges):
     ):
         assert reader.read() == DATA
     with serve({"/page": DATA}, faults=[503, 503]) as url:
-        assert web.look(url + "/page").size == len(DATA)
+        assert look(url + "/page").size == len(DATA)
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -116,7 +150,7 @@ async def test_a_length_that_is_no_number_is_as_good_as_none():
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nall of it")
 
     async with serving(answer) as port:
-        page = await asyncio.to_thread(web.look, f"http://127.0.0.1:{port}/page")
+        page = await asyncio.to_thread(look, f"http://127.0.0.1:{port}/page")
         assert (page.size, page.ranges) == (None, False)
 
 
@@ -138,13 +172,13 @@ def test_jumping_while_the_next_block_is_on_its_way():
 def test_faults_that_do_not_pass():
     with serve({"/page": DATA}, faults=[503] * 20) as url:
         with pytest.raises(StorageUnavailable, match="503"):
-            web.look(url + "/page")
+            look(url + "/page")
         with opened(url + "/page", 0, 10, 10) as reader, pytest.raises(StorageUnavailable):
             reader.read()
     with pytest.raises(StorageUnavailable, match=url):
-        web.look(url + "/page")
+        look(url + "/page")
     with serve({"/page": DATA}, faults=[403]) as url, pytest.raises(AccessDenied):
-        web.look(url + "/page")
+        look(url + "/page")
 
 
 def test_who_reads_no_more_holds_nobody():
@@ -166,7 +200,11 @@ def wait_until(condition):
 
 
 def reading_ahead():
-    return [t for t in threading.enumerate() if t.name.startswith("greenlithops-reader")]
+    return running("greenlithops-reader")
+
+
+def running(name):
+    return [t for t in threading.enumerate() if t.name.startswith(name)]
 
 
 @pytest.mark.parametrize("faults", [[None, "shifted"], ["shifted"]])
@@ -174,7 +212,7 @@ def test_a_server_that_gives_another_range_than_asked_for(faults):
     with serve({"/page": DATA}, faults=faults) as url:
         reader = opened(url + "/page", 10, 20_000, len(DATA))
         if faults[0] is None:
-            web.look(url + "/page")
+            look(url + "/page")
         with reader, pytest.raises(NotSupported, match="later"):
             reader.read()
 
@@ -182,7 +220,7 @@ def test_a_server_that_gives_another_range_than_asked_for(faults):
 def test_a_page_that_was_changed():
     pages = {"/page": DATA}
     with serve(pages) as url:
-        told = web.look(url + "/page")
+        told = look(url + "/page")
         assert told.ranges
         pages["/page"] = DATA.upper()
         reader = opened(url + "/page", 0, told.size, told.size, told.etag)

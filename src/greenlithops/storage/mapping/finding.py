@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import glob
 import stat
+import threading
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,11 @@ async def found_in(source: Source, storages: Storages) -> AsyncGenerator[Found]:
 async def _of_url(source: UrlSource) -> Found:
     from greenlithops.storage.mapping.web import look  # noqa: PLC0415 - only for URLs
 
-    page = await off_loop(look, source.text)
+    ended = threading.Event()
+    try:
+        page = await off_loop(look, source.text, ended)
+    finally:
+        ended.set()
     ranges = page.ranges and page.size is not None
     return Found(HTTP, "http", None, None, source.text, page.size, page.etag, ranges)
 

@@ -11,6 +11,7 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from greenlithops.errors import (
     AccessDenied,
@@ -20,6 +21,7 @@ from greenlithops.errors import (
     StorageError,
     StorageTimeout,
     StorageUnavailable,
+    UsageError,
 )
 from greenlithops.storage.mapping.origins import Background, changed
 
@@ -54,16 +56,20 @@ class Page:
     ranges: bool
 
 
-def look(url: str) -> Page:
+def look(url: str, ended: threading.Event) -> Page:
     """Return what a server tells of an object; blocking.
 
     Its first byte is asked for, since servers may tell other things when asked for nothing.
+
+    Args:
+        url: where it is.
+        ended: set when nobody waits for the answer any more: then it is not asked again.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _look(url)
         except StorageUnavailable as error:
-            _pause(error, attempt, threading.Event())
+            _pause(error, attempt, ended)
     raise AssertionError  # the last pause raises
 
 
@@ -107,8 +113,6 @@ class WebOrigin:
                 piece = self._piece(start, stop)
             except StorageUnavailable as error:
                 self._hang_up()
-                if self._closed.is_set():
-                    raise
                 _pause(error, attempt, self._closed)
                 attempt += 1
                 continue
@@ -199,17 +203,34 @@ class _Unsatisfiable(ObjectChanged):
 
 
 def _opened(url: str, headers: dict[str, str]) -> Any:
-    # What can be named is http and https; see `sources`.
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310
     try:
+        # What can be named is http and https; see `sources`.
+        request = urllib.request.Request(_escaped(url), headers=headers)  # noqa: S310
         return urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
     except urllib.error.HTTPError as error:
         with error:
             raise _refused(url, error) from None
     except urllib.error.URLError as error:
         raise _unavailable(url, error.reason) from error
+    except (http.client.InvalidURL, ValueError) as error:
+        raise UsageError(f"{url} cannot be asked for: {error}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _unavailable(url, error) from error
+
+
+def _escaped(url: str) -> str:
+    """Return a URL as requests have it, of one in which people wrote spaces, umlauts and the like.
+
+    Raises:
+        ValueError: it is no URL, or has what must not be in one.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname or "@" in parts.netloc:
+        raise ValueError("a URL names a server, and no user: https://server/path")
+    parts.port  # noqa: B018 - raises where it is none
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
+    plain = parts._replace(netloc=host, fragment="").geturl()
+    return re.sub("[^!-~]", lambda found: quote(found[0]), plain)
 
 
 def _refused(url: str, error: urllib.error.HTTPError) -> StorageError:
@@ -235,9 +256,9 @@ def _unavailable(url: str, reason: object) -> StorageUnavailable:
 
 
 def _pause(error: StorageUnavailable, attempt: int, ended: threading.Event) -> None:
-    if attempt >= ATTEMPTS:
+    seconds = max(WAIT * 2 ** (attempt - 1), min(error.retry_after or 0.0, TIMEOUT))
+    if attempt >= ATTEMPTS or ended.wait(seconds):
         raise error
-    ended.wait(max(WAIT * 2 ** (attempt - 1), min(error.retry_after or 0.0, TIMEOUT)))
 
 
 def _first(response: Any) -> int:
