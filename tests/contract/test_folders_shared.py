@@ -1,9 +1,6 @@
 """Several processes with one folder of objects: none waits for another, or takes what is its."""
 
-import subprocess
-import sys
-
-from support.clock import BUSY
+from support import scripts
 
 A_CHILD_MEANWHILE = """
 import os, sys
@@ -27,12 +24,39 @@ os.waitpid(child, 0)
 """
 
 
-def ran(program, *args):
-    command = [sys.executable, "-c", program, *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * BUSY, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
-
-
 def test_a_child_that_is_forked_meanwhile_holds_up_nobody(tmp_path):
-    assert ran(A_CHILD_MEANWHILE, tmp_path / "root") == ["7"]
+    assert scripts.run(tmp_path, A_CHILD_MEANWHILE, tmp_path / "root") == "7\n"
+
+
+REPLACING = """
+import sys, threading
+from greenlithops.backends.storage.folder import Folder
+from greenlithops.objects import PutOptions
+
+folder = Folder(sys.argv[1])
+folder.prepare()
+folder.create_bucket("bucket")
+ended = threading.Event()
+
+def put(number):
+    metadata = {"number": str(number)}
+    folder.put("bucket", "key", b"." * number, PutOptions("text/plain", metadata))
+
+def replace():
+    for number in range(1, 200):
+        put(number)
+    ended.set()
+
+put(1)
+threading.Thread(target=replace).start()
+while not ended.is_set():
+    opened = folder.open("bucket", "key", None, 0)
+    opened.close()
+    for info in (folder.head("bucket", "key"), opened.info):
+        if (info.content_type, info.metadata) != ("text/plain", {"number": str(info.size)}):
+            print(info)
+"""
+
+
+def test_an_object_that_is_replaced_has_the_metadata_of_its_content(tmp_path):
+    assert scripts.run(tmp_path, REPLACING, tmp_path / "root") == ""

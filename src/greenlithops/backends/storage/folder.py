@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import secrets
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.backends.storage import properties
 from greenlithops.backends.storage.contents import Opened, append, bounds_of, write
 from greenlithops.backends.storage.paths import SIDECAR, folder_of, path_of
 from greenlithops.backends.storage.walk import page
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TEMPORARY, UPLOADS, LOCKS = "%tmp", "%uploads", "%locks"  #: no bucket can have these names
 STALE_SECONDS = 7 * 86_400.0
 MISSING_FOLDER_TRIES = 100
+LOOKS = 50  #: at an object that is another one each time that something beside it is looked at
 
 
 class Folder:
@@ -107,22 +108,22 @@ class Folder:
         """Give a whole file its name, all conditions kept."""
         target = os.path.join(self.bucket(bucket), path_of(key))
         status = os.fstat(descriptor)
-        properties = _properties(options)
+        kept = properties.of_options(options)
         with self._locked(bucket):
             self._check(bucket, key, options)
             # Somebody who deletes without this lock may remove an empty folder just now.
             for attempt in range(MISSING_FOLDER_TRIES):
                 try:
                     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-                    if properties:
-                        self._write_sidecar(target, {"of": file_version(status), **properties})
+                    if kept:
+                        self._write_sidecar(target, file_version(status), kept)
                     os.replace(path, target)
                     break
                 except FileNotFoundError:
                     self.bucket(bucket)
                     if attempt == MISSING_FOLDER_TRIES - 1:
                         raise
-        return _info(bucket, key, status, properties)
+        return _info(bucket, key, status, kept)
 
     def _check(self, bucket: str, key: str, options: PutOptions) -> None:
         found = self._status(bucket, key) if options.if_absent or options.if_match else None
@@ -131,32 +132,48 @@ class Folder:
         if options.if_match and (found is None or file_version(found) != options.if_match):
             raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
 
-    def _write_sidecar(self, target: str, properties: Mapping[str, Any]) -> None:
-        path = os.path.join(self.root, TEMPORARY, _temporary_name())
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(properties, file)
-        os.replace(path, target + SIDECAR)
+    def _write_sidecar(self, target: str, version: str, kept: dict[str, Any]) -> None:
+        with self.temporary() as (path, descriptor):
+            write(descriptor, properties.to_keep(target + SIDECAR, version, kept))
+            os.replace(path, target + SIDECAR)
 
     def _locked(self, bucket: str) -> contextlib.AbstractContextManager[None]:
         """Keep other writers away while an object and what belongs to it are replaced."""
         return locked(os.path.join(self.root, LOCKS, folder_of(bucket)))
 
-    def open(self, bucket: str, key: str, span: Span | None, eager: int) -> Opened:
+    def open(
+        self, bucket: str, key: str, span: Span | None, eager: int, looks: int = LOOKS
+    ) -> Opened:
         """Open an object, and read the first `eager` bytes of the span."""
         path = os.path.join(self.bucket(bucket), path_of(key))
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             raise _missing(bucket, key) from None
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, descriptor)
             status = os.fstat(descriptor)
-            info = _info(bucket, key, status, _read_sidecar(path, file_version(status)))
-            opened = Opened(descriptor, info, *bounds_of(info, span))
-            opened.first = opened.read(opened.start, min(opened.start + eager, opened.stop))
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return opened
+            kept = self._kept(bucket, key, status)
+            if kept is not None or looks == 1:
+                info = _info(bucket, key, status, kept or {})
+                opened = Opened(descriptor, info, *bounds_of(info, span))
+                opened.first = opened.read(opened.start, min(opened.start + eager, opened.stop))
+                undo.pop_all()
+                return opened
+        return self.open(bucket, key, span, eager, looks - 1)
+
+    def _kept(self, bucket: str, key: str, status: os.stat_result) -> dict[str, Any] | None:
+        """Return what is kept with an object; None if it was replaced since its status was asked.
+
+        One that was replaced twice since then is known beside it no more.
+        """
+        version = file_version(status)
+        path = os.path.join(self.root, folder_of(bucket), path_of(key))
+        kept = properties.of_version(path + SIDECAR, version)
+        if kept is not None:
+            return kept
+        now = self._status(bucket, key)
+        return {} if now is not None and file_version(now) == version else None
 
     def _status(self, bucket: str, key: str) -> os.stat_result | None:
         try:
@@ -164,13 +181,15 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def head(self, bucket: str, key: str) -> ObjectInfo:
+    def head(self, bucket: str, key: str, looks: int = LOOKS) -> ObjectInfo:
         """Return what is known of an object."""
-        path = os.path.join(self.bucket(bucket), path_of(key))
         status = self._status(bucket, key)
         if status is None:
             raise _missing(bucket, key)
-        return _info(bucket, key, status, _read_sidecar(path, file_version(status)))
+        kept = self._kept(bucket, key, status)
+        if kept is None and looks > 1:
+            return self.head(bucket, key, looks - 1)
+        return _info(bucket, key, status, kept or {})
 
     def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
         """Return a part of a listing."""
@@ -242,29 +261,11 @@ def _removed(path: str) -> None:
         os.unlink(path)
 
 
-def _properties(options: PutOptions) -> dict[str, Any]:
-    properties: dict[str, Any] = {}
-    if options.content_type:
-        properties["content_type"] = options.content_type
-    if options.metadata:
-        properties["metadata"] = dict(options.metadata)
-    return properties
-
-
-def _read_sidecar(path: str, etag: str) -> dict[str, Any]:
-    try:
-        with open(path + SIDECAR, encoding="utf-8") as file:
-            properties: dict[str, Any] = json.load(file)
-    except FileNotFoundError:
-        return {}
-    return properties if properties.get("of") == etag else {}
-
-
 def _info(
-    bucket: str, key: str, status: os.stat_result, properties: Mapping[str, Any] | None
+    bucket: str, key: str, status: os.stat_result, kept: Mapping[str, Any] | None
 ) -> ObjectInfo:
-    known = properties or {}
-    media = None if properties is None else known.get("content_type", "application/octet-stream")
+    known = kept or {}
+    media = None if kept is None else known.get("content_type", "application/octet-stream")
     metadata = known.get("metadata", {})
     return ObjectInfo(
         bucket, key, status.st_size, file_version(status), status.st_mtime, media, metadata
