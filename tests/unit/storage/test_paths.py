@@ -1,12 +1,15 @@
 """Any key becomes a path that stays below its folder, is short enough, and is no other key's."""
 
 import asyncio
+import tempfile
+from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from greenlithops.backends.storage.memory import MemoryStorage
 from greenlithops.backends.storage.paths import path_of, step_back
+from greenlithops.backends.storage.walk import keys as keys_below
 from greenlithops.storage.async_storage import AsyncStorage
 
 KEYS = st.text(
@@ -23,6 +26,8 @@ def back(path):
 
 
 @given(KEYS)
+@example("n" * 200 + ".")
+@example("n" * 200 + "..")
 def test_a_path_stands_for_its_key_alone(key):
     path = path_of(key)
     assert back(path) == key
@@ -33,6 +38,30 @@ def test_a_path_stands_for_its_key_alone(key):
     assert "\0" not in path
     folders = [step_back(step)[1] for step in steps]
     assert folders == [True] * (len(steps) - 1) + [False]
+
+
+LONG = st.builds(
+    lambda length, end: "n" * length + end,
+    st.integers(197, 202),
+    st.text("n/!\u00e9.", max_size=4),
+)
+
+
+@given(st.lists(st.one_of(LONG, KEYS), unique=True, max_size=12))
+@example(["n" * 200 + end for end in ("", "z", "/x", "n", "!x", "\u00e9")])
+@example(["n" * 199 + "\u00e9", "n" * 200])
+def test_files_are_found_in_the_order_of_their_keys(keys):
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {Path(folder, path_of(key)): key for key in keys}
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        wanted = sorted(keys, key=str.encode)
+        found = [(key, paths[Path(entry)]) for key, entry in keys_below(folder, "", "", "")]
+        assert found == [(key, key) for key in wanted]
+        for key in keys:
+            after = [later for later, _ in keys_below(folder, "", "", key)]
+            assert after == wanted[wanted.index(key) + 1 :]
 
 
 @given(st.lists(st.text("ab/.0", min_size=1, max_size=6), unique=True), st.text("ab/", max_size=3))

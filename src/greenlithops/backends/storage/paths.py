@@ -32,12 +32,14 @@ def folder_of(bucket: str) -> str:
 def _steps(part: str) -> list[str]:
     """Return the file names that a part of a key becomes: one, or more if it is long."""
     safe = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", part)
-    if safe in ("", ".", ".."):
-        safe = "%2E" * len(safe) or "%00E"
     if len(safe.encode()) <= PIECE_BYTES:
-        return [safe]
-    pieces = _cut(safe)
-    return ["/".join(f"{piece}{_LONGER}" for piece in pieces[:-1]) + f"/{pieces[-1]}"]
+        return [_no_other_folder(safe)]
+    *pieces, last = _cut(safe)
+    return ["/".join([*(f"{piece}{_LONGER}" for piece in pieces), _no_other_folder(last)])]
+
+
+def _no_other_folder(safe: str) -> str:
+    return ("%2E" * len(safe) or "%00E") if safe in ("", ".", "..") else safe
 
 
 def _cut(safe: str) -> list[str]:

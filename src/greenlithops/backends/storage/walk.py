@@ -52,22 +52,38 @@ def keys(
 
     Folders in which there can be none are not looked into.
     """
+    steps = sorted(_steps(folder, before, prefix, after), key=lambda step: step[0].encode())
+    for text, entry in steps:
+        if step_back(entry.name)[1]:
+            yield from keys(entry.path, text, prefix, after)
+        else:
+            yield text, entry
+
+
+def _steps(
+    folder: str, before: str, prefix: str, after: str
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Give what is wanted of a folder, in any order: keys and folders.
+
+    What a part of a key goes on in because it is too long for one name belongs to the folder
+    itself: its keys may come before and after those beside it.
+    """
+    mark = after.encode()
     try:
         with os.scandir(folder) as found:
-            steps = [
-                (before + step_back(entry.name)[0], entry)
-                for entry in found
-                if not entry.name.endswith(SIDECAR)
-            ]
+            entries = [entry for entry in found if not entry.name.endswith(SIDECAR)]
     except FileNotFoundError:
         return  # it was deleted meanwhile
-    steps.sort(key=lambda step: step[0].encode())
-    mark = after.encode()
-    for text, entry in steps:
-        if not step_back(entry.name)[1]:
+    for entry in entries:
+        step, is_folder = step_back(entry.name)
+        text = before + step
+        if not is_folder:
             if text.startswith(prefix) and text.encode() > mark:
                 yield text, entry
         elif (text.startswith(prefix) or prefix.startswith(text)) and not (
             text.encode() < mark[: len(text.encode())]
         ):
-            yield from keys(entry.path, text, prefix, after)
+            if step.endswith("/"):
+                yield text, entry
+            else:
+                yield from _steps(entry.path, text, prefix, after)
