@@ -68,4 +68,6 @@ def append(source: int, target: int) -> None:
             if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
             moved = os.sendfile(target, source, None, left)
+        if not moved:
+            raise StorageError("a file was cut while it was copied")
         left -= moved

@@ -14,12 +14,21 @@ from greenlithops.errors import NoSuchUpload
 from greenlithops.objects import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from greenlithops.backends.storage.folder import Folder
     from greenlithops.objects import Buffer, ObjectInfo, PutOptions, Upload
 
 TRIES, PAUSE = 20, 0.01
+
+
+@contextlib.contextmanager
+def _there(upload: Upload) -> Iterator[None]:
+    """Say that an upload is gone where its folder, or what is in it, is not there any more."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise NoSuchUpload(bucket=upload.bucket, key=upload.key) from None
 
 
 class Parts:
@@ -44,16 +53,14 @@ class Parts:
         target = os.path.join(self._parts(upload), str(number))
         with self._folder.temporary() as (path, descriptor):
             write(descriptor, body)
-            try:
+            with _there(upload):
                 os.replace(path, target)
-            except FileNotFoundError:
-                raise NoSuchUpload(bucket=upload.bucket, key=upload.key) from None
         return Part(number, str(number), len(body))
 
     def uploaded_parts(self, upload: Upload) -> list[Part]:
         """Return the parts that are there."""
-        entries = os.scandir(self._parts(upload))
-        parts = [Part(int(entry.name), entry.name, entry.stat().st_size) for entry in entries]
+        with _there(upload), os.scandir(self._parts(upload)) as entries:
+            parts = [Part(int(entry.name), entry.name, entry.stat().st_size) for entry in entries]
         return sorted(parts, key=lambda part: part.number)
 
     def finish_upload(
@@ -63,7 +70,7 @@ class Parts:
         folder = self._parts(upload)
         with self._folder.temporary() as (path, descriptor):
             for part in parts:
-                with open(os.path.join(folder, str(part.number)), "rb") as file:
+                with _there(upload), open(os.path.join(folder, str(part.number)), "rb") as file:
                     append(file.fileno(), descriptor)
             info = self._folder.named(path, descriptor, upload.bucket, upload.key, options)
         shutil.rmtree(folder, ignore_errors=True)
