@@ -9,6 +9,7 @@ import pytest
 from greenlithops.registry import same_storage
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import StorageContract
+from support import scripts
 
 
 def test_names_of_one_kind_of_storage():
@@ -64,3 +65,59 @@ async def test_a_crowd_in_a_folder(tmp_path):
         await asyncio.gather(*(storage.put("crowd", *item) for item in bodies.items()))
         got = await asyncio.gather(*(storage.get("crowd", key) for key in bodies))
         assert got == list(bodies.values())
+
+
+FROM_TWO_THREADS = """
+import asyncio, threading
+from greenlithops.errors import PreconditionFailed
+from greenlithops.storage.async_storage import AsyncStorage
+
+KEYS = [str(number) for number in range(100, 200)]
+together, kept = threading.Barrier(2), []
+
+async def write(storage):
+    await storage.create_bucket("bucket")
+    for key in KEYS:
+        together.wait()
+        try:
+            await storage.put("bucket", key, bytes(1 << 20), if_absent=True)
+        except PreconditionFailed:
+            continue
+        kept.append(key)
+
+threads = [
+    threading.Thread(target=lambda: asyncio.run(write(AsyncStorage("memory")))) for _ in range(2)
+]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+
+async def listed(storage):
+    return [info.key async for info in storage.list("bucket")]
+
+assert sorted(kept) == KEYS, len(kept)
+assert asyncio.run(listed(AsyncStorage("memory"))) == KEYS
+"""
+
+
+def test_memory_is_one_for_all_threads(tmp_path):
+    scripts.run(tmp_path, FROM_TWO_THREADS)
+
+
+AN_UPLOAD = """
+import asyncio
+from greenlithops.objects import PutOptions
+from greenlithops.storage.async_storage import AsyncStorage
+
+async def main():
+    storage = AsyncStorage("memory")
+    await storage.create_bucket("bucket")
+    print((await storage.backend.start_upload("bucket", "key", PutOptions())).id)
+
+asyncio.run(main())
+"""
+
+
+def test_an_upload_is_not_taken_for_the_one_of_another_program(tmp_path):
+    assert scripts.run(tmp_path, AN_UPLOAD) != scripts.run(tmp_path, AN_UPLOAD)

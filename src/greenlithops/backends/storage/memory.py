@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-import itertools
+import os
+import secrets
+import threading
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -48,8 +50,8 @@ class MemoryStorage:
     """Objects in a dictionary.
 
     Args:
-        name: storages of the same name in one process share their objects. Workers in other
-            processes do not see them.
+        name: storages of the same name in one process share their objects, also those in other
+            threads. Workers in other processes do not see them.
     """
 
     name = "memory"
@@ -81,9 +83,10 @@ class MemoryStorage:
 
     async def delete_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
-        if self._bucket(bucket).objects:
-            raise StorageError(f"the bucket {bucket} is not empty", bucket=bucket)
-        del self._buckets[bucket]
+        with _lock:
+            if self._bucket(bucket).objects:
+                raise StorageError(f"the bucket {bucket} is not empty", bucket=bucket)
+            del self._buckets[bucket]
 
     async def put(self, bucket: str, key: str, body: Buffer, options: PutOptions) -> ObjectInfo:
         """Write an object."""
@@ -91,12 +94,6 @@ class MemoryStorage:
 
     def _put(self, bucket: str, key: str, data: bytes, options: PutOptions) -> ObjectInfo:
         check_key(bucket, key)
-        place = self._bucket(bucket)
-        before = place.objects.get(key)
-        if options.if_absent and before is not None:
-            raise PreconditionFailed(f"{key} is there already", bucket=bucket, key=key)
-        if options.if_match and (before is None or before[0].etag != options.if_match):
-            raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
         info = ObjectInfo(
             bucket,
             key,
@@ -106,9 +103,16 @@ class MemoryStorage:
             options.content_type or "application/octet-stream",
             dict(options.metadata),
         )
-        if before is None:
-            bisect.insort(place.order, key.encode())
-        place.objects[key] = (info, data)
+        with _lock:
+            place = self._bucket(bucket)
+            before = place.objects.get(key)
+            if options.if_absent and before is not None:
+                raise PreconditionFailed(f"{key} is there already", bucket=bucket, key=key)
+            if options.if_match and (before is None or before[0].etag != options.if_match):
+                raise PreconditionFailed(f"{key} is another one by now", bucket=bucket, key=key)
+            if before is None:
+                bisect.insort(place.order, key.encode())
+            place.objects[key] = (info, data)
         return info
 
     @asynccontextmanager
@@ -132,7 +136,11 @@ class MemoryStorage:
 
     async def list_page(self, bucket: str, query: ListQuery, token: str | None) -> Page:
         """Return a thousand entries; the token is the last of them."""
-        place = self._bucket(bucket)
+        with _lock:
+            return self._page(self._bucket(bucket), query, token)
+
+    @staticmethod
+    def _page(place: _Bucket, query: ListQuery, token: str | None) -> Page:
         after = max(query.start_after.encode(), (token or "").encode())
         prefix = query.prefix.encode()
         position = max(
@@ -161,10 +169,11 @@ class MemoryStorage:
         """Delete objects."""
         for key in keys:
             check_key(bucket, key)
-        place = self._bucket(bucket)
-        for key in keys:
-            if place.objects.pop(key, None) is not None:
-                del place.order[bisect.bisect_left(place.order, key.encode())]
+        with _lock:
+            place = self._bucket(bucket)
+            for key in keys:
+                if place.objects.pop(key, None) is not None:
+                    del place.order[bisect.bisect_left(place.order, key.encode())]
         return {}
 
     async def copy(self, source: ObjectInfo, bucket: str, key: str) -> ObjectInfo:
@@ -184,7 +193,7 @@ class MemoryStorage:
         """Begin an object that comes in parts."""
         check_key(bucket, key)
         self._bucket(bucket)
-        upload = Upload(bucket, key, str(next(_numbers)))
+        upload = Upload(bucket, key, secrets.token_hex(16))
         self._uploads[upload.id] = _Pending(upload)
         return upload
 
@@ -232,7 +241,17 @@ class MemoryStorage:
 
 
 _stores: dict[str, tuple[dict[str, _Bucket], dict[str, _Pending]]] = {}
-_numbers = itertools.count(1)
+_lock = threading.Lock()  #: held for what is looked at and then changed; never while waiting
+
+
+def _forget() -> None:
+    """In a forked child: another thread may have held it."""
+    global _lock  # noqa: PLW0603 - see above
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 class _Body:
