@@ -12,11 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenlithops.backends.storage.gcs.crc32c import checksum, joined
-from greenlithops.errors import AccessDenied, ConfigurationError, StorageUnavailable, UsageError
+from greenlithops.backends.storage.gcs.values import with_resource
+from greenlithops.errors import (
+    AccessDenied,
+    ConfigurationError,
+    NoSuchKey,
+    StorageUnavailable,
+    UsageError,
+)
 from greenlithops.objects import Part, PutOptions
 from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.storage import ODD_KEYS, StorageContract
+from support.answering import serving
 from support.faults import EVERYTHING
 from support.servers import start_fake_gcs
 from support.trials import StorageTrials
@@ -157,6 +165,47 @@ async def test_parts_are_hidden_until_they_are_asked_for(fake_gcs):
         assert await storage.get(bucket, "key") == b"".join(bytes([n]) * 100 for n in range(1, 71))
         assert [entry.key async for entry in storage.list(bucket)] == ["key"]
         assert [entry async for entry in storage.list(bucket, ".greenlithops-parts/")] == []
+
+
+@contextlib.asynccontextmanager
+async def answered(status, text):
+    """Give a storage whose every request is answered like that."""
+
+    async def serve(reader, writer):
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(
+                f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+            )
+
+    async with serving(serve) as port:
+        endpoint = f"http://127.0.0.1:{port}"
+        async with AsyncStorage("gcs", endpoint=endpoint, retries=0) as storage:
+            yield storage
+
+
+@pytest.mark.parametrize("key", ["sums.md5", "crc32c/1"])
+async def test_a_missing_object_is_missing_whatever_its_name(key):
+    """Google's message has the name in it."""
+    async with answered(404, f"No such object: bucket/{key}") as storage:
+        assert not await storage.exists("bucket", key)
+        with pytest.raises(NoSuchKey):
+            await storage.get("bucket", key)
+
+
+async def test_an_answer_that_is_no_json_may_be_asked_for_again():
+    async with answered(200, '{"name": "ke') as storage:
+        with pytest.raises(StorageUnavailable, match="cannot be read"):
+            await storage.head("bucket", "key")
+
+
+async def test_an_object_that_is_itself_a_request_to_put_one(fake_gcs):
+    bucket = f"bucket-{secrets.token_hex(6)}"
+    _, content = with_resource({"contentType": "text/plain"}, b"x")
+    async with AsyncStorage("gcs", endpoint=fake_gcs.endpoint) as storage:
+        await storage.create_bucket(bucket)
+        await storage.put(bucket, "key", content)
+        assert await storage.get(bucket, "key") == content
 
 
 @given(st.lists(st.binary(max_size=200), max_size=8))

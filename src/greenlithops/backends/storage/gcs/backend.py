@@ -24,7 +24,6 @@ from greenlithops.backends.storage.gcs.names import (
 )
 from greenlithops.backends.storage.gcs.values import (
     FIELDS,
-    MULTIPART,
     changed,
     condition,
     generation_of,
@@ -176,15 +175,11 @@ class GcsStorage:
         crc = checksum(body)
         wanted = {**resource(options), "name": key, "crc32c": crc}
         query = {"uploadType": "multipart", "fields": FIELDS, **condition(options, bucket, key)}
-        headers = {
-            **await self._access.headers(),
-            "Content-Type": MULTIPART,
-        }
+        kind, content = with_resource(wanted, body)
+        headers = {**await self._access.headers(), "Content-Type": kind}
         url = f"{self._endpoint}/upload{bucket_path(bucket)}/o?{urlencode(query)}"
         try:
-            _, answer = await self._web.ask(
-                "POST", url, headers, with_resource(wanted, body), bucket=bucket, key=key
-            )
+            _, answer = await self._web.ask("POST", url, headers, content, bucket=bucket, key=key)
         except NoSuchKey as error:
             raise NoSuchBucket(f"there is no bucket {bucket}", bucket=bucket) from error
         found = parsed(answer)

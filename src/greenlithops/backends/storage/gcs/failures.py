@@ -47,15 +47,18 @@ REASONS: dict[str, type[StorageError]] = {
     "userRateLimitExceeded": StorageThrottled,
     "quotaExceeded": StorageThrottled,
 }
-#: beginnings or parts of messages of refused requests, in lower case
-MESSAGES: dict[str, type[StorageError]] = {
-    "bucket does not exist": NoSuchBucket,
-    "invalid bucket name": InvalidName,
-    "object name": InvalidName,
-    "crc32c": ChecksumMismatch,
-    "md5": ChecksumMismatch,
-}
 BAD_REQUEST, NOT_FOUND, SERVER_ERROR = 400, 404, 500
+#: parts of messages by status, in lower case; that of what is not found has the object's name in it
+MESSAGES: dict[int, dict[str, type[StorageError]]] = {
+    BAD_REQUEST: {
+        "bucket does not exist": NoSuchBucket,
+        "invalid bucket name": InvalidName,
+        "object name": InvalidName,
+        "crc32c": ChecksumMismatch,
+        "md5": ChecksumMismatch,
+    },
+    NOT_FOUND: {"bucket does not exist": NoSuchBucket},
+}
 
 
 def failed(refusal: Refusal, bucket: str, key: str | None) -> StorageError:
@@ -63,9 +66,9 @@ def failed(refusal: Refusal, bucket: str, key: str | None) -> StorageError:
     status = refusal.status
     reason, said = _said(refusal)
     kind = REASONS.get(reason) or STATUSES.get(status)
-    if status in (BAD_REQUEST, NOT_FOUND):
+    if status in MESSAGES:
         lower = said.lower()
-        kind = next((kind for text, kind in MESSAGES.items() if text in lower), None)
+        kind = next((kind for text, kind in MESSAGES[status].items() if text in lower), None)
     if status >= SERVER_ERROR and full_disk(said):
         kind = StorageFull
     if kind is None and status == NOT_FOUND:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from greenlithops.backends.storage.connections import where
 from greenlithops.backends.storage.web import http_moment
-from greenlithops.errors import PreconditionFailed
+from greenlithops.errors import PreconditionFailed, StorageUnavailable
 from greenlithops.objects import ObjectInfo
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 PLAIN = "application/octet-stream"
 METADATA = "x-goog-meta-"
 FIELDS = "name,size,generation,updated,contentType,metadata,crc32c"  #: asked for of an object
-_BOUNDARY = "=== greenlithops ==="
-MULTIPART = f'multipart/related; boundary="{_BOUNDARY}"'  #: the type of `with_resource`
 
 
 def resource(options: PutOptions) -> dict[str, Any]:
@@ -28,17 +27,19 @@ def resource(options: PutOptions) -> dict[str, Any]:
     return {"contentType": options.content_type or PLAIN, "metadata": dict(options.metadata)}
 
 
-def with_resource(found: Mapping[str, Any], body: Buffer) -> bytes:
-    """Return the body of a request that has a resource and an object's bytes."""
-    return b"".join(
+def with_resource(found: Mapping[str, Any], body: Buffer) -> tuple[str, bytes]:
+    """Return type and content of a request that has a resource and an object's bytes."""
+    boundary = secrets.token_hex(16)  # which no object has in it, not even such a request
+    content = b"".join(
         (
-            f"--{_BOUNDARY}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
+            f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n".encode(),
             json.dumps(found).encode(),
-            f"\r\n--{_BOUNDARY}\r\nContent-Type: {found['contentType']}\r\n\r\n".encode(),
+            f"\r\n--{boundary}\r\nContent-Type: {found['contentType']}\r\n\r\n".encode(),
             body,
-            f"\r\n--{_BOUNDARY}--".encode(),
+            f"\r\n--{boundary}--".encode(),
         )
     )
+    return f"multipart/related; boundary={boundary}", content
 
 
 def condition(options: PutOptions, bucket: str, key: str) -> dict[str, str]:
@@ -63,8 +64,15 @@ def changed(bucket: str, key: str) -> PreconditionFailed:
 
 
 def parsed(answer: bytes) -> Any:
-    """Return an answer's JSON; an empty one is an empty object."""
-    return json.loads(answer) if answer else {}
+    """Return an answer's JSON; an empty one is an empty object.
+
+    Raises:
+        StorageUnavailable: it is no JSON, or was cut short.
+    """
+    try:
+        return json.loads(answer) if answer else {}
+    except ValueError as error:
+        raise StorageUnavailable(f"the storage's answer cannot be read: {error}") from error
 
 
 def info_of(bucket: str, found: Mapping[str, Any]) -> ObjectInfo:
