@@ -3,7 +3,6 @@
 import asyncio
 import collections
 import resource
-import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 import greenlithops as gl
 from greenlithops.errors import UsageError
 from support.clock import eventually, soon
-from support.disasters import sleep_long, square
+from support.disasters import hold, sleep_long, square
 from support.inputs import Counted
 
 
@@ -212,34 +211,43 @@ async def test_a_million_elements_need_little_memory(executor):
     assert highest - before < 100 << 20  # a hundred bytes a call
 
 
-async def test_results_come_in_order_behind_a_slow_first_one(executor):
+def after_others(go):
+    """Return a function whose first call waits for a file."""
+
     def work(number):
-        time.sleep(0.5 if number == 0 else 0.001)
+        if number == 0:
+            hold(go)
         return number
 
+    return work
+
+
+async def test_results_come_in_order_behind_a_slow_first_one(executor, tmp_path):
     counted = Counted()
-    job = executor.map(work, iter(counted), buffer=60)
-    found, began = [], time.monotonic()
+    job = executor.map(after_others(tmp_path / "go"), iter(counted), buffer=60)
+    results = aiter(job)
+    first = asyncio.ensure_future(anext(results))
     async with soon(10):
-        async for result in job:
-            found.append(result)
-            if not result:
-                assert time.monotonic() - began > 0.4
-                assert counted.taken <= 62  # the others may not run away from the first
-                assert job.progress.done >= 30  # nor wait for it
-            if result == 200:
-                break
-    assert found == list(range(201))
+        await eventually(lambda: job.progress.done >= 30)  # the others do not wait for the first
+        await asyncio.sleep(0.2)
+        assert counted.taken <= 62  # nor run away from it
+        assert not first.done()
+        (tmp_path / "go").touch()
+        assert await first == 0
+        found = [await anext(results) for _ in range(200)]
+    assert found == list(range(1, 201))
+    await results.aclose()
     job.cancel()
 
 
-async def test_as_completed_gives_what_is_ready_first(executor):
-    def work(number):
-        time.sleep(1.0 if number == 0 else 0.001)
-        return number
-
+async def test_as_completed_gives_what_is_ready_first(executor, tmp_path):
+    found = []
+    job = executor.map(after_others(tmp_path / "go"), range(12))
     async with soon(10):
-        found = [future.index async for future in executor.map(work, range(12)).as_completed()]
+        async for future in job.as_completed():
+            found.append(future.index)
+            if len(found) == 11:
+                (tmp_path / "go").touch()
     assert sorted(found) == list(range(12))
     assert found[-1] == 0
 

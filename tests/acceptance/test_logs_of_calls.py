@@ -12,7 +12,7 @@ import pytest
 import greenlithops as gl
 from greenlithops import EventKind
 from support.clock import eventually, soon
-from support.disasters import square
+from support.disasters import hold, square
 
 
 @pytest.fixture
@@ -105,16 +105,17 @@ async def test_the_logging_module_prints_to_the_log(single):
     assert "careful" in await logs(single, work)
 
 
-async def test_without_live_logs_there_is_nothing_until_the_end(single):
+async def test_without_live_logs_there_is_nothing_until_the_end(single, tmp_path):
     def work():
         print("early")
-        import time
-
-        time.sleep(0.4)
+        (tmp_path / "printed").touch()
+        hold(tmp_path / "go")
 
     call = single.submit(work)
+    await eventually((tmp_path / "printed").exists)
     await asyncio.sleep(0.3)
     assert call.logs == ""
+    (tmp_path / "go").touch()
     await call
     assert call.logs == "early\n"
 

@@ -157,15 +157,13 @@ def test_a_second_ctrl_c_abandons_the_cleanup(program):
     assert (out, err) == ("abandoned\n", "")
 
 
-def test_ctrl_c_while_a_map_starts(program):
+def test_ctrl_c_while_a_map_starts(program, tmp_path):
     process = program("""
-    def slow_to_pickle():
-        time.sleep(5)
-        return square, (1,)
     class Slow:
         def __reduce__(self):
             say("pickling")
-            time.sleep(1)
+            while not os.path.exists("go"):
+                time.sleep(0.01)
             return int, (3,)
     fexec = gl.FunctionExecutor(max_workers=1)
     fexec.call_async(square, 1).result()
@@ -177,8 +175,10 @@ def test_ctrl_c_while_a_map_starts(program):
     say(fexec.call_async(square, 3).result())
     """)
     read_line(process, "pickling")
-    time.sleep(0.1)
+    scripts.rest(process)
     process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    (tmp_path / "go").touch()
     out, err = finished(process)
     lines = [line for line in out.splitlines() if line != "pickling"]
     assert (lines, err) == (["interrupted 1", "9"], "")
@@ -195,9 +195,13 @@ def test_a_forked_process_is_told_and_can_make_its_own(program):
         fexec = gl.FunctionExecutor(max_workers=1)
         ready = fexec.call_async(square, 2)
         ready.result()
-        pending = fexec.call_async(nap, 1)
+        def hold(result):
+            while not os.path.exists("go"):
+                time.sleep(0.01)
+            return result
+        pending = fexec.call_async(hold, 1)
         pool = gl.PoolExecutor(1)
-        promised = pool.submit(nap, 1)
+        promised = pool.submit(hold, 1)
         pid = os.fork()
         if not pid:
             for name, use in {
@@ -223,6 +227,7 @@ def test_a_forked_process_is_told_and_can_make_its_own(program):
                 say(own.submit(square, 4).result())
             sys.exit(0)
         os.waitpid(pid, 0)
+        open("go", "w").close()
         say(pending.result(), promised.result())
         """,
             warn=False,
@@ -315,11 +320,18 @@ def test_the_programs_alarm_is_its_own(program):
     out, err = finished(
         program("""
         rung = []
+        def ring(*_):
+            rung.append(time.monotonic())
+            open("rung", "w").close()
+        def hold(result):
+            while not os.path.exists("rung"):
+                time.sleep(0.01)
+            return result
         fexec = gl.FunctionExecutor(max_workers=1)
         fexec.call_async(square, 1).result()
-        signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
-        signal.setitimer(signal.ITIMER_REAL, 0.8)
-        future = fexec.call_async(nap, 1)
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 3)
+        future = fexec.call_async(hold, 1)
         try:
             fexec.get_result(timeout=0.2)
         except TimeoutError:
@@ -332,21 +344,23 @@ def test_the_programs_alarm_is_its_own(program):
 
 
 def test_an_error_of_a_signal_handler_comes_through(program):
-    out, err = finished(
-        program("""
-        class Rung(Exception): pass
-        def ring(*_): raise Rung
-        signal.signal(signal.SIGALRM, ring)
-        fexec = gl.FunctionExecutor(max_workers=1)
-        fexec.call_async(square, 1).result()
-        future = fexec.call_async(nap, 600)
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
-        try:
-            future.result()
-        except Rung:
-            say("rung", future.cancelled())
-        """)
-    )
+    process = program("""
+    class Rung(Exception): pass
+    def ring(*_): raise Rung
+    signal.signal(signal.SIGALRM, ring)
+    fexec = gl.FunctionExecutor(max_workers=1)
+    fexec.call_async(square, 1).result()
+    future = fexec.call_async(nap, 600)
+    try:
+        say("waiting")
+        future.result()
+    except Rung:
+        say("rung", future.cancelled())
+    """)
+    read_line(process, "waiting")
+    scripts.rest(process)
+    process.send_signal(signal.SIGALRM)
+    out, err = finished(process)
     assert (out, err) == ("rung True\n", "")
 
 

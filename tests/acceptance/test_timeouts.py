@@ -8,7 +8,7 @@ import pytest
 import greenlithops as gl
 from greenlithops.errors import CallTimeout, UsageError
 from support.clock import soon
-from support.disasters import block_the_loop, sleep_async, sleep_long, spin, square
+from support.disasters import block_the_loop, hold, sleep_async, sleep_long, spin, square
 
 
 @pytest.fixture
@@ -117,12 +117,13 @@ async def test_coroutines_beside_one_that_blocks_get_their_results(single):
         assert await slow == [1.0] * 5
 
 
-async def test_wait_has_a_timeout_that_stops_nothing(single):
-    call = single.submit(sleep_long, 0.6)
+async def test_wait_has_a_timeout_that_stops_nothing(single, tmp_path):
+    call = single.submit(hold, tmp_path / "go")
     assert await call.job.wait(timeout=0.1) is False
     done, pending = await gl.wait([call], timeout=0.1)
     assert (done, pending) == (set(), {call})
-    assert await call is None
+    (tmp_path / "go").touch()
+    assert await call == "go"
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
