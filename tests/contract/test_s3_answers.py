@@ -13,7 +13,7 @@ from greenlithops.errors import (
     StorageThrottled,
     StorageUnavailable,
 )
-from greenlithops.objects import Part, PutOptions, Upload
+from greenlithops.objects import ListQuery, Part, PutOptions, Upload
 from greenlithops.storage.async_storage import AsyncStorage
 
 
@@ -108,6 +108,40 @@ async def test_a_clock_that_is_wrong_is_made_up_for():
     assert len(asked) == 3
 
 
+async def test_a_wrong_clock_is_made_up_for_by_all_who_were_under_way():
+    """They were signed by the wrong clock together; what answers HEAD does not say why it fails."""
+    waiting = asyncio.Barrier(4)
+
+    async def handle(request):
+        if not request.headers["x-amz-date"].startswith("20300101T"):
+            await waiting.wait()
+            document = "<Error><Code>RequestTimeTooSkewed</Code></Error>"
+            text = document if request.method == "GET" else None
+            headers = {"Date": "Tue, 01 Jan 2030 12:00:00 GMT"}
+            return web.Response(status=403, text=text, headers=headers)
+        return web.Response(body=b"content")
+
+    async with Serving(handle) as storage:
+        gets = [storage.get("bucket", "key") for _ in range(2)]
+        heads = [storage.head("bucket", "key") for _ in range(2)]
+        found = await asyncio.gather(*gets, *heads)
+        assert found[:2] == [b"content"] * 2
+        assert [info.size for info in found[2:]] == [7, 7]
+
+
+async def test_who_may_not_is_told_so_at_once_whatever_the_clocks_say():
+    asked = []
+
+    async def handle(request):
+        asked.append(request.headers["x-amz-date"])
+        return web.Response(status=403, headers={"Date": "Tue, 01 Jan 2030 12:00:00 GMT"})
+
+    async with Serving(handle) as storage:
+        with pytest.raises(AccessDenied):
+            await storage.head("bucket", "key")
+    assert len(asked) == 2
+
+
 # Answers that say 200 and mean something else, and the like.
 
 
@@ -157,6 +191,40 @@ async def test_an_upload_that_fails_after_it_was_answered():
             await storage.backend.finish_upload(
                 Upload("bucket", "key", "id"), [Part(1, "x", 1)], PutOptions()
             )
+
+
+LISTING = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
+
+
+@pytest.mark.parametrize("operation", ["list", "delete", "start", "parts", "finish"])
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        pytest.param(DOCUMENT.format("InternalError"), StorageUnavailable, id="an-error"),
+        pytest.param("<ListAllMyBucketsResult/>", NotSupported, id="the-buckets"),
+        pytest.param("<html><body/></html>", NotSupported, id="a-page"),
+        pytest.param(LISTING, NotSupported, id="a-listing-without-its-rest"),
+    ],
+)
+async def test_documents_that_are_not_what_was_asked_for(operation, document, error):
+    """None of them is taken for an empty listing, or for that all is done."""
+
+    async def handle(request):
+        await request.read()
+        return web.Response(text=document)
+
+    upload = Upload("bucket", "key", "id")
+    async with Serving(handle) as storage:
+        backend = storage.backend
+        asking = {
+            "list": lambda: backend.list_page("bucket", ListQuery(), None),
+            "delete": lambda: backend.delete("bucket", ["a", "b"]),
+            "start": lambda: backend.start_upload("bucket", "key", PutOptions()),
+            "parts": lambda: backend.uploaded_parts(upload),
+            "finish": lambda: backend.finish_upload(upload, [Part(1, "x", 1)], PutOptions()),
+        }
+        with pytest.raises(error):
+            await asking[operation]()
 
 
 async def test_a_server_that_ignores_ranges():
@@ -242,6 +310,35 @@ async def test_a_server_that_stored_something_else():
     async with Serving(handle) as storage:
         with pytest.raises(ChecksumMismatch):
             await storage.put("bucket", "key", b"1")
+
+
+async def test_what_a_server_stored_wrong_is_not_taken_for_done_when_it_is_there_again():
+    """Its mark says who wrote it, not that it is what was to be written."""
+    kept = {}
+
+    async def handle(request):
+        await request.read()
+        if request.method == "HEAD":
+            return web.Response(headers=kept)
+        if kept:
+            return web.Response(status=412)
+        kept.update((k, v) for k, v in request.headers.items() if k.lower().startswith("x-amz-m"))
+        return web.Response(headers={"ETag": f'"{"0" * 32}"'})
+
+    async with Serving(handle, conditional_writes=True) as storage:
+        with pytest.raises(ChecksumMismatch):
+            await storage.put("bucket", "key", b"1", if_absent=True)
+    assert kept
+
+
+@pytest.mark.parametrize("moment", ["", "soon", "2026-11-22T02:33:24Z", "Sun, 22 Nov 2026 at noon"])
+async def test_a_time_that_nobody_can_read_is_unknown(moment):
+    async def handle(request):
+        return web.Response(body=b"content", headers={"Last-Modified": moment})
+
+    async with Serving(handle) as storage:
+        assert await storage.get("bucket", "key") == b"content"
+        assert (await storage.head("bucket", "key")).modified is None
 
 
 async def test_how_long_to_wait_is_read():

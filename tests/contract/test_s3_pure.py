@@ -221,34 +221,36 @@ def test_keys_to_delete_survive_xml(keys):
 
 
 def test_listings():
-    data = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+    text = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
     <Name>b</Name><IsTruncated>true</IsTruncated><NextContinuationToken>a+b</NextContinuationToken>
     <EncodingType>url</EncodingType>
     <Contents><Key>b+c%0A</Key><Size>7</Size><ETag>&quot;e&quot;</ETag>
     <LastModified>2026-01-02T03:04:05.678Z</LastModified></Contents>
     <Contents><Key>a</Key><Size>0</Size></Contents>
     <CommonPrefixes><Prefix>p%2F</Prefix></CommonPrefixes></ListBucketResult>"""
-    page = documents.page(data, "b")
+    root = documents.parsed(text)
+    page = documents.page(root, "b")
     assert [(entry.key, entry.size, entry.etag) for entry in page.objects] == [
         ("a", 0, ""),
         ("b c\n", 7, "e"),
     ]
     assert page.objects[1].modified == pytest.approx(1767323045.678)
     assert (page.prefixes, page.token) == (["p/"], "a+b")
-    assert [entry.key for entry in documents.page(data, "b", "a").objects] == ["b c\n"]
+    assert [entry.key for entry in documents.page(root, "b", "a").objects] == ["b c\n"]
 
 
 def test_broken_xml_may_be_asked_for_again():
     with pytest.raises(StorageUnavailable, match="XML"):
-        documents.page(b"<ListBucketResult><Contents>", "b")
+        documents.parsed(b"<ListBucketResult><Contents>")
 
 
 def test_parts():
-    data = b"""<ListPartsResult><IsTruncated>true</IsTruncated>
+    text = b"""<ListPartsResult><IsTruncated>true</IsTruncated>
     <Part><PartNumber>1</PartNumber><ETag>"a"</ETag><Size>5</Size></Part>
     <Part><PartNumber>4</PartNumber><ETag>"b"</ETag><ChecksumCRC32C>c</ChecksumCRC32C></Part>
     </ListPartsResult>"""
-    assert documents.parts(data) == ([Part(1, "a", 5), Part(4, "b", -1, "c")], "4")
+    found = documents.parts(documents.parsed(text))
+    assert found == ([Part(1, "a", 5), Part(4, "b", -1, "c")], "4")
     root = ET.fromstring(documents.completion([Part(1, "a&", 5), Part(4, "b", -1, "c")]))
     assert list(documents.children(root, "Part")) == [
         {"PartNumber": "1", "ETag": '"a&"'},

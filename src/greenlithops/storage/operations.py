@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -14,6 +15,7 @@ from greenlithops.errors import (
     NoSuchKey,
     NoSuchUpload,
     PreconditionFailed,
+    StorageError,
     StorageUnavailable,
 )
 from greenlithops.objects import Span
@@ -21,7 +23,6 @@ from greenlithops.objects import Span
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
-    from greenlithops.errors import StorageError
     from greenlithops.objects import (
         Buffer,
         ListQuery,
@@ -53,15 +54,19 @@ class Operations:
     async def attempt(self, operation: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Return ``operation(*args)``, tried again where the storage was unavailable."""
         attempt = 1
-        altered = False
+        altered: ChecksumMismatch | None = None
         while True:
             try:
                 async with self._slots:
                     return await operation(*args)
-            except ChecksumMismatch:
-                if altered or self.policy.attempts == 1:
+            except ChecksumMismatch as error:
+                if altered is not None or self.policy.attempts == 1:
                     raise  # twice is not the network's doing
-                altered = True
+                altered = error
+            except PreconditionFailed as error:
+                if altered is not None:  # it may be what the first attempt wrote that is in the way
+                    raise altered from error
+                raise
             except StorageUnavailable as error:
                 await self.pause(error, attempt)
             attempt += 1
@@ -190,7 +195,11 @@ class Operations:
         try:
             return await self.attempt(self.backend.finish_upload, upload, parts, options)
         except (NoSuchUpload, PreconditionFailed) as error:
-            return await self._own(upload.bucket, upload.key, options, error)
+            info = await self._own(upload.bucket, upload.key, options, error)
+            # The attempt that made it may not have come to drop the parts.
+            with contextlib.suppress(StorageError):  # the object is there, whatever becomes of them
+                await self.abort_upload(upload)
+            return info
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop what was sent."""

@@ -114,10 +114,14 @@ def full_disk(said: str) -> bool:
 
 
 def http_moment(text: str | None) -> float | None:
-    """Return a time as HTTP writes it (``Sun, 22 Nov 2026 02:33:24 GMT``) since the epoch."""
-    if not text:
+    """Return a time as HTTP writes it (``Sun, 22 Nov 2026 02:33:24 GMT``) since the epoch.
+
+    None if there is none, or it is written in another way.
+    """
+    try:
+        day, month, year, clock = (text or "")[5:].split(" ")[:4]
+        hour, minute, second = map(int, clock.split(":"))
+        moment = (int(year), _MONTHS.index(month) + 1, int(day), hour, minute, second)
+        return float(timegm(moment))
+    except ValueError:
         return None
-    day, month, year, clock = text[5:].split(" ")[:4]
-    hour, minute, second = clock.split(":")
-    moment = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
-    return float(timegm(moment))

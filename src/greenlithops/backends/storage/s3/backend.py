@@ -165,9 +165,9 @@ class S3Storage:
                 start = documents.start_by_path(start)
             if start:
                 asked["start-after"] = start
-        response = await self._wire.send(Request("GET", bucket, "", query_string(asked)))
-        data = await self._wire.read(response, bucket)
-        return documents.page(data, bucket, query.start_after)
+        request = Request("GET", bucket, "", query_string(asked))
+        root = await self._wire.ask(request, "ListBucketResult")
+        return documents.page(root, bucket, query.start_after)
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> Mapping[str, StorageError]:
         """Delete objects."""
@@ -196,8 +196,8 @@ class S3Storage:
     async def _delete_many(self, bucket: str, keys: Sequence[str]) -> dict[str, StorageError]:
         body = documents.deletion(keys)
         headers = {"content-md5": content_md5(await md5(body)), "content-type": "application/xml"}
-        response = await self._wire.send(Request("POST", bucket, "", "delete=", headers, body))
-        root = documents.parsed(await self._wire.read(response, bucket))
+        request = Request("POST", bucket, "", "delete=", headers, body)
+        root = await self._wire.ask(request, "DeleteResult")
         found = {
             entry.get("Key", ""): answered(200, {}, entry, bucket, entry.get("Key"))
             for entry in documents.children(root, "Error")

@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from greenlithops.errors import StorageUnavailable
+from greenlithops.errors import NotSupported, StorageUnavailable
 from greenlithops.objects import ObjectInfo, Page, Part
 
 if TYPE_CHECKING:
@@ -49,10 +49,20 @@ def children(root: ET.Element, name: str) -> Iterator[dict[str, str]]:
     return (texts(child) for child in root if local(child) == name)
 
 
-def page(data: bytes, bucket: str, after: str = "") -> Page:
-    """Return a part of a listing (ListObjectsV2), of what comes after a key."""
-    root = parsed(data)
+def page(root: ET.Element, bucket: str, after: str = "") -> Page:
+    """Return a part of a listing (ListObjectsV2), of what comes after a key.
+
+    Raises:
+        NotSupported: there is more to list than can be asked for.
+    """
     head = texts(root)
+    more = head.get("IsTruncated") == "true"
+    if more and not head.get("NextContinuationToken"):
+        raise NotSupported(
+            f"{bucket}: the storage lists a part of what there is, and tells no way to the rest; "
+            "it does not know ListObjectsV2",
+            bucket=bucket,
+        )
     decode = unquote_plus if head.get("EncodingType") == "url" else str
     objects = [
         ObjectInfo(
@@ -71,8 +81,7 @@ def page(data: bytes, bucket: str, after: str = "") -> Page:
         last = after.encode()
         objects = [info for info in objects if info.key.encode() > last]
         prefixes = [name for name in prefixes if name.encode() > last or after.startswith(name)]
-    token = head.get("NextContinuationToken") if head.get("IsTruncated") == "true" else None
-    return Page(objects, prefixes, token)
+    return Page(objects, prefixes, head["NextContinuationToken"] if more else None)
 
 
 def start_by_path(after: str) -> str:
@@ -97,9 +106,8 @@ def moment(text: str) -> float | None:
     return datetime.fromisoformat(text).timestamp() if text else None
 
 
-def parts(data: bytes) -> tuple[list[Part], str | None]:
+def parts(root: ET.Element) -> tuple[list[Part], str | None]:
     """Return some parts of an upload (ListParts), and the number after which there are more."""
-    root = parsed(data)
     head = texts(root)
     found = [
         Part(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenlithops.backends.storage.s3 import documents
-from greenlithops.backends.storage.s3.failures import answered
 from greenlithops.backends.storage.s3.sigv4 import query_string
 from greenlithops.backends.storage.s3.wire import Request
 from greenlithops.backends.storage.s3.writing import object_headers, verified, with_checksum
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from greenlithops.backends.storage.s3.wire import Wire
     from greenlithops.objects import Buffer, PutOptions
 
-OK = 200
-
 
 async def start(wire: Wire, options: Options, bucket: str, key: str, put: PutOptions) -> Upload:
     """Begin an upload."""
@@ -29,9 +26,9 @@ async def start(wire: Wire, options: Options, bucket: str, key: str, put: PutOpt
         # Of the whole object, so that whoever gets it can check it, however many parts it had.
         headers["x-amz-checksum-algorithm"] = "CRC32C"
         headers["x-amz-checksum-type"] = "FULL_OBJECT"
-    response = await wire.send(Request("POST", bucket, key, "uploads=", headers))
-    document = documents.texts(documents.parsed(await wire.read(response, bucket, key)))
-    return Upload(bucket, key, document["UploadId"])
+    request = Request("POST", bucket, key, "uploads=", headers)
+    root = await wire.ask(request, "InitiateMultipartUploadResult")
+    return Upload(bucket, key, documents.texts(root)["UploadId"])
 
 
 async def put_part(wire: Wire, options: Options, upload: Upload, number: int, body: Buffer) -> Part:
@@ -59,11 +56,11 @@ async def parts(wire: Wire, upload: Upload, sent: Mapping[int, Part]) -> list[Pa
             asked["part-number-marker"] = after
         request = Request("GET", upload.bucket, upload.key, query_string(asked))
         try:
-            response = await wire.send(request)
+            root = await wire.ask(request, "ListPartsResult")
         except NoSuchKey as error:  # as Ceph calls it
             what = f"{upload.bucket}/{upload.key}: there is no such upload"
             raise NoSuchUpload(what, bucket=upload.bucket, key=upload.key) from error
-        some, after = documents.parts(await wire.read(response, upload.bucket, upload.key))
+        some, after = documents.parts(root)
         for part in some:
             found.setdefault(part.number, []).append(part)
         if after is None:
@@ -87,17 +84,14 @@ async def finish(
     headers = {"content-type": "application/xml", **condition}
     query = query_string({"uploadId": upload.id})
     body = documents.completion(sent)
-    response = await wire.send(Request("POST", bucket, key, query, headers, body))
-    root = documents.parsed(await wire.read(response, bucket, key))
-    document = documents.texts(root)
-    if documents.local(root) == "Error":  # found out after it had begun to answer
-        raise answered(500, response.headers, document, bucket, key)
+    request = Request("POST", bucket, key, query, headers, body)
+    root = await wire.ask(request, "CompleteMultipartUploadResult")
     sizes = [part.size for part in sent]
     return ObjectInfo(
         bucket,
         key,
         -1 if -1 in sizes else sum(sizes),
-        document.get("ETag", "").strip('"'),
+        documents.texts(root).get("ETag", "").strip('"'),
         None,
         put.content_type,
         put.metadata,

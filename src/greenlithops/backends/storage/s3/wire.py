@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from greenlithops.backends.storage.connections import Connections
+from greenlithops.backends.storage.connections import Connections, where
+from greenlithops.backends.storage.s3 import documents
 from greenlithops.backends.storage.s3.checksums import sha256
 from greenlithops.backends.storage.s3.failures import answered, document_of
 from greenlithops.backends.storage.s3.sigv4 import EMPTY, UNSIGNED, Target
+from greenlithops.backends.storage.web import http_moment
+from greenlithops.errors import NotSupported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from xml.etree import ElementTree as ET
 
     from greenlithops.backends.http.answer import Answer
     from greenlithops.backends.storage.s3.account import Account
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from greenlithops.objects import Buffer
 
 MOVES = 3  #: how often a request may be sent elsewhere
+TOLERATED = 60.0  #: seconds that clocks may differ; servers take up to 15 minutes
 ELSEWHERE = (
     "AuthorizationHeaderMalformed",
     "IllegalLocationConstraintException",
@@ -30,7 +34,7 @@ ELSEWHERE = (
     "TemporaryRedirect",
 )
 REDIRECTS = (301, 302, 307, 308)
-FAILED = 300
+FAILED, FORBIDDEN, SERVER_ERROR = 300, 403, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,6 @@ class Wire:
         self._connections = Connections(options.connect_timeout, options.read_timeout)
         self.open = self._connections.open
         self.close = self._connections.close
-        self.read = self._connections.read
         self._skew = 0.0  #: seconds that the server's clock is ahead of ours
 
     async def send(self, request: Request) -> Answer:
@@ -75,26 +78,61 @@ class Wire:
         bucket, key = request.bucket, request.key
         for _ in range(MOVES):
             place = await self._account.place(bucket)
-            response = await self._once(request, place)
+            skew = self._skew
+            response = await self._once(request, place, skew)
             if response.status < FAILED:
                 return response
-            document = document_of(await self.read(response, bucket, key))
-            if not await self._moved(response, document, bucket, place):
+            document = document_of(await self._connections.read(response, bucket, key))
+            if not (
+                self._skewed(response, document, skew)
+                or await self._moved(response, document, bucket, place)
+            ):
                 break
         raise answered(response.status, response.headers, document, bucket, key or None)
 
-    async def _once(self, request: Request, place: Place) -> Answer:
+    async def ask(self, request: Request, name: str) -> ET.Element:
+        """Return the root of the XML that answers a request.
+
+        Args:
+            request: as for `send`.
+            name: of the root. What has another one comes from something else than was meant.
+
+        Raises:
+            NotSupported: it has another one.
+            StorageError: the one that the answer stands for, which may say so after a status of
+                success: it had begun by then.
+        """
+        response = await self.send(request)
+        bucket, key = request.bucket, request.key or None
+        root = documents.parsed(await self._connections.read(response, bucket, key))
+        found = documents.local(root)
+        if found == "Error":
+            said = documents.texts(root)
+            raise answered(SERVER_ERROR, response.headers, said, bucket, key)
+        if found != name:
+            raise NotSupported(
+                f"{where(bucket, key)}: a {name} was asked for, and a {found} was given; the "
+                "endpoint may be that of something else, or addressing be the other of 'path' and "
+                "'virtual'",
+                bucket=bucket,
+                key=key,
+            )
+        return root
+
+    async def _once(self, request: Request, place: Place, skew: float) -> Answer:
         path = place.of(request.key)
         return await self._connections.request(
             request.method,
             place.url(path, request.query),
-            await self._signed(request, place, path),
+            await self._signed(request, place, path, skew),
             request.body,
             bucket=request.bucket,
             key=request.key or None,
         )
 
-    async def _signed(self, request: Request, place: Place, path: str) -> Mapping[str, str]:
+    async def _signed(
+        self, request: Request, place: Place, path: str, skew: float
+    ) -> Mapping[str, str]:
         signer = await self._account.signer(place.region)
         if signer is None:
             return request.headers
@@ -103,7 +141,23 @@ class Wire:
             secure = place.root.scheme == "https"
             payload = UNSIGNED if secure else await sha256(request.body)
         target = Target(request.method, place.host, path, request.query)
-        return signer.sign(target, request.headers, payload, time.time() + self._skew)
+        return signer.sign(target, request.headers, payload, time.time() + skew)
+
+    def _skewed(self, response: Answer, document: Mapping[str, str], skew: float) -> bool:
+        """Take note of a server's clock if a request was refused because of it; return whether.
+
+        An answer to HEAD does not say why: the clocks themselves tell.
+        """
+        if document.get("Code", "RequestTimeTooSkewed") != "RequestTimeTooSkewed":
+            return False
+        there = http_moment(response.headers.get("Date"))
+        if response.status != FORBIDDEN or there is None:
+            return False
+        ahead = there - time.time()
+        if abs(ahead - skew) < TOLERATED:
+            return False
+        self._skew = ahead
+        return True
 
     async def _moved(
         self,
@@ -112,12 +166,8 @@ class Wire:
         bucket: str,
         place: Place,
     ) -> bool:
-        """Take note of what an answer says of region and clock; return whether to ask again."""
+        """Take note of what an answer says of a bucket's region; return whether to ask again."""
         code = document.get("Code", "")
-        if code == "RequestTimeTooSkewed" and "Date" in response.headers and not self._skew:
-            there = parsedate_to_datetime(response.headers["Date"]).timestamp()
-            self._skew = there - time.time()
-            return True
         region = response.headers.get("x-amz-bucket-region") or document.get("Region")
         elsewhere = code in ELSEWHERE or response.status in REDIRECTS or not code
         if not elsewhere or not region or region == place.region:
