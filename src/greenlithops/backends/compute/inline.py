@@ -41,8 +41,9 @@ class _ThreadCapture(Capture):
 class _ThreadHost:
     """The thread around a server."""
 
-    def __init__(self) -> None:
+    def __init__(self, listening: Callable[[], None]) -> None:
         self.capture: Capture = _ThreadCapture()
+        self._listening = listening
 
     def greet(self, hello: dict[str, Any]) -> None:
         self.capture.set_limit(hello["log_bytes"])
@@ -50,6 +51,7 @@ class _ThreadHost:
     def confine(self, hello: dict[str, Any]) -> None:
         if hello["max_memory"]:
             raise UsageError("the inline backend cannot limit memory; use 'localhost'")
+        self._listening()
 
     def prepare(self, function: Function) -> None:
         pass  # the surroundings are the client's own
@@ -73,7 +75,7 @@ class InlineWorker:
         self._words = ""
         self._ended = False
         self._ending = threading.Lock()
-        self._leaving = self._told = False
+        self._interruptible = self._told = False
         self._server: Server | None = None
         self.pid = os.getpid()
         self.spent_ns: int | None = None
@@ -89,7 +91,7 @@ class InlineWorker:
                 status = self._serve()
             finally:
                 with self._ending:
-                    self._leaving = True  # from here on, nothing interrupts
+                    self._interruptible = False
         except SystemExit:
             pass  # it was told to go when it was about to
         if self._server is not None:
@@ -102,7 +104,8 @@ class InlineWorker:
 
     def _serve(self) -> int:
         try:
-            self._server = Server(self._theirs, self.journal, _ThreadHost(), time.thread_time_ns)
+            host = _ThreadHost(self._listening)
+            self._server = Server(self._theirs, self.journal, host, time.thread_time_ns)
             self._server.serve()
         except (OSError, SystemExit):
             return 1  # its client let it go
@@ -110,6 +113,14 @@ class InlineWorker:
             self._words = f"{type(error).__name__}: {error}"
             return 1
         return 0
+
+    def _listening(self) -> None:
+        # Not before: while a thread is being started, CPython takes it for the one that starts it,
+        # so that it gets the exception instead, never begins, and is waited for without end.
+        with self._ending:
+            self._interruptible = True
+            if self._told:
+                raise SystemExit
 
     def _exit(self, status: int) -> None:
         if not self._ended:
@@ -131,9 +142,9 @@ class InlineWorker:
         self._loop.call_soon(self._exit, 1)
 
     def _interrupt(self) -> None:
-        if self._leaving or self._told:
+        told, self._told = self._told, True
+        if told or not self._interruptible:
             return
-        self._told = True
         if self._thread.ident is not None and self._thread.is_alive():
             clock = time.pthread_getcpuclockid(self._thread.ident)
             self.spent_ns = time.clock_gettime_ns(clock)
