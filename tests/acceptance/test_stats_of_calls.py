@@ -128,8 +128,15 @@ async def test_memory_and_bytes(single):
     assert 1000 <= found.bytes_out < 1200
 
 
-async def test_who_ran_it_and_whether_it_was_the_first(executor):
-    jobs = [executor.map(pause, [0.02] * 20), executor.map(square, range(500))]
+def meet(folder):
+    """Return when calls in two workers have come here."""
+    (folder / str(os.getpid())).touch()
+    while len([*folder.iterdir()]) < 2:
+        time.sleep(0.01)
+
+
+async def test_who_ran_it_and_whether_it_was_the_first(executor, tmp_path):
+    jobs = [executor.map(meet, [tmp_path] * 2), executor.map(square, range(500))]
     await gl.gather(*jobs)
     found = [future.stats for job in jobs for future in job.futures]
     workers = {one.worker for one in found}
@@ -244,12 +251,15 @@ async def test_memory_at_the_end_of_a_call(single):
 
 
 async def test_memory_of_short_calls_is_not_asked_for(single):
-    found = await stats(single, square, 3)
-    memory = (found.resident_bytes, found.virtual_bytes, found.unshared_bytes)
-    assert memory == (None, None, None)
-    middling = await stats(single, pause, 0.01)
-    assert middling.resident_bytes > 0
-    assert middling.unshared_bytes is None  # to count it would have taken a noticeable part
+    def memory(one):
+        return one.resident_bytes, one.virtual_bytes, one.unshared_bytes
+
+    # On a busy machine some of them are held up, and are not short.
+    found = [memory(await stats(single, square, 3)) for _ in range(20)]
+    assert (None, None, None) in found
+    middling = [memory(await stats(single, pause, 0.01)) for _ in range(5)]
+    assert all(resident > 0 for resident, _, _ in middling)
+    assert None in [unshared for *_, unshared in middling]  # it would take a noticeable part
 
 
 async def test_what_is_not_known_of_a_call_that_died():

@@ -10,6 +10,7 @@ import pytest
 import greenlithops as gl
 from greenlithops.errors import ConfigurationError, UsageError
 from support.clock import BUSY
+from support.disasters import hold
 
 
 def add(x, y=10):
@@ -246,7 +247,7 @@ def test_a_second_job_ends_after_the_first_was_waited_for(fexec):
     assert fexec.get_result(second, timeout=2 * BUSY) == list(range(20))
 
 
-def test_a_wait_with_a_timeout_works_in_a_thread_and_says_how_long(fexec):
+def test_a_wait_with_a_timeout_works_in_a_thread_and_says_how_long(fexec, tmp_path):
     def ring(*_):
         raise AssertionError("no signal is sent")
 
@@ -256,13 +257,14 @@ def test_a_wait_with_a_timeout_works_in_a_thread_and_says_how_long(fexec):
 
         def wait():
             try:
-                fexec.wait(fexec.call_async(nap, 0.5), timeout=0.1)
+                fexec.wait(fexec.call_async(hold, tmp_path / "go"), timeout=0.1)
             except TimeoutError as error:
                 errors.append(str(error))
 
         thread = threading.Thread(target=wait)
         thread.start()
-        thread.join(10)
+        thread.join(BUSY)
+        (tmp_path / "go").touch()
         assert errors == [
             "Timeout of 0.1 seconds exceeded waiting for function activations to finish"
         ]
