@@ -1,7 +1,9 @@
 """Objects of web servers, with ranges and without, through faults."""
 
 import asyncio
+import os
 import random
+import signal
 import threading
 import time
 
@@ -16,10 +18,12 @@ from greenlithops.errors import (
     StorageUnavailable,
     UsageError,
 )
+from greenlithops.files import file_version
 from greenlithops.storage.mapping import web
+from greenlithops.storage.mapping.call import ObjectArgument
 from greenlithops.storage.mapping.finding import found_in
 from greenlithops.storage.mapping.origins import origin
-from greenlithops.storage.mapping.part import HTTP, Part
+from greenlithops.storage.mapping.part import FILE, HTTP, Part
 from greenlithops.storage.mapping.reader import ObjectReader
 from greenlithops.storage.mapping.sources import UrlSource
 from greenlithops.storage.mapping.storages import Storages
@@ -205,6 +209,47 @@ def reading_ahead():
 
 def running(name):
     return [t for t in threading.enumerate() if t.name.startswith(name)]
+
+
+def test_a_forked_process_does_not_read_what_is_on_its_way_to_another():
+    page = bytes(8 << 20)
+    with serve({"/page": page}, faults=["stall"]) as url:
+        with opened(url + "/page", 0, len(page), len(page)) as begun:
+            assert len(begun.read(7 << 19)) == 7 << 19
+            assert in_a_fork(begun.read) == b"ForkedError"
+        with opened(url + "/page", 0, len(page), len(page)) as fresh:
+            assert in_a_fork(lambda: fresh.read(5)) == page[:5]
+
+
+def test_a_forked_process_reads_files(tmp_path):
+    path = tmp_path / "file"
+    size = path.write_bytes(b"one\ntwo\n" * (3 << 17))
+    version = file_version(path.stat())
+    about = (FILE, "file", str(tmp_path), "file", str(path), 0, size, size, version, 1, 1)
+    reader = ObjectArgument(0, b"\n", {}).reader(about)
+    with reader:
+        assert asyncio.run(reader.aread(4)) == b"one\n"
+        reader.seek(size - 8)
+        assert in_a_fork(lambda: asyncio.run(reader.aread(4)) + reader.read()) == b"one\ntwo\n"
+
+
+def in_a_fork(work):
+    """Return what a forked process gets, or the name of its error."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        signal.alarm(int(BUSY))  # it may hang
+        try:
+            os.write(writing, work())
+        except Exception as error:  # noqa: BLE001 - the other process looks at it
+            os.write(writing, type(error).__name__.encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        answer = told.read()
+    os.waitpid(pid, 0)
+    return answer
 
 
 @pytest.mark.parametrize("faults", [[None, "shifted"], ["shifted"]])

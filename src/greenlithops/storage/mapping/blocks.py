@@ -5,7 +5,10 @@ What has to be waited for is asked for by `yield`, so that functions and corouti
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from greenlithops.errors import ForkedError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,6 +57,7 @@ class Blocks:
         self._kept: list[tuple[int, bytes]] = []
         self._coming: tuple[int, int, Future[bytes]] | None = None
         self._step = origin.tail
+        self._pid: int | None = None  #: the process that reads
 
     def exactly(self, start: int, stop: int) -> Waiting[bytes]:
         """Return ``data[start:stop]``."""
@@ -69,7 +73,11 @@ class Blocks:
         return b"".join(pieces)
 
     def some(self, start: int, stop: int) -> Waiting[bytes]:
-        """Return the first bytes of ``data[start:stop]``; none at the end of the object."""
+        """Return the first bytes of ``data[start:stop]``; none at the end of the object.
+
+        Raises:
+            ForkedError: another process has begun to read, and this one was forked off it.
+        """
         for base, data in self._kept:
             if base <= start < base + len(data):
                 offset = start - base
@@ -84,6 +92,7 @@ class Blocks:
 
     def _block(self, start: int, stop: int) -> Waiting[tuple[int, bytes]]:
         """Return the block in which `start` is, and where it begins."""
+        self._check_process()
         coming = self._coming
         if coming is not None and coming[0] <= start < coming[1]:
             base, end, future = coming
@@ -102,6 +111,12 @@ class Blocks:
                 self._origin.begin(end, self._end_of(end, end)),
             )
         return base, data
+
+    def _check_process(self) -> None:
+        # A forked process has neither the threads that read ahead nor a connection of its own.
+        self._pid = self._pid or os.getpid()
+        if self._origin.ahead and self._pid != os.getpid():
+            raise ForkedError("an object that was opened before a fork cannot be read after it")
 
     def _is_inside(self, position: int) -> bool:
         if self._stop is None:

@@ -51,10 +51,12 @@ class Background:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
+        self._pid = 0  #: the process in which its thread is
 
     def begin(self, function: Callable[..., bytes], *args: int) -> Future[bytes]:
         """Begin ``function(*args)``."""
-        if self._pool is None:
+        if self._pool is None or self._pid != os.getpid():
+            self._pid = os.getpid()
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - if wanted
 
             self._pool = ThreadPoolExecutor(1, "greenlithops-reader")
@@ -62,7 +64,7 @@ class Background:
 
     def finish(self, last: Callable[[], object]) -> None:
         """Call `last` after what is under way, without waiting, and let the thread end."""
-        if self._pool is None:
+        if self._pool is None or self._pid != os.getpid():
             last()
             return
         pool, self._pool = self._pool, None

@@ -13,8 +13,6 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from greenlithops.errors import ForkedError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
@@ -41,13 +39,7 @@ class Traffic:
     def begin(
         self, spec: bytes | str, operation: Callable[[AsyncStorage], Coroutine[Any, Any, bytes]]
     ) -> Future[bytes]:
-        """Begin an operation of a storage; `spec` is the storage, pickled, or its name.
-
-        Raises:
-            ForkedError: the process that opened the reader is another one.
-        """
-        if os.getpid() != self._pid:
-            raise ForkedError("an object that was opened before a fork cannot be read after it")
+        """Begin an operation of a storage; `spec` is the storage, pickled, or its name."""
         return asyncio.run_coroutine_threadsafe(self._operate(spec, operation), self._loop)
 
     async def _operate(
