@@ -19,8 +19,10 @@ FIELDS = 10  #: figures for each call, as `greenlithops.worker.calls.Times` has 
 POSITION_BITS = 24  #: a running call is its batch, shifted by this, plus its position, plus 1
 
 #: bytes of entries; start of the running call (monotonic ns), CPU ns of the worker at that start,
-#: and which it is: last, so that who reads meanwhile takes no earlier call's start for its own
+#: and which it is
 _WORDS = struct.Struct("<QQQQ")
+#: the last three. Which it is comes last, and is read first, so that who reads meanwhile takes no
+#: earlier call's start for its own
 _CALL = struct.Struct("<QQQ")
 _CALL_PLACE = 8
 #: batch, position, status, lengths of blob and log, figures
@@ -58,10 +60,10 @@ class Journal:
 
     def running(self) -> tuple[int, int, int] | None:
         """Return batch, position and start (monotonic ns) of the call that runs."""
-        _, start, _, word = self._words
+        word = self._words[3]  # before its start: see `_CALL`
         if not word:
             return None
-        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, start
+        return word >> POSITION_BITS, (word & ((1 << POSITION_BITS) - 1)) - 1, self._words[1]
 
     def write(  # noqa: PLR0917 - once for every call, and keywords cost
         self,
