@@ -13,9 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import greenlithops as gl
-from greenlithops.errors import BackendNotFound, NoSuchBucket, NoSuchKey, ObjectChanged, UsageError
+from greenlithops.errors import (
+    BackendNotFound,
+    CallCancelled,
+    NoSuchBucket,
+    NoSuchKey,
+    ObjectChanged,
+    UsageError,
+)
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.storage.cloudobject import CloudObject
+from support.clock import BUSY
 from support.web import serve
 
 
@@ -531,6 +539,21 @@ async def test_many_sources_keep_their_order(inline):
         assert found == first + list(range(150))
         await memory.delete_many("many", [info.key async for info in memory.list("many")])
         await memory.delete_bucket("many")
+
+
+@pytest.mark.parametrize("function", [content, repr])
+async def test_an_input_that_waits_for_what_is_cancelled_ends(storage, inline, function):
+    await put(storage, "k")
+
+    async def sources():
+        yield "data/k"
+        waiting = asyncio.create_task(asyncio.sleep(3600))
+        asyncio.get_running_loop().call_soon(waiting.cancel)
+        await waiting
+
+    with pytest.raises(CallCancelled, match="input"):
+        async with asyncio.timeout(BUSY):
+            await inline.map(function, sources())
 
 
 async def test_leaving_early_stops_looking(storage, inline):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from greenlithops.errors import UsageError
+from greenlithops.errors import CallCancelled, UsageError
 
 AHEAD = 256  #: elements of an asynchronous input that wait to be taken
 _NOTHING = object()
@@ -125,6 +125,10 @@ async def pump(
             await _move(iterator, into, wake, room)
     except Exception as error:  # noqa: BLE001 - the user's iterator may raise anything
         into.end(error)
+    except asyncio.CancelledError:
+        if not into.ended:  # the iterator awaited something that was cancelled
+            into.end(CallCancelled("what the input of this job waited for was cancelled"))
+        raise
     else:
         into.end()
     finally:

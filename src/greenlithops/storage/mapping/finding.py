@@ -181,10 +181,12 @@ async def found_in_order(
             await searches.put(None)
         except Exception as error:  # noqa: BLE001 - what the program maps over may raise anything
             await searches.put(_Search.failed(error))
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if search is not None:
                 await search.close()
-            raise
+            if beginning.cancelling():
+                raise
+            await searches.put(_Search.failed(error))  # what is mapped over was cancelled itself
 
     beginning = asyncio.create_task(begin(), name="looking for objects")
     search: _Search | None = None
@@ -210,7 +212,7 @@ class _Search:
         self._nothing = False
 
     @classmethod
-    def failed(cls, error: Exception) -> _Search:
+    def failed(cls, error: BaseException) -> _Search:
         """Return a search that is over, with an error."""
         search = cls(None)
         search._queue.put_nowait(error)
