@@ -254,19 +254,19 @@ async def test_connections_that_were_closed_while_the_loop_was_busy(impatient, m
 
 async def test_a_reply_that_never_comes(server, monkeypatch):
     monkeypatch.setattr(backends, "GRACE_SECONDS", 0.0)
-    backend = HttpBackend(server.url, KEY, runtime_timeout=1.0)
+    backend = HttpBackend(server.url, KEY, runtime_timeout=2.5)
     async with soon(30), gl.AsyncExecutor(backend) as executor:
         with pytest.raises(WorkerLost, match="runtime_timeout"):
-            await executor.submit(nap, 6.0)
+            await executor.submit(nap, 60.0)
         assert await executor.submit(nap, 0.1) == 0.1
 
 
 async def test_a_stream_that_goes_silent(server, monkeypatch):
     """What was told before is kept."""
     monkeypatch.setattr(backends, "GRACE_SECONDS", 0.0)
-    backend = HttpBackend(server.url, KEY, runtime_timeout=1.0)
+    backend = HttpBackend(server.url, KEY, runtime_timeout=2.5)
     async with soon(30), gl.AsyncExecutor(backend, chunksize=3) as executor:
-        results = await executor.map(nap, [0.1, 0.2, 6.0]).results(return_exceptions=True)
+        results = await executor.map(nap, [0.1, 0.2, 60.0]).results(return_exceptions=True)
     assert results[:2] == [0.1, 0.2]
     assert isinstance(results[2], WorkerLost)
 
