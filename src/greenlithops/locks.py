@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def hold(descriptor: int, *, patient: bool = True) -> bool:
@@ -38,6 +39,34 @@ def let_go(descriptor: int) -> None:
     except ImportError:
         return
     fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def taken(path: Path, mode: int) -> int | None:
+    """Open a file, which is made if it is missing, and lock it.
+
+    Returns:
+        Its descriptor; None if it is somebody else's, or was just now.
+    """
+    with ExitStack() as undo:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, mode)
+        undo.callback(os.close, descriptor)
+        if not hold(descriptor, patient=False):
+            return None
+        undo.callback(let_go, descriptor)
+        if not (path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor))):
+            return None  # who had it has given it another name, or removed it
+        undo.pop_all()
+        return descriptor
+
+
+def held(path: str) -> bool:
+    """Return whether somebody has a file locked."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        return not hold(descriptor, patient=False)
+    finally:
+        let_go(descriptor)
+        os.close(descriptor)
 
 
 @contextmanager

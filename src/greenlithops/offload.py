@@ -14,6 +14,27 @@ T = TypeVar("T")
 LARGE = 256 << 10  #: bytes from which encoding and hashing are left to a thread
 
 
+def in_thread(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
+    """Begin ``function(*args)`` in a thread of its own; return its future, which is no task."""
+    loop = asyncio.get_running_loop()
+    try:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see below
+
+        pool = ThreadPoolExecutor(1, "greenlithops-offload")
+        try:
+            return loop.run_in_executor(pool, function, *args)
+        finally:
+            pool.shutdown(wait=False)
+    except RuntimeError:
+        if threading.main_thread().is_alive():
+            raise
+    # The program is ending, when pools take nothing more, and cannot be imported even; what is
+    # left to be done holds up nobody.
+    done: asyncio.Future[T] = loop.create_future()
+    done.set_result(function(*args))
+    return done
+
+
 async def off_loop(
     function: Callable[..., T], *args: object, discard: Callable[[T], object] | None = None
 ) -> T:
@@ -24,21 +45,7 @@ async def off_loop(
         args: its arguments.
         discard: called with the result if the caller was cancelled and waits for it no more.
     """
-    loop = asyncio.get_running_loop()
-    try:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see below
-
-        pool = ThreadPoolExecutor(1, "greenlithops-offload")
-        try:
-            working = loop.run_in_executor(pool, function, *args)
-        finally:
-            pool.shutdown(wait=False)
-    except RuntimeError:
-        if threading.main_thread().is_alive():
-            raise
-        # The program is ending, when pools take nothing more, and cannot be imported even; what
-        # is left to be done holds up nobody.
-        return function(*args)
+    working = in_thread(function, *args)
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
@@ -51,10 +58,11 @@ async def off_loop(
         raise
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
     """Await something that must not be left half done; heed a cancellation only after it.
 
-    It must be short, or bound its own waits.
+    It must be short, or bound its own waits. What is `in_thread` is awaited even where the loop
+    ends and cancels all of its tasks.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

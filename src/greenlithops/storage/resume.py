@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from greenlithops.errors import NoSuchUpload, StorageError
 from greenlithops.files import read_at
+from greenlithops.locks import let_go, taken
 from greenlithops.objects import Part, PutOptions, Upload
-from greenlithops.offload import off_loop, to_the_end
-from greenlithops.storage.download import write_json
+from greenlithops.offload import in_thread, off_loop, to_the_end
 from greenlithops.storage.operations import WRITER, marked_options
-from greenlithops.storage.upload import send_parts
+from greenlithops.storage.records import read_record, write_record
+from greenlithops.storage.upload import send_parts, upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -40,13 +41,59 @@ async def resume_upload(
 ) -> ObjectInfo:
     """Write a file as an object in parts; what an earlier upload of the same file sent stays.
 
-    What has been sent is forgotten when the file is another one, or was changed.
+    What has been sent is forgotten when the file is another one, or was changed. What somebody
+    else is sending just now is left to him.
     """
+    record = await off_loop(_record, operations, bucket, key, path)
+    lock = await off_loop(_Lock, record.with_suffix(".lock"), discard=_Lock.release)
+    try:
+        sending = partial(
+            partial(_resumed, record=record) if lock.taken else upload,
+            part_bytes=part_bytes,
+            parallel=parallel,
+            told=told,
+        )
+        return await sending(operations, bucket, key, path, options)
+    finally:
+        await to_the_end(in_thread(lock.release))
+
+
+class _Lock:
+    """Keeps everybody else from going on with the same upload."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = taken(path, 0o600)
+
+    @property
+    def taken(self) -> bool:
+        """Whether it is not somebody else's."""
+        return self._descriptor is not None
+
+    def release(self) -> None:
+        """Let others go on."""
+        if self._descriptor is not None:
+            self._path.unlink(missing_ok=True)
+            let_go(self._descriptor)
+            os.close(self._descriptor)
+
+
+async def _resumed(
+    operations: Operations,
+    bucket: str,
+    key: str,
+    path: Path,
+    options: PutOptions,
+    *,
+    part_bytes: int,
+    parallel: int,
+    told: Teller,
+    record: Path,
+) -> ObjectInfo:
     status = await off_loop(os.stat, path)
     told.total = status.st_size
     limits = operations.limits
     part_bytes = max(part_bytes, limits.min_part, -(-status.st_size // limits.max_parts))
-    record = await off_loop(_record, operations, bucket, key, path)
     # Tools that keep a file's time of change do not keep these.
     same = [status.st_ctime_ns, status.st_ino]
     identity = [status.st_size, status.st_mtime_ns, part_bytes, *same]
@@ -65,7 +112,7 @@ async def resume_upload(
             for number, start in enumerate(starts, 1):
                 if number not in have:
                     stop = start + size_of[number]
-                    part = await to_the_end(off_loop(read_at, descriptor, start, stop))
+                    part = await to_the_end(in_thread(read_at, descriptor, start, stop))
                     if len(part) < stop - start:
                         raise StorageError(
                             f"{path} was cut while it was sent", bucket=bucket, key=key
@@ -117,7 +164,7 @@ async def _started(
             return upload, options, list(parts)
     upload = await operations.start_upload(bucket, key, options)
     await off_loop(
-        write_json,
+        write_record,
         record,
         {"of": identity, "upload": asdict(upload), "mark": options.metadata[WRITER]},
     )
@@ -125,11 +172,8 @@ async def _started(
 
 
 def _remembered(record: Path) -> dict[str, Any] | None:
-    try:
-        state = json.loads(record.read_text())
-    except (FileNotFoundError, ValueError):
-        return None  # there was none, or it was cut short
-    return state if isinstance(state, dict) and {"of", "upload", "mark"} <= state.keys() else None
+    state = read_record(record)
+    return state if state and {"of", "upload", "mark"} <= state.keys() else None
 
 
 def _record(operations: Operations, bucket: str, key: str, path: Path) -> Path:
