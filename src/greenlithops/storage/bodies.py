@@ -79,6 +79,8 @@ async def _of_file(file: Any) -> AsyncGenerator[Buffer]:
         data = await off_loop(file.read, READ_BYTES)
         if hasattr(data, "__await__"):
             data = await data
+        if data is None:  # which is not the end
+            raise UsageError("the file does not block, and gives nothing just now: let it block")
         if not data:
             return
         yield checked_piece(data)
@@ -108,11 +110,13 @@ def checked_piece(piece: Any) -> Buffer:
     return view
 
 
-async def in_parts(source: AsyncGenerator[Buffer], first_bytes: int) -> AsyncGenerator[Buffer]:
-    """Give what a source gives, in parts of a size that grows with their number; close it then.
+async def in_parts(
+    source: AsyncGenerator[Buffer], first_bytes: int, *, grow: bool
+) -> AsyncGenerator[Buffer]:
+    """Give what a source gives, in parts; close it then.
 
-    Storage takes at most 10,000 parts: those after the 4,000th are four times as large, those
-    after the 8,000th sixteen times, so that a terabyte of unknown length fits from 8 MiB on.
+    Storage takes at most 10,000 parts. So those of a source of unknown length `grow`: after each
+    3,000 they are four times as large, and a terabyte fits from 8 MiB on.
     """
     number = 1
     part = bytearray()
@@ -120,7 +124,7 @@ async def in_parts(source: AsyncGenerator[Buffer], first_bytes: int) -> AsyncGen
         async for piece in source:
             view = memoryview(piece)
             while view:
-                size = part_size(number, first_bytes)
+                size = part_size(number, first_bytes) if grow else first_bytes
                 taken = view[: size - len(part)]
                 part += taken
                 view = view[len(taken) :]
@@ -134,4 +138,4 @@ async def in_parts(source: AsyncGenerator[Buffer], first_bytes: int) -> AsyncGen
 
 def part_size(number: int, first_bytes: int) -> int:
     """Return the bytes of the part of a number (from 1) of an upload of unknown length."""
-    return first_bytes << 2 * ((number - 1) // 4000)
+    return first_bytes << 2 * ((number - 1) // 3000)

@@ -43,10 +43,10 @@ async def upload(
     if view is not None:
         if len(view) <= min(2 * part_bytes, operations.limits.max_put):
             return await _put(operations, bucket, key, view, options, told=told)
-        part_bytes = max(part_bytes, -(-len(view) // operations.limits.max_parts))
-        parts = _given(slices(view, part_bytes))
+        parts = _given(slices(view, _enough(part_bytes, len(view), operations)))
     else:
-        parts = in_parts(pieces(body), part_bytes)
+        part_bytes = _enough(part_bytes, told.total or 0, operations)
+        parts = in_parts(pieces(body), part_bytes, grow=told.total is None)
     async with aclosing(parts):
         first = await anext(parts)
         second = await anext(parts, None)
@@ -62,6 +62,11 @@ async def upload(
         except BaseException:
             await to_the_end(_dropped(operations, started))
             raise
+
+
+def _enough(part_bytes: int, size: int, operations: Operations) -> int:
+    """Return a size of parts that so many bytes fit in."""
+    return max(part_bytes, -(-size // operations.limits.max_parts))
 
 
 def _bytes_of_file(path: os.PathLike[str]) -> int | None:
