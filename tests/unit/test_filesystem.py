@@ -9,7 +9,7 @@ import fsspec.asyn
 import pytest
 from fsspec.tests import abstract
 
-from greenlithops.errors import NotSupported, UsageError
+from greenlithops.errors import NotSupported, PreconditionFailed, UsageError
 from greenlithops.filesystem import GreenlithopsFileSystem
 from greenlithops.sync.loop import background
 from support.clock import soon
@@ -274,6 +274,16 @@ async def test_it_is_awaited_in_any_loop(options):
     assert not await fs._exists("b/half")
     with pytest.raises(UsageError, match="ab"):
         await fs.open_async("b/k", "ab")
+
+
+async def test_a_file_that_is_changed_while_it_is_read_is_not_mixed(options):
+    fs = fsspec.filesystem("greenlithops", asynchronous=True, **options)
+    await fs._pipe_file("b/k", b"1" * 10)
+    async with await fs.open_async("b/k") as file:
+        assert await file.read(5) == b"11111"
+        await fs._pipe_file("b/k", b"2" * 10)
+        with pytest.raises(PreconditionFailed):
+            await file.read(5)
 
 
 async def test_a_cancelled_wait_is_cancelled_there(options):

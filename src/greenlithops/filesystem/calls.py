@@ -69,7 +69,13 @@ async def below(storage: AsyncStorage, bucket: str, key: str) -> list[ObjectInfo
 
 
 async def bytes_of(
-    storage: AsyncStorage, bucket: str, key: str, start: int | None, end: int | None
+    storage: AsyncStorage,
+    bucket: str,
+    key: str,
+    start: int | None,
+    end: int | None,
+    *,
+    if_match: str | None = None,
 ) -> bytes:
     """Return bytes of an object as Python's slices count them; none where it has none."""
     if end is not None and (end < 0 or (start or 0) < 0):
@@ -78,7 +84,7 @@ async def bytes_of(
     if end is not None and end <= (start or 0):
         return b""
     try:
-        return await storage.get(bucket, key, start or None, end)
+        return await storage.get(bucket, key, start or None, end, if_match=if_match)
     except InvalidRange:
         return b""
 

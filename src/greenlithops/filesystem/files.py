@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from fsspec.asyn import AbstractAsyncStreamedFile
 
+from greenlithops.filesystem.calls import bytes_of
 from greenlithops.filesystem.entries import described
 from greenlithops.storage.writer import ObjectWriter
 from greenlithops.sync.object_files import BUFFER_BYTES, WRITE_BYTES, BinaryWriter, ObjectStream
@@ -70,14 +71,28 @@ class WrittenFile(BinaryWriter):
 
 
 class StreamedFile(AbstractAsyncStreamedFile):  # type: ignore[misc]  # fsspec has no types
-    """What `open_async` gives: an object that is read or written in an event loop."""
+    """What `open_async` gives: an object that is read or written in an event loop.
 
-    def __init__(self, fs: GreenlithopsFileSystem, path: str, mode: str, size: int | None) -> None:
+    One that was changed since it was opened to be read raises `PreconditionFailed`.
+    """
+
+    def __init__(
+        self,
+        fs: GreenlithopsFileSystem,
+        path: str,
+        mode: str,
+        size: int | None = None,
+        etag: str | None = None,
+    ) -> None:
         super().__init__(fs, path, mode, block_size=WRITE_BYTES, size=size)
+        self._etag = etag
         self._writer: ObjectWriter | None = None
 
     async def _fetch_range(self, start: int, end: int) -> bytes:
-        data: bytes = await self.fs._cat_file(self.path, start, end)  # noqa: SLF001 - fsspec's name
+        bucket, key = self.fs.split(self.path)
+        data: bytes = await self.fs.host.asked(
+            lambda s: bytes_of(s, bucket, key, start, end, if_match=self._etag)
+        )
         return data
 
     async def _initiate_upload(self) -> None:

@@ -310,5 +310,6 @@ class GreenlithopsFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec h
         bucket, _key = self._file(path)
         if mode == "wb":
             await self._make(bucket)
-        size: int | None = (await self._info(path))["size"] if mode == "rb" else None
-        return StreamedFile(self, self._strip_protocol(path), mode, size)
+        known = await self._info(path) if mode == "rb" else {}
+        path = self._strip_protocol(path)
+        return StreamedFile(self, path, mode, known.get("size"), known.get("ETag") or None)

@@ -1,20 +1,19 @@
-"""Objects as Python's files: read by ranges, written as they grow, edited in a local copy."""
+"""Objects as Python's files: read by ranges, written as they grow."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.errors import StorageError
 from greenlithops.storage.reader import RangeReader
 from greenlithops.storage.writer import ObjectWriter
 from greenlithops.sync.loop import background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from greenlithops.objects import ObjectInfo
@@ -180,10 +179,18 @@ class WritingObject(io.RawIOBase):
             raise ValueError("I/O operation on closed file.")
         size = memoryview(data).nbytes
         if not self._dropped and size:
-            piece = bytes(data)  # the caller will write over its buffer
-            self._host.ask(lambda _: self._writer.write(piece))
+            self._hand_over(bytes(data))  # the caller will write over its buffer
         self._position += size
         return size
+
+    def _hand_over(self, piece: bytes) -> None:
+        try:
+            self._host.ask(lambda _: self._writer.write(piece))
+        except StorageError:
+            raise  # and again when it is closed
+        except BaseException:  # Ctrl-C: closing must not make an object that lacks this
+            self.drop()
+            raise
 
     def tell(self) -> int:
         """Return how long the object is by now."""
@@ -212,50 +219,6 @@ class WritingObject(io.RawIOBase):
             self._host.ask(lambda _: self._writer.abort())
 
 
-class EditedObject(io.FileIO):
-    """A local copy of an object, which becomes the object when it is closed.
-
-    Args:
-        path: the copy.
-        mode: as for `io.FileIO`.
-        publish: called with the path at the end, if anything was written.
-        changed: whether closing publishes it in any case.
-    """
-
-    def __init__(
-        self, path: Path, mode: str, publish: Callable[[Path], object], *, changed: bool
-    ) -> None:
-        super().__init__(path, mode)
-        self._path = path
-        self._publish = publish
-        self._changed = changed
-
-    def write(self, data: Any, /) -> int:
-        """Write into the copy."""
-        self._changed = True
-        return super().write(data)
-
-    def truncate(self, size: int | None = None, /) -> int:
-        """Cut the copy off."""
-        self._changed = True
-        return super().truncate(size)
-
-    def close(self) -> None:
-        """Make the copy the object, if it was changed."""
-        if self.closed:
-            return
-        super().close()
-        try:
-            if self._changed:
-                self._publish(self._path)
-        finally:
-            self._path.unlink(missing_ok=True)
-
-    def drop(self) -> None:
-        """Forget what was changed."""
-        self._changed = False
-
-
 class _DropsOnError:
     """A file that, left by an exception in its ``with`` block, leaves storage as it was."""
 
@@ -282,10 +245,3 @@ class BinaryEditor(_DropsOnError, io.BufferedRandom):
 
 class TextFile(_DropsOnError, io.TextIOWrapper):
     """An object as text."""
-
-
-def local_copy() -> Path:
-    """Return a new, empty file for a copy."""
-    descriptor, name = tempfile.mkstemp(prefix="greenlithops-edited-")
-    os.close(descriptor)
-    return Path(name)

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from greenlithops.errors import NoSuchKey, PreconditionFailed, UsageError
+from greenlithops.sync.edited_object import EditedObject, forget_copy, local_copy
 from greenlithops.sync.object_files import (
     BUFFER_BYTES,
     WRITE_BYTES,
     BinaryEditor,
     BinaryWriter,
-    EditedObject,
     ObjectStream,
     ReadingObject,
     TextFile,
     WritingObject,
-    local_copy,
 )
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def _editing(host: StorageHost, bucket: str, key: str, mode: Mode) -> EditedObje
         letters = "a+" if mode.action == "a" else "r+"
         edited = EditedObject(path, letters, publish, changed=info is None)
     except BaseException:
-        path.unlink(missing_ok=True)
+        forget_copy(path)
         raise
     edited.name = key
     return edited

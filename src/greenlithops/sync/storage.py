@@ -182,8 +182,10 @@ class Storage(BlockingStorage):
 
     def delete_objects(self, bucket: str, key_list: Iterable[str]) -> None:
         """Delete objects; missing ones are fine."""
+        # Whatever gives the keys may ask this storage for them, which cannot be done on the loop.
+        keys = key_list if isinstance(key_list, (str, bytes)) else list(key_list)
         try:
-            self.ask(lambda storage: storage.delete_many(bucket, key_list), bucket)
+            self.ask(lambda storage: storage.delete_many(bucket, keys), bucket)
         except NoSuchBucket:
             if not self.makes_buckets:
                 raise
