@@ -7,7 +7,12 @@ import pytest
 
 from greenlithops.backends.storage.memory import MemoryStorage
 from greenlithops.dispatch.retry import RetryPolicy
-from greenlithops.errors import ChecksumMismatch, PreconditionFailed, StorageUnavailable
+from greenlithops.errors import (
+    ChecksumMismatch,
+    NoSuchBucket,
+    PreconditionFailed,
+    StorageUnavailable,
+)
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.testing.faults import FaultyStorage
 from greenlithops.testing.storage import StorageContract
@@ -49,6 +54,24 @@ class _Direct:
 
     def __getattr__(self, name):
         return getattr(self._faulty._backend, name)
+
+
+async def test_a_bucket_is_deleted_although_the_answer_is_lost():
+    backend = MemoryStorage(secrets.token_hex(8))
+    delete_bucket, answers = backend.delete_bucket, []
+
+    async def unanswered(bucket):
+        await delete_bucket(bucket)
+        answers.append(bucket)
+        raise StorageUnavailable(bucket=bucket)
+
+    async with AsyncStorage(backend, retries=PATIENT) as storage:
+        await storage.create_bucket("bucket")
+        backend.delete_bucket = unanswered
+        await storage.delete_bucket("bucket")
+        assert answers == ["bucket"]
+        with pytest.raises(NoSuchBucket):
+            await storage.delete_bucket("bucket")
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -170,7 +170,7 @@ async def test_a_key_names_no_file_outside(storage, tmp_path, monkeypatch, key):
     assert not await off_loop((tmp_path / "out").exists)
 
 
-@pytest.mark.parametrize("seconds", [0, -1, "60", None, float("nan")])
+@pytest.mark.parametrize("seconds", [0, -1, "60", None, float("nan"), float("inf"), 1e12])
 async def test_how_long_a_url_cannot_be_valid(storage, seconds):
     with pytest.raises(UsageError, match="seconds"):
         await storage.presigned_url("bucket", "key", seconds=seconds)

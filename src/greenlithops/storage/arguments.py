@@ -11,6 +11,7 @@ from typing import Any
 from greenlithops.errors import UsageError
 from greenlithops.objects import Span
 
+MOST_SECONDS = 10**9  #: of a URL; storages cannot write the time of much later
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 Progress = Callable[[int, int | None], object]  #: told bytes done, and the total where it is known
 
@@ -107,10 +108,13 @@ def checked_seconds(seconds: float) -> float:
     """Return how long a URL shall be valid.
 
     Raises:
-        UsageError: it is no positive number.
+        UsageError: it is no positive number, or more than some thirty years.
     """
-    if not isinstance(seconds, (int, float)) or not seconds > 0:
-        raise UsageError(f"a URL is valid for a number of seconds more than 0, not {seconds!r}")
+    if not isinstance(seconds, (int, float)) or not 0 < seconds < MOST_SECONDS:
+        raise UsageError(
+            f"a URL is valid for a number of seconds more than 0 and less than {MOST_SECONDS:,}, "
+            f"not {seconds!r}"
+        )
     return seconds
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
-from greenlithops.errors import NoSuchKey, StorageError, UsageError
+from greenlithops.errors import NoSuchBucket, NoSuchKey, StorageError, UsageError
 from greenlithops.objects import ListQuery, ObjectInfo, PutOptions
 from greenlithops.offload import together
 from greenlithops.storage.arguments import (
@@ -56,7 +56,19 @@ class AsyncObjects(Opening):
     async def delete_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
         operations = await self._open(bucket)
-        await operations.attempt(operations.backend.delete_bucket, bucket)
+        attempts = 0
+
+        async def delete() -> None:
+            nonlocal attempts
+            attempts += 1
+            await operations.backend.delete_bucket(bucket)
+
+        try:
+            await operations.attempt(delete)
+        except NoSuchBucket:
+            if attempts == 1:
+                raise
+            # An attempt whose answer was lost has deleted it.
 
     # Objects.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from greenlithops.errors import UsageError
+from greenlithops.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -29,17 +30,25 @@ async def listing(
         if after > query.prefix.encode():
             return
         query = replace(query, start_after="")
-    token: str | None = None
     rolled: set[str] = set()
+    async with aclosing(_pages(operations, bucket, query)) as pages:
+        async for page in pages:
+            for name, entry in _entries(page, query, rolled):
+                # Some servers give a common prefix again that comes before it, for what is below.
+                if name.encode() > after and (match is None or fnmatch.fnmatchcase(name, match)):
+                    yield entry
+
+
+async def _pages(operations: Operations, bucket: str, query: ListQuery) -> AsyncGenerator[Page]:
+    token: str | None = None
     while True:
         page = await operations.list_page(bucket, query, token)
-        for name, entry in _entries(page, query, rolled):
-            # Some servers give a common prefix again that comes before it, for what is below.
-            if name.encode() > after and (match is None or fnmatch.fnmatchcase(name, match)):
-                yield entry
-        token = page.token
-        if token is None:
+        yield page
+        if page.token is None:
             return
+        if page.token == token:
+            raise StorageError("the storage gives a part of a listing again", bucket=bucket)
+        token = page.token
 
 
 def literal_prefix(glob: str) -> str:
