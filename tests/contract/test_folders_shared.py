@@ -1,5 +1,10 @@
 """Several processes with one folder of objects: none waits for another, or takes what is its."""
 
+import os
+import subprocess
+from pathlib import Path
+
+from greenlithops.backends.storage.folder import Folder
 from support import scripts
 
 A_CHILD_MEANWHILE = """
@@ -60,3 +65,18 @@ while not ended.is_set():
 
 def test_an_object_that_is_replaced_has_the_metadata_of_its_content(tmp_path):
     assert scripts.run(tmp_path, REPLACING, tmp_path / "root") == ""
+
+
+def test_what_a_container_is_writing_stays(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.prepare()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with folder.temporary() as (path, descriptor):
+        theirs = tmp_path / "%tmp" / f"{ended.pid}-ffff"  # whose process has no number here
+        Path(path).rename(theirs)
+        os.write(descriptor, b"1")
+        Folder(str(tmp_path)).prepare()
+        assert theirs.read_bytes() == b"1"
+    Folder(str(tmp_path)).prepare()
+    assert not theirs.exists()

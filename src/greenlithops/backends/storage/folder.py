@@ -22,7 +22,7 @@ from greenlithops.errors import (
     StorageError,
 )
 from greenlithops.files import file_version
-from greenlithops.locks import locked
+from greenlithops.locks import held, hold, locked
 from greenlithops.objects import ObjectInfo, PutOptions
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Folder:
             for entry in os.scandir(os.path.join(self.root, place)):
                 with contextlib.suppress(FileNotFoundError):
                     old = time.time() - entry.stat().st_mtime > STALE_SECONDS
-                    if old or (place == TEMPORARY and _writer_gone(entry.name)):
+                    if old or (place == TEMPORARY and _writer_gone(entry)):
                         _removed(entry.path)
 
     # Buckets.
@@ -96,6 +96,7 @@ class Folder:
         path = os.path.join(self.root, TEMPORARY, _temporary_name())
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
+            hold(descriptor)
             yield path, descriptor
         finally:
             os.close(descriptor)
@@ -176,8 +177,9 @@ class Folder:
         return {} if now is not None and file_version(now) == version else None
 
     def _status(self, bucket: str, key: str) -> os.stat_result | None:
+        path = os.path.join(self.bucket(bucket), path_of(key))
         try:
-            return os.stat(os.path.join(self.bucket(bucket), path_of(key)))
+            return os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -242,13 +244,13 @@ def _temporary_name() -> str:
     return f"{os.getpid()}-{secrets.token_hex(16)}"
 
 
-def _writer_gone(name: str) -> bool:
+def _writer_gone(entry: os.DirEntry[str]) -> bool:
     """Return whether the process that made a temporary file has ended."""
-    pid = name.partition("-")[0]
+    pid = entry.name.partition("-")[0]
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
-        return True
+        return not held(entry.path)  # by one in a container, which has no such number here
     except (ValueError, PermissionError):
         return False
     return False
