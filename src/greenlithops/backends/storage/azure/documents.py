@@ -69,6 +69,6 @@ def blocks(data: bytes) -> list[tuple[str, int]]:
 
 
 def block_list(names: Iterable[str]) -> bytes:
-    """Return the document that commits blocks."""
-    lines = "".join(f"<Uncommitted>{escape(name)}</Uncommitted>" for name in names)
+    """Return the document that commits blocks, also if that was done and nobody was told."""
+    lines = "".join(f"<Latest>{escape(name)}</Latest>" for name in names)
     return f'<?xml version="1.0" encoding="utf-8"?><BlockList>{lines}</BlockList>'.encode()
