@@ -81,6 +81,19 @@ async def test_answers(parts, close, status, body, kept):
             "closed",
             id="cut-chunk",
         ),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n9\r\nabc"],
+            "closed",
+            id="cut-chunk-in-capitals",
+        ),
+        pytest.param(
+            [
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n",
+                b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc",
+            ],
+            "closed",
+            id="cut-chunk-of-two-codings",
+        ),
         pytest.param([b"SSH-2.0-OpenSSH\r\n"], "no HTTP", id="another-protocol"),
         pytest.param(
             [b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nabc"],

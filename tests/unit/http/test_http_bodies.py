@@ -273,6 +273,16 @@ async def test_headers_alone(head):
             assert await answer.read() == b""
 
 
+async def test_what_follows_a_body_is_no_header_of_the_next_answer():
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nETag: x\r\n\r\n"
+    async with pool_to(giving(0, head)) as pool:
+        for _ in range(2):
+            answer = await begun(pool)
+            assert await answer.read() == b""
+            assert [*answer.headers] == ["Transfer-Encoding"]
+        assert len(pool._all) == 1
+
+
 async def test_a_body_where_none_should_be_is_nobodys_answer():
     answered = 0
     async with pool_to(giving(5)) as pool:

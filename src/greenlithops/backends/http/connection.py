@@ -263,8 +263,9 @@ class Connection(asyncio.BufferedProtocol):
     @staticmethod
     def _until_closed(answer: Answer) -> bool:
         """Return whether an answer has no other end than the connection's."""
-        coding = answer.headers.get("Transfer-Encoding", "")
-        return "Content-Length" not in answer.headers and not coding.endswith("chunked")
+        lengths = "content-length", "transfer-encoding"
+        told = [value for name, value in answer.headers.items() if name.lower() in lengths]
+        return all(value.lower() == "identity" for value in told)
 
     # What the parser tells.
 
@@ -274,7 +275,9 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Take a header; what follows a body says nothing that is asked for here."""
+        if self.answer is None or self.answer.status:
+            return
         headers = self._headers
         if headers is None:
             headers = self._headers = []
