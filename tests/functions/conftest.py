@@ -28,6 +28,12 @@ def cache_of_packages(monkeypatch, package_cache):
     monkeypatch.setenv("XDG_CACHE_HOME", str(package_cache))
 
 
+@pytest.fixture(autouse=True)
+def whole_batches(monkeypatch):
+    """What a test sends in one request goes in one, however long the processor is another's."""
+    monkeypatch.setattr("greenlithops.dispatch.intake.TAKE_NS", 10_000_000_000)
+
+
 @pytest.fixture(scope="session")
 def code(tmp_path_factory, package_cache):
     """The package of a function, unpacked as its service has it."""
