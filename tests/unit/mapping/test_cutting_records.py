@@ -178,6 +178,22 @@ def test_however_it_is_read_in_coroutines(data, how, origin, draw):
     asyncio.run(read_all())
 
 
+async def test_coroutines_that_read_at_the_same_time_take_turns():
+    data = bytes(range(100))
+    (reader,) = readers(data, Cut(newline=None), block=7)
+    found = await asyncio.gather(*(reader.aread(10) for _ in range(9)), anext(aiter(reader)))
+    assert b"".join(found) + reader.read() == data
+
+
+async def test_pieces_and_lines_together_are_the_object():
+    data = b"".join(b"%d\n" % n for n in range(99))
+    (reader,) = readers(data, Cut(), block=7)
+    found = []
+    async for piece in reader:
+        found += [piece, reader.readline()]
+    assert b"".join(found) == data
+
+
 @given(contents, cuts)
 def test_cuts_are_gapless_and_as_many_as_was_said(data, how):
     found = list(spans(len(data), how))

@@ -9,7 +9,8 @@ from greenlithops.storage.mapping.blocks import Blocks
 from greenlithops.storage.mapping.records import record_start
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import asyncio
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from greenlithops.storage.mapping.blocks import Origin, Waiting
     from greenlithops.storage.mapping.part import Part
@@ -160,11 +161,15 @@ class _Window(io.RawIOBase):
         """Return up to `limit` bytes from `position` on; fewer at the end only."""
         pieces = []
         left = limit
-        while left > 0 and (data := await self._soon(self.some(position, left))):
+        while left > 0 and (data := await self.apiece(position, left)):
             pieces.append(data)
             position += len(data)
             left -= len(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def apiece(self, position: int, limit: int) -> bytes:
+        """Return up to `limit` bytes from `position` on, of one block; none at the end."""
+        return await self._soon(self.some(position, limit))
 
     def close(self) -> None:
         if not self.closed:
@@ -213,6 +218,7 @@ class ObjectReader(io.BufferedReader):
         self.newline = newline
         self.size = part.size
         self.etag = part.etag
+        self._turn: asyncio.Lock | None = None
 
     @property
     def data_stream(self) -> ObjectReader:
@@ -221,19 +227,26 @@ class ObjectReader(io.BufferedReader):
 
     async def aread(self, size: int | None = -1) -> bytes:
         """Return up to `size` bytes, fewer at the end only; all of them by default."""
-        position = self.tell()
-        limit = ALL if size is None or size < 0 else size
-        data = await self._window.aread(position, limit)
-        self.seek(position + len(data))
-        return data
+        return await self._in_turn(self._window.aread, ALL if size is None or size < 0 else size)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Give it in pieces of at most a few MiB."""
-        position = self.tell()
-        while data := await self._window._soon(self._window.some(position, ALL)):  # noqa: SLF001 - its own
-            position += len(data)
-            self.seek(position)
+        while data := await self._in_turn(self._window.apiece, ALL):
             yield data
+
+    async def _in_turn(
+        self, read: Callable[[int, int], Coroutine[Any, Any, bytes]], limit: int
+    ) -> bytes:
+        """Read from where the last one has ended, although others read at the same time."""
+        if self._turn is None:
+            import asyncio  # noqa: PLC0415 - where this is called, it is there already
+
+            self._turn = asyncio.Lock()
+        async with self._turn:
+            position = self.tell()
+            data = await read(position, limit)
+            self.seek(position + len(data))
+            return data
 
     def __repr__(self) -> str:
         name = self.url or self.path or f"{self.backend}://{self.bucket}/{self.key}"
