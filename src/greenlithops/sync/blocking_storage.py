@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from greenlithops.errors import StorageClosed, UsageError
+from greenlithops.errors import NoSuchBucket, StorageClosed, UsageError
 from greenlithops.storage.buckets import MAKE_BUCKETS
 from greenlithops.sync import object_open, storage_calls
 from greenlithops.sync.object_files import ReadingObject
@@ -96,8 +96,12 @@ class BlockingStorage:
             bucket: what it is about, for errors.
             key: what it is about, for errors.
         """
-        with as_lithops(bucket, key):
-            return self._host.ask(operation)
+        try:
+            with as_lithops(bucket, key):
+                return self._host.ask(operation)
+        except NoSuchBucket:
+            self._made.discard(bucket)  # whoever writes next makes it again
+            raise
 
     async def asked(self, operation: Callable[[AsyncStorage], Coroutine[Any, Any, T]]) -> T:
         """Return the same in any event loop, without holding it up: for ``async def`` functions.

@@ -177,20 +177,18 @@ class WritingObject(io.RawIOBase):
         """Take bytes; wait while there is no room for them."""
         if self.closed:
             raise ValueError("I/O operation on closed file.")
-        size = memoryview(data).nbytes
-        if not self._dropped and size:
-            self._hand_over(bytes(data))  # the caller will write over its buffer
-        self._position += size
-        return size
-
-    def _hand_over(self, piece: bytes) -> None:
         try:
-            self._host.ask(lambda _: self._writer.write(piece))
-        except StorageError:
-            raise  # and again when it is closed
+            size = memoryview(data).nbytes
+            if not self._dropped and size:
+                piece = bytes(data)  # the caller will write over its buffer
+                self._host.ask(lambda _: self._writer.write(piece))
+            self._position += size
+        except (StorageError, TypeError):
+            raise  # the first again when it is closed; the second took nothing
         except BaseException:  # Ctrl-C: closing must not make an object that lacks this
             self.drop()
             raise
+        return size
 
     def tell(self) -> int:
         """Return how long the object is by now."""
