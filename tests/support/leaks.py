@@ -5,6 +5,7 @@ import os
 import tempfile
 import threading
 import time
+from multiprocessing.resource_tracker import _resource_tracker as tracker
 from pathlib import Path
 
 MARK = "GREENLITHOPS_TESTS"  #: environment variable by which this run's processes are known
@@ -33,8 +34,8 @@ def processes():
         try:
             stat = (entry / "stat").read_text()
             parent, group = map(int, stat.rpartition(")")[2].split()[1:3])
-            if group in SESSION_GROUPS:
-                continue
+            if group in SESSION_GROUPS or int(entry.name) == tracker._pid:
+                continue  # the standard library's tracker of shared memory is one for ever
             if parent == os.getpid() or mark in (entry / "environ").read_bytes() + b"\0":
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 found[int(entry.name)] = command or f"zombie: {stat[:60]}"
@@ -56,7 +57,7 @@ def descriptors():
     """Return the open file descriptors and what they are of."""
     found = {}
     for entry in Path("/proc/self/fd").iterdir():
-        if int(entry.name) in SESSION_DESCRIPTORS:
+        if int(entry.name) in SESSION_DESCRIPTORS or int(entry.name) == tracker._fd:
             continue
         try:
             what = str(entry.readlink())
