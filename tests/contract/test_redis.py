@@ -148,6 +148,18 @@ async def test_an_object_that_is_replaced_while_it_is_read(valkey):
             [piece async for piece in stream]
 
 
+async def test_the_whole_of_an_object_that_is_replaced_is_one_of_both(valkey):
+    async with AsyncStorage("redis", port=valkey.port) as storage:
+        await storage.create_bucket("whole")
+        first = await storage.put("whole", "key", bytes(9 << 20))
+        async with storage.backend.open("whole", "key") as body:
+            await storage.put("whole", "key", b"other")
+            assert await body.read() == b"other"
+        await storage.put("whole", "key", bytes(9 << 20))
+        with pytest.raises(PreconditionFailed):
+            await storage.get("whole", "key", if_match=first.etag)
+
+
 def test_options_that_redis_does_not_have():
     with pytest.raises(UsageError, match="hots"):
         AsyncStorage("redis", hots="localhost")

@@ -23,7 +23,7 @@ CODES: dict[str, tuple[type[StorageError], str]] = {
     "NOKEY": (NoSuchKey, "there is no such object"),
     "NOUPLOAD": (NoSuchUpload, "the upload is over"),
     "CONDITION": (PreconditionFailed, "the object is there, or another one, by now"),
-    "CHANGED": (StorageUnavailable, "the object was replaced while it was read"),
+    "CHANGED": (PreconditionFailed, "the object was replaced while it was read"),
     "NOTEMPTY": (StorageError, "the bucket is not empty"),
     "RANGE": (InvalidRange, "the range has no byte of the object, whose size is"),
 }
