@@ -14,10 +14,13 @@ from yarl import URL
 
 from greenlithops.backends.storage.azure import backend, documents
 from greenlithops.backends.storage.azure.access import Access, Account
+from greenlithops.backends.storage.azure.failures import failed
 from greenlithops.backends.storage.azure.names import check_blob
+from greenlithops.backends.storage.web import Refusal
 from greenlithops.errors import (
     AccessDenied,
     InvalidName,
+    NoSuchKey,
     NotSupported,
     StorageUnavailable,
     UsageError,
@@ -168,6 +171,30 @@ async def test_urls_work_without_credentials(azurite):
             assert await answer.read() == b"data"
         async with session.put(URL(get, encoded=True), data=b"other", headers=headers) as answer:
             assert answer.status == 403
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, NoSuchKey), (500, StorageUnavailable)])
+def test_a_source_that_could_not_be_looked_at_may_be_there(status, error):
+    headers = {"x-ms-error-code": "CannotVerifyCopySource"}
+    assert type(failed(Refusal(status, headers, b""), "bucket", "key")) is error
+
+
+async def test_the_end_of_an_object_that_is_replaced_meanwhile(azurite, monkeypatch):
+    bucket = f"bucket-{secrets.token_hex(6)}"
+    options = {"account": azurite.user, "key": azurite.secret, "endpoint": azurite.endpoint}
+    async with AsyncStorage("azure", **options) as storage:
+        await storage.create_bucket(bucket)
+        await storage.put(bucket, "key", b"before")
+        ask = storage.backend.head
+
+        async def head(*names):
+            monkeypatch.undo()
+            info = await ask(*names)
+            await storage.put(bucket, "key", b"afterwards")
+            return info
+
+        monkeypatch.setattr(storage.backend, "head", head)
+        assert await storage.get(bucket, "key", -3) == b"rds"
 
 
 async def test_names_that_azure_would_change_are_refused(azurite):

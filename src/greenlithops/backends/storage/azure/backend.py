@@ -12,13 +12,16 @@ from greenlithops.backends.storage.azure.failures import failed
 from greenlithops.backends.storage.azure.md5 import md5, stored_check
 from greenlithops.backends.storage.azure.names import check_blob
 from greenlithops.backends.storage.azure.values import conditions, info_of, put_info, written
+from greenlithops.backends.storage.connections import where
 from greenlithops.backends.storage.deleting import one_by_one
 from greenlithops.backends.storage.names import without_parts
 from greenlithops.backends.storage.reading import Reading, check_span
 from greenlithops.backends.storage.web import NO_HEADERS, Web
 from greenlithops.errors import (
     BucketTaken,
+    PreconditionFailed,
     StorageError,
+    StorageUnavailable,
     UsageError,
 )
 from greenlithops.objects import ListQuery, ObjectInfo, Page, StorageLimits
@@ -167,7 +170,13 @@ class AzureStorage:
                 headers["x-ms-range"] = f"bytes={start}-"
             elif wanted is not None:
                 headers["x-ms-range"] = wanted.header()
-            return await self._send("GET", bucket, key, headers)
+            try:
+                return await self._send("GET", bucket, key, headers)
+            except PreconditionFailed as error:
+                if if_match is not None:
+                    raise
+                what = f"{where(bucket, key)} was replaced while it was read"
+                raise StorageUnavailable(what, bucket=bucket, key=key) from error
 
         def info(size: int, headers: Mapping[str, str]) -> ObjectInfo:
             return info_of(bucket, key, size, headers)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _NAMES: dict[type[StorageError], str] = {
     NoSuchBucket: "ContainerNotFound ContainerDisabled",
-    NoSuchKey: "BlobNotFound CannotVerifyCopySource",
+    NoSuchKey: "BlobNotFound",
     NoSuchUpload: "InvalidBlockList",
     AccessDenied: (
         "AccountIsDisabled AuthenticationFailed AuthorizationFailure "
