@@ -15,6 +15,7 @@ from greenlithops.errors import (
 )
 from greenlithops.objects import ListQuery, Part, PutOptions, Upload
 from greenlithops.storage.async_storage import AsyncStorage
+from support.answering import saying, serving
 
 
 class Serving:
@@ -140,6 +141,35 @@ async def test_who_may_not_is_told_so_at_once_whatever_the_clocks_say():
         with pytest.raises(AccessDenied):
             await storage.head("bucket", "key")
     assert len(asked) == 2
+
+
+# Credentials that others give.
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (403, "AccessDenied", AccessDenied),
+        (400, "Throttling", StorageUnavailable),
+    ],
+)
+async def test_a_role_that_is_not_given(status, code, error, monkeypatch, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile role]\nrole_arn=arn:aws:iam::123456789012:role/x\nsource_profile=base\n"
+        "[profile base]\naws_access_key_id=a\naws_secret_access_key=b\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    text = f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
+    answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+    async with serving(saying(answer)) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
+        options = {"profile": "role", "region": "us-east-1", "endpoint": "http://127.0.0.1:1"}
+        async with AsyncStorage("s3", retries=0, **options) as storage:
+            with pytest.raises(error, match="renewed"):
+                await storage.get("bucket", "key")
 
 
 # Answers that say 200 and mean something else, and the like.

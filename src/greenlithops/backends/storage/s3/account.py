@@ -10,9 +10,10 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from greenlithops.backends.storage.s3.failures import CODES, SERVER_ERROR
 from greenlithops.backends.storage.s3.places import place
 from greenlithops.backends.storage.s3.sigv4 import Credentials, Signer
-from greenlithops.errors import AccessDenied, UsageError
+from greenlithops.errors import AccessDenied, StorageError, StorageUnavailable, UsageError
 from greenlithops.offload import off_loop
 
 if TYPE_CHECKING:
@@ -107,12 +108,14 @@ class Account:
             await self._refresh()
 
     async def _refresh(self) -> None:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - imported by then
+        from botocore import exceptions as theirs  # noqa: PLC0415 - imported by then
 
         try:
             found = await off_loop(_in_own_loop, self._source.get_frozen_credentials)
-        except BotoCoreError as error:
-            raise AccessDenied(f"the credentials cannot be renewed: {error}") from error
+        except (theirs.BotoCoreError, theirs.ClientError) as error:
+            unreachable = isinstance(error, (theirs.ConnectionError, theirs.HTTPClientError))
+            kind = StorageUnavailable if unreachable or _busy(error) else AccessDenied
+            raise kind(f"the credentials cannot be renewed: {error}") from error
         self._fixed = Credentials(found.access_key, found.secret_key, found.token)
 
     async def place(self, bucket: str) -> Place:
@@ -185,6 +188,14 @@ class Account:
         except BotoCoreError as error:  # no such profile, a broken file …
             raise UsageError(f"AWS' configuration cannot be used: {error}") from error
         return session
+
+
+def _busy(error: Exception) -> bool:
+    """Return whether a service of AWS has failed with what may work later."""
+    answer = getattr(error, "response", {})  # only an answer of the service itself has one
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind = CODES.get(answer.get("Error", {}).get("Code", ""), StorageError)
+    return status >= SERVER_ERROR or issubclass(kind, StorageUnavailable)
 
 
 def _signature(*, anonymous: bool, service: str) -> Any:
