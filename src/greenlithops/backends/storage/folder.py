@@ -127,7 +127,9 @@ class Folder:
         return _info(bucket, key, status, kept)
 
     def _check(self, bucket: str, key: str, options: PutOptions) -> None:
-        found = self._status(bucket, key) if options.if_absent or options.if_match else None
+        if not (options.if_absent or options.if_match):
+            return
+        found = _status_of(os.path.join(self.bucket(bucket), path_of(key)))
         if options.if_absent and found is not None:
             raise PreconditionFailed(f"{key} is there already", bucket=bucket, key=key)
         if options.if_match and (found is None or file_version(found) != options.if_match):
@@ -154,7 +156,7 @@ class Folder:
         with contextlib.ExitStack() as undo:
             undo.callback(os.close, descriptor)
             status = os.fstat(descriptor)
-            kept = self._kept(bucket, key, status)
+            kept = _kept(path, status)
             if kept is not None or looks == 1:
                 info = _info(bucket, key, status, kept or {})
                 opened = Opened(descriptor, info, *bounds_of(info, span))
@@ -163,32 +165,13 @@ class Folder:
                 return opened
         return self.open(bucket, key, span, eager, looks - 1)
 
-    def _kept(self, bucket: str, key: str, status: os.stat_result) -> dict[str, Any] | None:
-        """Return what is kept with an object; None if it was replaced since its status was asked.
-
-        One that was replaced twice since then is known beside it no more.
-        """
-        version = file_version(status)
-        path = os.path.join(self.root, folder_of(bucket), path_of(key))
-        kept = properties.of_version(path + SIDECAR, version)
-        if kept is not None:
-            return kept
-        now = self._status(bucket, key)
-        return {} if now is not None and file_version(now) == version else None
-
-    def _status(self, bucket: str, key: str) -> os.stat_result | None:
-        path = os.path.join(self.bucket(bucket), path_of(key))
-        try:
-            return os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
     def head(self, bucket: str, key: str, looks: int = LOOKS) -> ObjectInfo:
         """Return what is known of an object."""
-        status = self._status(bucket, key)
+        path = os.path.join(self.bucket(bucket), path_of(key))
+        status = _status_of(path)
         if status is None:
             raise _missing(bucket, key)
-        kept = self._kept(bucket, key, status)
+        kept = _kept(path, status)
         if kept is None and looks > 1:
             return self.head(bucket, key, looks - 1)
         return _info(bucket, key, status, kept or {})
@@ -229,6 +212,26 @@ class Folder:
                 return self.named(path, descriptor, bucket, key, options)
         finally:
             opened.close()
+
+
+def _status_of(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _kept(path: str, status: os.stat_result) -> dict[str, Any] | None:
+    """Return what is kept with an object; None if it was replaced since its status was asked.
+
+    One that was replaced twice since then is known beside it no more.
+    """
+    version = file_version(status)
+    kept = properties.of_version(path + SIDECAR, version)
+    if kept is not None:
+        return kept
+    now = _status_of(path)
+    return {} if now is not None and file_version(now) == version else None
 
 
 def _prune(folder: str, top: str) -> None:
