@@ -74,6 +74,7 @@ async def test_a_bucket_a_prefix_a_key_and_a_glob(storage, inline):
         ("localhost://data/logs/", ["logs/1.gz", "logs/2.gz", "logs/new/3.gz", "logs/x.txt"]),
         ("localhost://data/logs/[12]*", ["logs/1.gz", "logs/2.gz"]),
         ("data/l*k", ["logsbook"]),
+        ("data/l*/", ["logs/1.gz", "logs/2.gz", "logs/new/3.gz", "logs/x.txt"]),
         ("data/z", ["z"]),
         (["data/z", "data/logs/new/"], ["z", "logs/new/3.gz"]),
         (("data/z",), ["z"]),
@@ -113,7 +114,8 @@ async def test_files_folders_and_globs_of_this_machine(tmp_path, inline):
     assert await inline.map(names, str(folder)) == ["a.csv", "b.csv", "c.txt"]
     assert await inline.map(names, [folder / "c.txt"]) == ["c.txt"]
     assert await inline.map(names, f"{folder}/*.csv") == ["a.csv", "b.csv"]
-    assert await inline.map(names, f"{folder}/**/*.csv") == ["a.csv", "b.csv", "d.csv"]
+    for anywhere in ("**", "**/**"):
+        assert await inline.map(names, f"{folder}/{anywhere}/*.csv") == ["a.csv", "b.csv", "d.csv"]
     assert await inline.map(names, f"file://{folder}/c.txt") == ["c.txt"]
 
     def about(obj):
@@ -407,6 +409,21 @@ async def test_a_source_in_another_storage_than_the_executors(storage, tmp_path,
         await memory.put("other", "k", b"elsewhere")
         await put(storage, "k")
         assert await inline.map(content, ["memory://other/k", "data/k"]) == [b"elsewhere", b"k"]
+        await memory.delete("other", "k")
+        await memory.delete_bucket("other")
+
+
+async def test_workers_get_another_storage_as_it_was_made():
+    """Also where it is found out only when the function has been sent that it is needed."""
+
+    def make(name):
+        return AsyncStorage(name, name="special") if name else AsyncStorage("localhost")
+
+    async with AsyncStorage("memory", name="special") as memory:
+        await memory.create_bucket("other")
+        await memory.put("other", "k", b"elsewhere")
+        async with gl.AsyncExecutor("inline", storage=make, energy="off") as executor:
+            assert await executor.map(content, ["memory://other/k"] * 2) == [b"elsewhere"] * 2
         await memory.delete("other", "k")
         await memory.delete_bucket("other")
 

@@ -11,7 +11,7 @@ from greenlithops.dispatch import plan
 from greenlithops.dispatch.partition import Cut, Place, count, spans
 from greenlithops.storage.mapping.call import ObjectArgument
 from greenlithops.storage.mapping.finding import check_reach, found_in_order
-from greenlithops.storage.mapping.part import Part
+from greenlithops.storage.mapping.part import FILE, HTTP, Part
 from greenlithops.storage.mapping.prepare import prepared
 from greenlithops.storage.mapping.sources import is_one, source
 
@@ -51,11 +51,14 @@ class ObjectMap:
         self._extend = plan.extension(extra) or _as_it_is
         self._shared_memory = shared_memory
         self._function = function
+        self._told: dict[str, bytes] | None = None  #: storages that travel with the function
+        self._later: dict[str, bytes] = {}  #: those that were found after it was sent
 
     @property
     def function(self) -> PreparedCall:
         """The function as workers call it; they get every storage that is known by now."""
-        how = ObjectArgument(self._place.taken, self._how.newline, self._storages.specs())
+        self._told = self._storages.specs()
+        how = ObjectArgument(self._place.taken, self._how.newline, self._told)
         return prepared(self._function, self._storages.own, how)
 
     async def elements(self, data: Any) -> AsyncGenerator[Any]:
@@ -94,9 +97,17 @@ class ObjectMap:
         whole = found.size is None or not found.ranges
         return 1 if whole else count(found.size or 0, self._how)
 
+    def _origin(self, name: str) -> str | bytes:
+        """Return an origin's name, or, where the function was sent without it, the storage."""
+        if self._told is None or name in (FILE, HTTP) or name in self._told:
+            return name
+        if name not in self._later:
+            self._later = self._storages.specs()
+        return self._later[name]
+
     def _parts(self, found: Found) -> Iterator[Part]:
         total = self._count(found)
-        about = (found.origin, found.backend, found.bucket, found.key, found.where)
+        about = (self._origin(found.origin), found.backend, found.bucket, found.key, found.where)
         if found.size is None or not found.ranges:
             yield Part(*about, 0, found.size, found.size, found.etag, 1, 1)
             return

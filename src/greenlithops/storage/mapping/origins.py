@@ -33,7 +33,8 @@ def origin(part: Part, storages: Mapping[str, bytes]) -> Origin:
         from greenlithops.storage.mapping.web import WebOrigin  # noqa: PLC0415 - only for URLs
 
         return WebOrigin(part)
-    return StorageOrigin(part, storages.get(part.origin) or part.origin)
+    spec = part.origin if isinstance(part.origin, bytes) else storages.get(part.origin)
+    return StorageOrigin(part, spec or part.origin)
 
 
 def changed(part: Part) -> ObjectChanged:

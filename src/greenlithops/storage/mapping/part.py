@@ -11,7 +11,8 @@ class Part(NamedTuple):
     """What a reader must know; it travels as a plain tuple, which is pickled in no time.
 
     Attributes:
-        origin: `FILE`, `HTTP`, or the storage's name among those that the function knows.
+        origin: `FILE`, `HTTP`, the storage's name among those that the function knows, or the
+            storage, pickled.
         backend: the storage's name for users.
         bucket: where the object is; None for a URL.
         key: its name there; None for a URL.
@@ -24,7 +25,7 @@ class Part(NamedTuple):
         total: how many parts the object has.
     """
 
-    origin: str
+    origin: str | bytes
     backend: str
     bucket: str | None
     key: str | None
