@@ -125,6 +125,8 @@ def test_seeking(soon):
             assert r.read() == DATA[5:]
             assert r.seek(-7, 2) == len(DATA) - 7
             assert r.read() == DATA[-7:]
+            r.seek(len(DATA) + 30_000)
+            assert r.seek(-7, 2) == len(DATA) - 7
 
 
 @pytest.mark.parametrize("ranges", [True, False])

@@ -96,7 +96,8 @@ def _files(text: str) -> list[Found]:
         paths = [path]
     else:
         # Path.glob cannot begin at the root.
-        found = map(Path, glob.iglob(text, recursive=True))  # noqa: PTH207 - see above
+        # What two ** may stand for in several ways is found as often.
+        found = map(Path, set(glob.iglob(text, recursive=True)))  # noqa: PTH207 - see above
         paths = [path for path in found if path.is_file()]
     return [_file(path) for path in sorted(paths)]
 
@@ -121,7 +122,9 @@ async def _of_storage(source: StorageSource, storages: Storages) -> AsyncGenerat
     if not source.is_prefix and not source.is_glob:
         yield _object(name, storage, await _known(source, storage))
         return
-    pattern = source.key if source.is_glob else None
+    pattern = None
+    if source.is_glob:  # with a slash at its end it stands for what is below what matches
+        pattern = source.key + "*" if source.key.endswith("/") else source.key
     prefix = "" if source.is_glob else source.key
     nothing, own = True, source.key.startswith(OWN)
     async with aclosing(storage.list(source.bucket, prefix, match=pattern)) as listing:  # type: ignore[type-var]  # it is a generator

@@ -153,6 +153,8 @@ class _Window(io.RawIOBase):
         if end != ALL:
             return end - begin
         position = self._position  # of an object of unknown size
+        if not (yield from self.some(position, 1)):
+            position = 0  # it may be behind the end
         while data := (yield from self.some(position, ALL)):
             position += len(data)
         return position
