@@ -6,6 +6,11 @@ import greenlithops as gl
 from greenlithops.errors import UsageError
 
 
+# A thread that is ended from outside may have opened a file, and not yet hold it: Python closes it.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO name='/proc/self/status':"
+    "pytest.PytestUnraisableExceptionWarning"
+)
 async def test_executors_that_are_left_at_once_leave_nothing_behind():
     """What is told to end while its second thread is being started does not wait for that."""
     for _ in range(200):
