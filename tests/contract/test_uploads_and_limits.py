@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from greenlithops.errors import ChecksumMismatch, InvalidRange, StorageError, UsageError
+from greenlithops.errors import (
+    AccessDenied,
+    ChecksumMismatch,
+    InvalidRange,
+    PreconditionFailed,
+    StorageError,
+    UsageError,
+)
 from greenlithops.offload import off_loop
 from greenlithops.storage.async_storage import AsyncStorage
 from greenlithops.sync.storage_calls import get_arguments
@@ -87,6 +94,28 @@ async def test_a_file_that_is_cut_while_it_is_sent_is_not_taken_for_whole(
     with pytest.raises(StorageError, match="was cut"):
         await storage.upload_file(path, "bucket", "key", resume=True)
     assert not await storage.exists("bucket", "key")
+
+
+async def test_who_may_only_write_is_told_which_condition_failed(storage, monkeypatch):
+    async def refused(bucket, key):
+        raise AccessDenied("you may only write", bucket=bucket, key=key)
+
+    await storage.put("bucket", "key", b"1")
+    monkeypatch.setattr(storage.backend, "head", refused)
+    with pytest.raises(PreconditionFailed):
+        await storage.put("bucket", "key", b"2", if_absent=True)
+
+
+async def test_an_empty_file_is_sent_without_parts(storage, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    await off_loop(path.touch)
+    monkeypatch.setattr(storage.backend, "put_part", None)  # Azure takes no empty blocks
+    told = []
+    await storage.upload_file(
+        path, "bucket", "key", resume=True, on_progress=lambda *parts: told.append(parts)
+    )
+    assert await storage.get("bucket", "key") == b""
+    assert not told or told[-1] == (0, 0)
 
 
 async def test_a_download_has_the_mode_of_other_new_files(storage, tmp_path):

@@ -85,7 +85,10 @@ class Opening:
         loop = asyncio.get_running_loop()
         if operations is not None:
             if loop is not self._loop:
-                raise OtherLoop("this storage is open in another event loop; close it there first")
+                raise OtherLoop(
+                    "this storage is open in another event loop: close it before that one ends "
+                    "('async with' does), or make another storage"
+                )
             return operations
         if self._opening is None or self._loop is not loop:
             self._loop, self._opening = loop, asyncio.Lock()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlithops.dispatch.retry import RetryPolicy
 from greenlithops.errors import (
+    AccessDenied,
     ChecksumMismatch,
     NoSuchKey,
     NoSuchUpload,
@@ -97,7 +98,7 @@ class Operations:
         """
         try:
             info = await self.attempt(self.backend.head, bucket, key)
-        except NoSuchKey:
+        except (NoSuchKey, AccessDenied):  # the second of who may only write
             info = None
         if info is None or info.metadata.get(WRITER) != options.metadata[WRITER]:
             raise error

@@ -44,16 +44,15 @@ async def resume_upload(
     What has been sent is forgotten when the file is another one, or was changed. What somebody
     else is sending just now is left to him.
     """
+    sizes: dict[str, Any] = {"part_bytes": part_bytes, "parallel": parallel, "told": told}
+    if not (await off_loop(os.stat, path)).st_size:  # services take no empty parts
+        return await upload(operations, bucket, key, path, options, **sizes)
     record = await off_loop(_record, operations, bucket, key, path)
     lock = await off_loop(_Lock, record.with_suffix(".lock"), discard=_Lock.release)
     try:
-        sending = partial(
-            partial(_resumed, record=record) if lock.taken else upload,
-            part_bytes=part_bytes,
-            parallel=parallel,
-            told=told,
-        )
-        return await sending(operations, bucket, key, path, options)
+        if not lock.taken:
+            return await upload(operations, bucket, key, path, options, **sizes)
+        return await _resumed(operations, bucket, key, path, options, record=record, **sizes)
     finally:
         await to_the_end(in_thread(lock.release))
 
@@ -101,7 +100,7 @@ async def _resumed(
     started, options, known = await _started(
         operations, bucket, key, options, record=record, identity=identity
     )
-    starts = range(0, status.st_size or 1, part_bytes)
+    starts = range(0, status.st_size, part_bytes)
     size_of = {n: min(part_bytes, status.st_size - start) for n, start in enumerate(starts, 1)}
     have = {part.number: part for part in known if part.size in (-1, size_of.get(part.number))}
     told(sum(size_of[number] for number in have))

@@ -32,6 +32,7 @@ class EditedObject(io.FileIO):
         self._path = path
         self._publish = publish
         self._dropped = False
+        os.utime(path, ns=(0, 0))  # so that any change shows, however coarse the kernel's time is
         #: of the copy as it is in storage; others, such as NumPy, write to its descriptor
         self._version = "" if changed else file_version(os.fstat(self.fileno()))
 

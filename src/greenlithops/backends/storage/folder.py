@@ -108,10 +108,14 @@ class Folder:
     ) -> ObjectInfo:
         """Give a whole file its name, all conditions kept."""
         target = os.path.join(self.bucket(bucket), path_of(key))
-        status = os.fstat(descriptor)
         kept = properties.of_options(options)
         with self._locked(bucket):
             self._check(bucket, key, options)
+            # Kernels give files that are written within some milliseconds the same time, and a
+            # new one the number of one that is gone: together they would be its version.
+            now = time.time_ns()
+            os.utime(path, ns=(now, now))
+            status = os.fstat(descriptor)
             # Somebody who deletes without this lock may remove an empty folder just now.
             for attempt in range(MISSING_FOLDER_TRIES):
                 try:
